@@ -1,0 +1,126 @@
+"""引擎的错误树。
+
+SyncError
+├── TokenFault            the token's fault: the stock goes to another token
+│   ├── TokenRejected       key bad, expired, or on the wrong host: the token is out
+│   └── MarketNotAllowed    this token's plan lacks the market: not used for it again
+├── RateLimited           the token rests; no fault of anybody
+├── StockFault            the stock's fault: it fails, the token is fine
+│   ├── UnknownSymbol       the provider does not know the code
+│   └── NoData              an empty answer that was not to be expected
+├── Transient             a few attempts with backoff, then the stock fails
+│   ├── Unreachable         no connection, connection reset, answer cut short
+│   │   └── TimedOut          no answer in time
+│   ├── ProviderError       5xx, or an error that nobody has described
+│   └── BadAnswer           not JSON, wrong shape, too large, not what was asked for
+├── NoToken               no usable token is left for the stock
+├── ProviderDown          the breaker has stopped the run
+└── Cancelled             somebody asked the run to stop
+
+Each leaf has a `reason`, the word by which failures are grouped. What follows from a
+leaf is decided in `lanes.py` and nowhere else.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SyncError(Exception):
+    """同步中可以预料的错误。
+
+    The text is shown to people and stored; it never holds a token's value.
+    """
+
+    reason: ClassVar[str] = "error"
+
+
+class TokenFault(SyncError):
+    """Token 的错。"""
+
+
+class TokenRejected(TokenFault):
+    """Token 无效,或者主机不对。"""
+
+    reason = "token_rejected"
+
+
+class MarketNotAllowed(TokenFault):
+    """套餐不含这个市场。"""
+
+    reason = "plan_lacks_market"
+
+
+class RateLimited(SyncError):
+    """请求太快,Token 需要休息。
+
+    `retry_after` is in seconds; None where the provider did not say.
+    """
+
+    reason = "rate_limited"
+
+    def __init__(self, text: str, *, retry_after: float | None = None) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+
+
+class StockFault(SyncError):
+    """股票的错。"""
+
+
+class UnknownSymbol(StockFault):
+    """服务商不认识这个代码。"""
+
+    reason = "unknown_symbol"
+
+
+class NoData(StockFault):
+    """本该有数据却是空的。"""
+
+    reason = "no_data"
+
+
+class Transient(SyncError):
+    """过一会儿可能就好的错误。"""
+
+
+class Unreachable(Transient):
+    """连不上,或者连接中断。"""
+
+    reason = "unreachable"
+
+
+class TimedOut(Unreachable):
+    """超时。"""
+
+    reason = "timeout"
+
+
+class ProviderError(Transient):
+    """服务商出错。"""
+
+    reason = "provider_error"
+
+
+class BadAnswer(Transient):
+    """回答看不懂,或者不是所问的内容。"""
+
+    reason = "bad_data"
+
+
+class NoToken(SyncError):
+    """没有可用的 Token。"""
+
+    reason = "no_token"
+
+
+class ProviderDown(SyncError):
+    """服务商不可用,熔断。"""
+
+    reason = "provider_down"
+
+
+class Cancelled(SyncError):
+    """运行被取消。"""
+
+    reason = "cancelled"

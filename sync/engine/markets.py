@@ -1,0 +1,142 @@
+"""市场和周期:时区、收盘时间、时间戳怎样变成交易日。
+
+Zone and closing time are the exchanges' own, regular sessions only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from .ports import Window
+
+# A provider needs a while after the close until the day's bar is the last word.
+MARGIN = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """一个市场。
+
+    `calendar` is the exchange's name in exchange_calendars.
+    """
+
+    code: str
+    zone: str
+    close: time
+    calendar: str
+
+
+MARKETS = {
+    code: Market(code, zone, time.fromisoformat(close), calendar)
+    for code, zone, close, calendar in (
+        ("HK", "Asia/Hong_Kong", "16:10", "XHKG"),
+        ("SH", "Asia/Shanghai", "15:30", "XSHG"),
+        ("SZ", "Asia/Shanghai", "15:30", "XSHG"),
+        ("US", "America/New_York", "16:00", "XNYS"),
+        ("SG", "Asia/Singapore", "17:16", "XSES"),
+        ("JP", "Asia/Tokyo", "15:30", "XTKS"),
+        ("TW", "Asia/Taipei", "14:30", "XTAI"),
+        ("IN", "Asia/Kolkata", "16:00", "XBOM"),
+        ("TH", "Asia/Bangkok", "16:40", "XBKK"),
+        ("DE", "Europe/Berlin", "17:35", "XFRA"),
+        ("MX", "America/Mexico_City", "15:00", "XMEX"),
+        ("MY", "Asia/Kuala_Lumpur", "17:00", "XKLS"),
+        ("TR", "Europe/Istanbul", "18:10", "XIST"),
+        ("ES", "Europe/Madrid", "17:38", "XMAD"),
+        ("NL", "Europe/Amsterdam", "17:40", "XAMS"),
+        ("GB", "Europe/London", "16:35", "XLON"),
+        ("ID", "Asia/Jakarta", "16:15", "XIDX"),
+        ("VN", "Asia/Ho_Chi_Minh", "15:00", "XHOSE"),
+        ("KR", "Asia/Seoul", "15:30", "XKRX"),
+        ("IT", "Europe/Rome", "17:42", "XMIL"),
+        ("FR", "Europe/Paris", "17:40", "XPAR"),
+        ("AU", "Australia/Sydney", "16:12", "XASX"),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """一种周期。
+
+    `interval` is the time from one bar to the next within a session; for day, week and
+    month the usual distance of two bars.
+    """
+
+    name: str
+    interval: timedelta
+
+    @property
+    def intraday(self) -> bool:
+        """是不是分钟线。"""
+        return self.interval < timedelta(days=1)
+
+
+PERIODS = {
+    name: Period(name, interval)
+    for name, interval in (
+        ("1m", timedelta(minutes=1)),
+        ("5m", timedelta(minutes=5)),
+        ("15m", timedelta(minutes=15)),
+        ("30m", timedelta(minutes=30)),
+        ("60m", timedelta(hours=1)),
+        ("day", timedelta(days=1)),
+        ("week", timedelta(weeks=1)),
+        ("month", timedelta(days=30)),
+    )
+}
+
+
+@lru_cache(maxsize=65536)
+def bar_time(stamp_ms: int, *, market: str, period: str) -> datetime:
+    """把服务商的时间戳变成存库的时间(UTC)。
+
+    Intraday: the instant itself. Otherwise midnight UTC of the trade date, where a
+    stamp at exactly 00:00 UTC gives its UTC date and any other its date at the
+    exchange: right for stamps at midnight UTC, at the exchange's midnight and at the
+    session's open. Cached, because one market's stocks share their stamps.
+    """
+    instant = datetime.fromtimestamp(stamp_ms / 1000, UTC)
+    if PERIODS[period].intraday or instant.time() == time.min:
+        return instant
+    local = instant.astimezone(ZoneInfo(MARKETS[market].zone))
+    return datetime.combine(local.date(), time.min, UTC)
+
+
+def bounds(window: Window, *, market: str, period: str) -> tuple[datetime, datetime]:
+    """区间对应的存库时间:含起点,不含终点。"""
+    zone = ZoneInfo(MARKETS[market].zone) if PERIODS[period].intraday else UTC
+    return (
+        datetime.combine(window.start, time.min, zone).astimezone(UTC),
+        datetime.combine(window.end + timedelta(days=1), time.min, zone).astimezone(
+            UTC
+        ),
+    )
+
+
+def end_stamp(end: date, *, market: str) -> int:
+    """一个比 `end` 当天所有时间戳都晚的毫秒数。
+
+    Midnight at the exchange after `end`: later than midnight UTC of `end` in every
+    zone, so that it asks for `end` whichever stamp the provider uses and whether or
+    not it counts the end in.
+    """
+    zone = ZoneInfo(MARKETS[market].zone)
+    after = datetime.combine(end + timedelta(days=1), time.min, zone)
+    return int(after.timestamp() * 1000)
+
+
+def today(market: str, *, at: datetime) -> date:
+    """交易所当地的日期。"""
+    return at.astimezone(ZoneInfo(MARKETS[market].zone)).date()
+
+
+def last_final(market: str, *, at: datetime) -> date:
+    """最后一个肯定收盘了的日期:这一天和之前的 K 线不会再变。"""
+    local = at.astimezone(ZoneInfo(MARKETS[market].zone))
+    closed = datetime.combine(local.date(), MARKETS[market].close, local.tzinfo)
+    over = local >= closed + MARGIN
+    return local.date() if over else local.date() - timedelta(days=1)
