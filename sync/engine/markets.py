@@ -20,7 +20,7 @@ MARGIN = timedelta(hours=1)
 class Market:
     """一个市场。
 
-    `calendar` is the exchange's name in exchange_calendars.
+    `calendar` is the exchange's name in exchange_calendars, empty where it has none.
     """
 
     code: str
@@ -49,7 +49,7 @@ MARKETS = {
         ("NL", "Europe/Amsterdam", "17:40", "XAMS"),
         ("GB", "Europe/London", "16:35", "XLON"),
         ("ID", "Asia/Jakarta", "16:15", "XIDX"),
-        ("VN", "Asia/Ho_Chi_Minh", "15:00", "XHOSE"),
+        ("VN", "Asia/Ho_Chi_Minh", "15:00", ""),
         ("KR", "Asia/Seoul", "15:30", "XKRX"),
         ("IT", "Europe/Rome", "17:42", "XMIL"),
         ("FR", "Europe/Paris", "17:40", "XPAR"),
