@@ -8,11 +8,21 @@ import sys
 
 
 def main() -> None:
-    """运行一个管理命令。"""
+    """运行一个管理命令。
+
+    A setting that cannot be used is one sentence on standard error and exit code 1;
+    with --traceback it is shown in full.
+    """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stocksync_site.settings")
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        if "--traceback" in sys.argv:
+            raise
+        sys.exit(f"Configuration error: {' '.join(str(error).split())}")
 
 
 if __name__ == "__main__":

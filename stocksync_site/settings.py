@@ -6,8 +6,11 @@ defaults are in docs/settings.md.
 
 from __future__ import annotations
 
+import importlib.util
+import logging
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -17,8 +20,13 @@ env = environ.Env()
 environ.Env.read_env(ROOT / ".env")
 
 
+def _text(name: str, default: str = "") -> str:
+    """A variable that is set but blank has its default, as if it were not there."""
+    return env.str(name, default="").strip() or default
+
+
 def _required(name: str) -> str:
-    value = str(env.str(name, default=""))
+    value = _text(name)
     if not value:
         raise ImproperlyConfigured(
             f"{name} is not set. Run 'make setup' to have one written to .env, "
@@ -27,13 +35,34 @@ def _required(name: str) -> str:
     return value
 
 
+def _integer(name: str, default: int) -> int:
+    value = _text(name, str(default))
+    try:
+        return int(value)
+    except ValueError:
+        raise ImproperlyConfigured(
+            f"{name} must be a whole number, not {value!r}."
+        ) from None
+
+
+def _switch(name: str) -> bool:
+    value = _text(name, "off").lower()
+    if value in {"1", "on", "true", "yes"}:
+        return True
+    if value in {"0", "off", "false", "no"}:
+        return False
+    raise ImproperlyConfigured(f"{name} must be on or off, not {value!r}.")
+
+
+def _list(name: str, default: str = "") -> list[str]:
+    return [item.strip() for item in _text(name, default).split(",") if item.strip()]
+
+
 # --- Django -------------------------------------------------------------------------
 SECRET_KEY = _required("DJANGO_SECRET_KEY")
-DEBUG = env.bool("DJANGO_DEBUG", default=False)
-ALLOWED_HOSTS = env.list(
-    "DJANGO_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"]
-)
-CSRF_TRUSTED_ORIGINS = env.list("DJANGO_CSRF_TRUSTED_ORIGINS", default=[])
+DEBUG = _switch("DJANGO_DEBUG")
+ALLOWED_HOSTS = _list("DJANGO_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = _list("DJANGO_CSRF_TRUSTED_ORIGINS")
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -43,11 +72,14 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django_q",
+    "rest_framework",
+    "stocksync_site",
     "tokens",
     "sync",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -94,16 +126,59 @@ _MYSQL = {
 }
 
 
+def _sqlite(url: str) -> dict[str, Any]:
+    name = unquote(url.removeprefix("sqlite:///"))
+    if not url.startswith("sqlite:///") or name in {"", ":memory:"}:
+        # Threads and processes share a file; memory belongs to one connection.
+        raise ImproperlyConfigured(
+            "DATABASE_URL must name a file, for example sqlite:///var/stocksync.sqlite3."
+        )
+    path = ROOT / name  # an absolute name stays as it is
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"The folder of DATABASE_URL cannot be made: {error}."
+        ) from error
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(path),
+        "OPTIONS": _SQLITE,
+    }
+
+
+def _mysql(url: str) -> dict[str, Any]:
+    # The URL is never shown: it holds the password.
+    try:
+        parts = urlsplit(url)
+        complete = bool(parts.hostname and parts.path.strip("/") and parts.port != 0)
+    except ValueError:
+        complete = False
+    if not complete:
+        raise ImproperlyConfigured(
+            "DATABASE_URL must look like mysql://user:password@host:port/name, "
+            "with special characters in the password percent-encoded."
+        )
+    if importlib.util.find_spec("MySQLdb") is None:
+        raise ImproperlyConfigured(
+            "DATABASE_URL names MySQL or MariaDB, and the package mysqlclient is not "
+            "installed: .venv/bin/python -m pip install -r requirements-mysql.txt"
+        )
+    database: dict[str, Any] = environ.Env.db_url_config(url)
+    database["OPTIONS"] = _MYSQL | database.get("OPTIONS", {})
+    # Without it, a server set up for another character set would mangle names.
+    database["TEST"] = {"CHARSET": "utf8mb4"}
+    return database
+
+
 def _database() -> dict[str, Any]:
-    default = f"sqlite:///{ROOT / 'var' / 'stocksync.sqlite3'}"
-    database: dict[str, Any] = env.db_url("DATABASE_URL", default=default)
-    sqlite = database["ENGINE"].endswith("sqlite3")
-    if sqlite and database["NAME"] not in {"", ":memory:"}:
-        Path(database["NAME"]).parent.mkdir(parents=True, exist_ok=True)
-        # Threads and processes of a test need a file: memory is per connection.
-        database["TEST"] = {"NAME": str(ROOT / "var" / "test.sqlite3")}
-    options = _SQLITE if sqlite else _MYSQL
-    database["OPTIONS"] = options | database.get("OPTIONS", {})
+    url = _text("DATABASE_URL", "sqlite:///var/stocksync.sqlite3")
+    scheme = url.partition(":")[0]
+    if scheme not in {"sqlite", "mysql"}:
+        raise ImproperlyConfigured(
+            "DATABASE_URL must begin with sqlite:/// or mysql://."
+        )
+    database = _sqlite(url) if scheme == "sqlite" else _mysql(url)
     return database | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 
 
@@ -111,30 +186,40 @@ DATABASES = {"default": _database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Tokens and the provider --------------------------------------------------------
-TOKEN_ENCRYPTION_KEYS = [
-    key.strip() for key in _required("TOKEN_ENCRYPTION_KEYS").split(",") if key.strip()
-]
-ITICK_BASE_URL = env.str("ITICK_BASE_URL", default="https://api.itick.org")
-ITICK_ALLOWED_HOSTS = env.list(
-    "ITICK_ALLOWED_HOSTS",
-    default=[
-        "api.itick.org",
-        "api0.itick.org",
-        "api-free.itick.org",
-        "api.itick.io",
-    ],
-)
+_required("TOKEN_ENCRYPTION_KEYS")
+TOKEN_ENCRYPTION_KEYS = _list("TOKEN_ENCRYPTION_KEYS")
 # The zone in which a token's day begins: its daily limit starts anew at midnight there.
-TOKEN_DAY_TIME_ZONE = env.str("TOKEN_DAY_TIME_ZONE", default="UTC")
+TOKEN_DAY_TIME_ZONE = _text("TOKEN_DAY_TIME_ZONE", "UTC")
+ITICK_BASE_URL = _text("ITICK_BASE_URL", "https://api.itick.org")
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""  # a system check names the bad URL
+
+
+# A token is sent to these hosts only, so they are settings and not rows.
+ITICK_ALLOWED_HOSTS = [
+    host.lower()
+    for host in _list(
+        "ITICK_ALLOWED_HOSTS",
+        "api.itick.org,api0.itick.org,api-free.itick.org,api.itick.io,"
+        + _host(ITICK_BASE_URL),
+    )
+]
 
 # --- Sync ---------------------------------------------------------------------------
-STOCK_SYNC_TOKENS_PER_THREAD = env.int("STOCK_SYNC_TOKENS_PER_THREAD", default=6)
-STOCK_SYNC_MAX_THREADS = env.int("STOCK_SYNC_MAX_THREADS", default=10)
-STOCK_SYNC_MAX_RETRY_COUNT = env.int("STOCK_SYNC_MAX_RETRY_COUNT", default=3)
-STOCK_SYNC_QUEUE_SIZE = env.int("STOCK_SYNC_QUEUE_SIZE", default=1000)
+STOCK_SYNC_TOKENS_PER_THREAD = _integer("STOCK_SYNC_TOKENS_PER_THREAD", 6)
+STOCK_SYNC_MAX_THREADS = _integer("STOCK_SYNC_MAX_THREADS", 10)
+STOCK_SYNC_MAX_RETRY_COUNT = _integer("STOCK_SYNC_MAX_RETRY_COUNT", 3)
+STOCK_SYNC_QUEUE_SIZE = _integer("STOCK_SYNC_QUEUE_SIZE", 1000)
 
 # --- Jobs ---------------------------------------------------------------------------
-Q_BROKER_URL = env.str("Q_BROKER_URL", default="")
+# A job only rings the bell: runs keep their own attempts, leases and progress. So one
+# that ended badly is not tried again, and a missed schedule is not made up for.
+Q_BROKER_URL = _text("Q_BROKER_URL")
 Q_CLUSTER: dict[str, Any] = {
     "name": "stocksync",
     "workers": 2,
@@ -150,10 +235,24 @@ Q_CLUSTER: dict[str, Any] = {
     "orm": "default",
 }
 if Q_BROKER_URL:
+    if not Q_BROKER_URL.startswith(("redis://", "rediss://")):
+        raise ImproperlyConfigured("Q_BROKER_URL must begin with redis://.")
+    if importlib.util.find_spec("redis") is None:
+        raise ImproperlyConfigured(
+            "Q_BROKER_URL names Redis, and the package redis is not installed: "
+            ".venv/bin/python -m pip install redis"
+        )
     del Q_CLUSTER["orm"]
     Q_CLUSTER["redis"] = Q_BROKER_URL
-# django-q2's conditional index does not exist on MySQL; it only speeds its own lists.
-SILENCED_SYSTEM_CHECKS = ["models.W037"]
+
+# --- API ----------------------------------------------------------------------------
+REST_FRAMEWORK: dict[str, Any] = {
+    # The library's own defaults let anybody in, and take passwords with every call.
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.SessionAuthentication"
+    ],
+}
 
 # --- Language and time --------------------------------------------------------------
 LANGUAGE_CODE = "en"
@@ -161,21 +260,38 @@ LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
 LOCALE_PATHS = [ROOT / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
+
+# --- Static files -------------------------------------------------------------------
+# Served by the web process out of the packages, also with DEBUG off: no copying step,
+# and hence no STATIC_ROOT.
 STATIC_URL = "static/"
-STATIC_ROOT = ROOT / "var" / "static"
+WHITENOISE_USE_FINDERS = True
 
 # --- Security -----------------------------------------------------------------------
-SESSION_COOKIE_SAMESITE = "Lax"
-SECURE_CONTENT_TYPE_NOSNIFF = True
-X_FRAME_OPTIONS = "DENY"
+# Off by default, because a browser keeps a secure cookie from plain http, and nobody
+# could sign in on localhost. The rest is as Django has it: Lax, nosniff, DENY.
+SECURE_COOKIES = _switch("DJANGO_SECURE_COOKIES")
+SESSION_COOKIE_SECURE = SECURE_COOKIES
+CSRF_COOKIE_SECURE = SECURE_COOKIES
+
+SILENCED_SYSTEM_CHECKS = [
+    "models.W037",  # django-q2's conditional index does not exist on MySQL: only speed
+    "security.W004",  # the proxy that ends TLS sends HSTS, see docs/operations.md
+    "security.W008",  # and redirects to https
+]
 
 # --- Logging ------------------------------------------------------------------------
+LOG_LEVEL = _text("LOG_LEVEL", "INFO").upper()
+if LOG_LEVEL not in logging.getLevelNamesMapping():
+    raise ImproperlyConfigured(
+        "LOG_LEVEL must be DEBUG, INFO, WARNING, ERROR or CRITICAL."
+    )
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {
-        "line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}
-    },
+    "formatters": {"line": {"()": "stocksync_site.logging.LineFormatter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    # Django's own handlers would write a second line for each, and mail nobody.
+    "loggers": {"django": {"handlers": [], "propagate": True}},
 }

@@ -1,0 +1,34 @@
+# What everybody types. `make` alone lists the targets.
+SHELL := /bin/bash
+PYTHON := .venv/bin/python
+PORT ?= 8000
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check serve bench
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' \
+		| while IFS=$$'\t' read -r name text; do printf 'make %-8s %s\n' "$$name" "$$text"; done
+
+setup: ## virtual environment, packages, secrets in .env
+	@scripts/setup.sh run
+
+demo: ## everything set up, then a sync against a simulated iTick
+	@scripts/setup.sh run
+	@$(PYTHON) -m scripts.demo
+
+test: ## set-up and all tests: SQLite, a real MariaDB, a real browser
+	@scripts/setup.sh test
+	@scripts/test.sh
+
+check: ## format, lint, types, import rules, migrations, system checks
+	@scripts/setup.sh check
+	@scripts/check.sh
+
+serve: ## the admin and a job cluster on localhost (PORT=8000)
+	@scripts/setup.sh run
+	@$(PYTHON) -m scripts.serve --port "$(PORT)"
+
+bench: ## how fast it is here
+	@scripts/setup.sh run
+	@$(PYTHON) -m benchmarks
