@@ -1,0 +1,145 @@
+"""模拟的股票:代码、上市日、停牌。
+
+Everything about a stock follows from its market and code, so that two simulators, and
+a simulator started again, tell the same story.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+from random import Random
+from zlib import crc32
+
+from .realbars import REAL
+from .sessions import FIRST_DAY
+
+EXCHANGES = {"HK": "HKEX", "SH": "SSE", "SZ": "SZSE", "US": "NASDAQ"}
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_RECENT = 10  # one stock in so many was listed in recent years
+_SUSPENDED = 25  # one stock in so many has been suspended
+_FIRST_NUMBERS = {"HK": 700, "SH": 599_999, "SZ": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """一只模拟的股票。
+
+    It trades from `listed` to `ended`, both included, but for the spans in `suspended`,
+    whose ends are included too. `decimals` is the number of digits behind its prices'
+    point; 0 marks a stock with real bars, whose prices are what they are.
+    """
+
+    market: str
+    code: str
+    name: str
+    exchange: str
+    listed: date
+    ended: date = date.max
+    decimals: int = 2
+    suspended: tuple[tuple[date, date], ...] = ()
+
+    def trades_on(self, day: date) -> bool:
+        """这个交易日有没有成交。"""
+        if not self.listed <= day <= self.ended:
+            return False
+        return not any(first <= day <= last for first, last in self.suspended)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """各个市场有哪些股票。
+
+    `count` generated ones in every market, and in US the real ones as well.
+    """
+
+    count: int
+
+    def codes(self, market: str) -> list[str]:
+        """一个市场的全部代码。"""
+        real = sorted(REAL) if market == "US" else []
+        return real + [_code(market, number=n) for n in range(self.count)]
+
+    def find(self, market: str, code: str) -> Stock | None:
+        """找一只股票;没有就返回 None。"""
+        if market == "US" and code in REAL:
+            return _real(code)
+        number = _number(market, code=code)
+        if number is None or not 0 <= number < self.count:
+            return None
+        return _generated(market, code)
+
+
+def _code(market: str, *, number: int) -> str:
+    if market == "US":
+        return "X" + "".join(
+            _LETTERS[number // 26**place % 26] for place in (3, 2, 1, 0)
+        )
+    if market == "SH" and number == 0:
+        return "000001"  # SZ has it too, which is what tests want
+    first = _FIRST_NUMBERS.get(market, 1000)
+    return f"{first + number:06d}" if market == "SZ" else str(first + number)
+
+
+def _number(market: str, *, code: str) -> int | None:
+    if market == "US":
+        return _letters_number(code)
+    if not re.fullmatch("[0-9]{1,9}", code):
+        return None
+    number = int(code) - _FIRST_NUMBERS.get(market, 1000)
+    if market == "SH" and code == "000001":
+        number = 0
+    return number if number >= 0 and _code(market, number=number) == code else None
+
+
+def _letters_number(code: str) -> int | None:
+    if not re.fullmatch("X[A-Z]{4}", code):
+        return None
+    number = 0
+    for letter in code[1:]:
+        number = number * 26 + _LETTERS.index(letter)
+    return number
+
+
+@lru_cache(maxsize=8192)
+def _generated(market: str, code: str) -> Stock:
+    draw = Random(f"{market}{code}")  # noqa: S311
+    mark = crc32(f"{market}{code}".encode())
+    recent = mark % _RECENT == 0
+    first, last = (date(2018, 1, 1), date(2025, 6, 30)) if recent else _LONG_AGO
+    listed = first + timedelta(days=draw.randrange((last - first).days))
+    return Stock(
+        market=market,
+        code=code,
+        name=f"Simulated {code}",
+        exchange=EXCHANGES.get(market, market),
+        listed=listed,
+        decimals=2 + draw.randrange(2),
+        suspended=_suspensions(draw) if mark % _SUSPENDED == 1 else (),
+    )
+
+
+_LONG_AGO = (FIRST_DAY, date(2014, 1, 1))
+
+
+def _suspensions(draw: Random) -> tuple[tuple[date, date], ...]:
+    starts = [date(2015 + draw.randrange(10), 3, 1 + draw.randrange(28)) for _ in "ab"]
+    return tuple(
+        (start, start + timedelta(days=10 + draw.randrange(50))) for start in starts
+    )
+
+
+@lru_cache(maxsize=8)
+def _real(code: str) -> Stock:
+    bars = REAL[code]
+    return Stock(
+        market="US",
+        code=code,
+        name=code,
+        exchange=EXCHANGES["US"],
+        listed=bars.first,
+        ended=bars.last,
+        decimals=0,
+    )
