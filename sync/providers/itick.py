@@ -1,0 +1,205 @@
+"""iTick 的客户端:问 K 线、股票列表和休市日。"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sync.engine.errors import BadAnswer, TokenRejected
+from sync.engine.markets import MARKETS
+from sync.engine.ports import Page, PageRequest, Secret, Token
+
+from . import pages
+from .answers import data_of
+from .channel import Channel
+from .hosts import permitted_host
+
+log = logging.getLogger(__name__)
+
+# iTick's numbers for our periods; 6 and 7 are for crypto only.
+K_TYPES = {
+    "1m": 1,
+    "5m": 2,
+    "15m": 3,
+    "30m": 4,
+    "60m": 5,
+    "day": 8,
+    "week": 9,
+    "month": 10,
+}
+# Holidays are listed by country where two of our markets share one.
+_HOLIDAY_CODES = {"SH": "CN", "SZ": "CN"}
+# Names under which an exchange may appear in the list of another market.
+_EXCHANGES = {code: code for code in MARKETS} | {
+    "SSE": "SH",
+    "SZSE": "SZ",
+    "HKEX": "HK",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """股票列表里的一行。"""
+
+    code: str
+    name: str
+    exchange: str
+
+
+@dataclass(frozen=True, slots=True)
+class Holiday:
+    """一个休市日。
+
+    `hours` is what the provider says of the day's trading hours, often empty.
+    """
+
+    day: date
+    name: str
+    hours: str
+
+
+class ItickClient:
+    """一条到 iTick 的通道。
+
+    One per lane and used by that lane's thread only, but for `abort`, which any thread
+    may call and which is final. Times are in seconds: `deadline` bounds a whole call,
+    `read_timeout` each wait for more bytes; `max_bytes` bounds the unpacked answer.
+    Every method that asks raises leaves of the error tree and nothing else.
+    """
+
+    def __init__(
+        self,
+        *,
+        allowed_hosts: Collection[str],
+        connect_timeout: float = 5.0,
+        read_timeout: float = 20.0,
+        deadline: float = 30.0,
+        max_bytes: int = 8_000_000,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._allowed_hosts = frozenset(allowed_hosts)
+        self._clock = clock
+        self._channel = Channel(
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+            deadline=deadline,
+            max_bytes=max_bytes,
+            clock=clock,
+        )
+
+    def fetch(self, token: Token, request: PageRequest) -> Page:
+        """取一页 K 线;出错时抛出 `errors` 里的叶子。
+
+        One call of the token's quota, whatever comes of it. An empty page means that
+        the provider sent nothing, not that there is nothing.
+        """
+        started = self._clock()
+        data = self._ask(
+            token,
+            "/stock/kline",
+            region=request.market,
+            code=request.code,
+            kType=K_TYPES[request.period],
+            limit=request.limit,
+            et=request.end_ms,
+        )
+        page = pages.build(data, request=request)
+        _note(token, request, page, seconds=self._clock() - started)
+        return page
+
+    def list_stocks(self, token: Token, market: str) -> list[Listing]:
+        """列出一个市场的股票,按服务商的顺序。
+
+        Rows without a code, codes seen before and rows whose exchange is known to be
+        another market's are left out.
+        """
+        data = self._ask(token, "/symbol/list", type="stock", region=market)
+        found: dict[str, Listing] = {}
+        for row in _objects(data):
+            listing = _listing(row)
+            if listing.code and _EXCHANGES.get(listing.exchange, market) == market:
+                found.setdefault(listing.code, listing)
+        if data and not found:
+            raise BadAnswer(f"The list of {market} stocks holds no stock of {market}")
+        return list(found.values())
+
+    def holidays(self, token: Token, market: str) -> list[Holiday]:
+        """列出一个市场的休市日,旧的在前。"""
+        code = _HOLIDAY_CODES.get(market, market)
+        data = self._ask(token, "/symbol/v2/holidays", code=code)
+        return sorted(
+            (_holiday(row) for row in _objects(data)), key=lambda one: one.day
+        )
+
+    def abort(self) -> None:
+        """打断正在进行的请求;此后的请求立刻失败。"""
+        self._channel.abort()
+
+    def close(self) -> None:
+        """关闭连接。"""
+        self._channel.close()
+
+    def _ask(self, token: Token, path: str, **params: str | int) -> Any:
+        host = permitted_host(token.base_url, allowed=self._allowed_hosts)
+        # Further down such a value would be refused with a text that quotes it.
+        if not _sendable(token.secret):
+            raise TokenRejected("The token holds characters that no header can carry")
+        url = token.base_url.rstrip("/") + path
+        answer = self._channel.get(url, host=host, params=params, secret=token.secret)
+        return data_of(answer, secret=token.secret)
+
+
+def _sendable(secret: Secret) -> bool:
+    value = secret.reveal()
+    return bool(value) and value.isascii() and value.isprintable() and " " not in value
+
+
+def _note(token: Token, request: PageRequest, page: Page, *, seconds: float) -> None:
+    stock = f"{request.market}:{request.code}"
+    log.debug(
+        "page.fetched stock=%s period=%s bars=%s ms=%.0f token=%s",
+        stock,
+        request.period,
+        len(page.klines),
+        seconds * 1000,
+        token.label,
+        extra={"event": "page.fetched", "stock": stock},
+    )
+    if page.bad:
+        log.warning(
+            "bars.left_out stock=%s period=%s count=%s first=%s",
+            stock,
+            request.period,
+            len(page.bad),
+            page.bad[0],
+            extra={"event": "bars.left_out", "stock": stock},
+        )
+
+
+def _objects(data: Any) -> list[dict[str, Any]]:
+    if data is None or data == {}:
+        return []
+    if not isinstance(data, list):
+        raise BadAnswer("The answer's data is not a list")
+    return [row for row in data if isinstance(row, dict)]
+
+
+def _listing(row: dict[str, Any]) -> Listing:
+    return Listing(_text(row, "c"), _text(row, "n"), _text(row, "e").upper())
+
+
+def _holiday(row: dict[str, Any]) -> Holiday:
+    try:
+        day = date.fromisoformat(_text(row, "d"))
+    except ValueError:
+        raise BadAnswer("A holiday's date is not a date") from None
+    return Holiday(day, _text(row, "v"), _text(row, "t"))
+
+
+def _text(row: dict[str, Any], name: str) -> str:
+    value = row.get(name)
+    return " ".join(str(value).split()) if isinstance(value, str | int) else ""

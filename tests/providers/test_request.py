@@ -1,0 +1,195 @@
+"""What is sent, and to whom."""
+
+from __future__ import annotations
+
+import pytest
+
+from sync.engine.errors import ProviderError, TokenRejected
+from sync.providers.hosts import permitted_host
+from sync.providers.itick import ItickClient
+
+from .server import CANARY, Server, answer, asking, token
+
+pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
+
+
+def test_asks_for_the_page_in_the_providers_words(
+    server: Server, client: ItickClient
+) -> None:
+    request = asking(market="SH", code="600519", limit=500)
+
+    client.fetch(token(server.url), request)
+
+    (seen,) = server.seen
+    assert seen.path == "/stock/kline"
+    assert seen.query == {
+        "region": "SH",
+        "code": "600519",
+        "kType": "8",
+        "limit": "500",
+        "et": str(request.end_ms),
+    }
+
+
+@pytest.mark.parametrize(
+    ("period", "number"),
+    [
+        ("1m", "1"),
+        ("5m", "2"),
+        ("15m", "3"),
+        ("30m", "4"),
+        ("60m", "5"),
+        ("day", "8"),
+        ("week", "9"),
+        ("month", "10"),
+    ],
+)
+def test_knows_the_number_of_each_period(
+    server: Server, client: ItickClient, period: str, number: str
+) -> None:
+    client.fetch(token(server.url), asking(period=period))
+
+    assert server.seen[0].query["kType"] == number
+
+
+def test_sends_the_token_in_its_header_and_nowhere_else(
+    server: Server, client: ItickClient
+) -> None:
+    client.fetch(token(server.url), asking())
+
+    (seen,) = server.seen
+    assert seen.headers["token"] == CANARY
+    assert seen.headers["accept"] == "application/json"
+    holders = [name for name, value in seen.headers.items() if CANARY in value]
+    assert holders == ["token"]
+    assert CANARY not in str(seen.query)
+
+
+def test_keeps_the_path_of_the_base_url(server: Server, client: ItickClient) -> None:
+    client.fetch(token(f"{server.url}/v1/"), asking())
+
+    assert server.seen[0].path == "/v1/stock/kline"
+
+
+def test_uses_one_connection_for_several_requests(
+    server: Server, client: ItickClient
+) -> None:
+    for _ in range(3):
+        client.fetch(token(server.url), asking())
+
+    assert len(server.seen) == 3
+    assert len({seen.peer for seen in server.seen}) == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_follows_no_redirect(
+    server: Server, other: Server, client: ItickClient, status: int
+) -> None:
+    server.script = answer(b"", status=status, headers={"Location": other.url})
+
+    with pytest.raises(ProviderError, match=str(status)):
+        client.fetch(token(server.url), asking())
+
+    assert len(server.seen) == 1
+    assert other.seen == []
+
+
+def test_ignores_a_proxy_in_the_environment(
+    server: Server,
+    other: Server,
+    client: ItickClient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, other.url)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+    client.fetch(token(server.url), asking())
+
+    assert len(server.seen) == 1
+    assert other.seen == []
+
+
+def test_sends_no_cookie_back(server: Server, client: ItickClient) -> None:
+    headers = {"Set-Cookie": "session=of-another-token; Path=/"}
+    server.script = answer({"code": 0, "data": None}, headers=headers)
+
+    for _ in range(2):
+        client.fetch(token(server.url), asking())
+
+    assert "cookie" not in server.seen[1].headers
+
+
+def test_does_not_try_again_by_itself(server: Server, client: ItickClient) -> None:
+    server.script = answer(b"", status=503, headers={"Retry-After": "0"})
+
+    with pytest.raises(ProviderError):
+        client.fetch(token(server.url), asking())
+
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("base_url", "host"),
+    [
+        ("https://api.itick.org", "api.itick.org"),
+        ("https://API.iTick.org/", "api.itick.org"),
+        ("https://api.itick.org:8443/v1", "api.itick.org"),
+        ("http://127.0.0.1:9000", "127.0.0.1"),
+        ("http://localhost:9000", "localhost"),
+        ("http://[::1]:9000", "[::1]"),
+        ("https://127.0.0.1", "127.0.0.1"),
+    ],
+)
+def test_permits_allowed_hosts_and_loopback(base_url: str, host: str) -> None:
+    assert permitted_host(base_url, allowed=["api.itick.org"]) == host
+
+
+@pytest.mark.parametrize(
+    ("base_url", "told"),
+    [
+        ("https://evil.test", "evil.test"),
+        ("http://api.itick.org", "api.itick.org over plain http"),
+        ("https://api.itick.org.evil.test", "api.itick.org.evil.test"),
+        ("http://127.0.0.1.evil.test", "127.0.0.1.evil.test"),
+        ("http://10.0.0.1", "10.0.0.1"),
+        ("https://169.254.169.254", "169.254.169.254"),
+        ("https://api.itick.org@evil.test", "base URL"),
+        ("https://evil.test\\@api.itick.org", "base URL"),
+        ("https://evil.test#@api.itick.org", "base URL"),
+        ("https://api.itick.org?x=", "base URL"),
+        ("https://api.itick.org:99999", "base URL"),
+        ("https://api.itick.org\n", "base URL"),
+        ("ftp://api.itick.org", "base URL"),
+        ("api.itick.org", "base URL"),
+        ("", "base URL"),
+    ],
+)
+def test_refuses_every_other_address(base_url: str, told: str) -> None:
+    with pytest.raises(TokenRejected) as caught:
+        permitted_host(base_url, allowed=["api.itick.org"])
+
+    assert told in str(caught.value)
+
+
+def test_sends_nothing_to_a_host_that_is_not_allowed(
+    server: Server, client: ItickClient
+) -> None:
+    address = server.url.replace("127.0.0.1", "0.0.0.0")
+
+    with pytest.raises(TokenRejected, match=r"0\.0\.0\.0"):
+        client.fetch(token(address), asking())
+
+    assert server.seen == []
+
+
+@pytest.mark.parametrize("value", ["", "two words", "line\nbreak", "密钥", "tab\t"])
+def test_sends_no_token_that_a_header_cannot_carry(
+    server: Server, client: ItickClient, value: str
+) -> None:
+    with pytest.raises(TokenRejected) as caught:
+        client.fetch(token(server.url, value=value), asking())
+
+    assert not value or value not in str(caught.value)
+    assert server.seen == []
