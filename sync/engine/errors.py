@@ -15,7 +15,8 @@ SyncError
 │   └── BadAnswer           not JSON, wrong shape, too large, not what was asked for
 ├── NoToken               no usable token is left for the stock
 ├── ProviderDown          the breaker has stopped the run
-└── Cancelled             somebody asked the run to stop
+├── Cancelled             somebody asked the run to stop
+└── LostLease             somebody else has taken the work over
 
 Each leaf has a `reason`, the word by which failures are grouped. What follows from a
 leaf is decided in `lanes.py` and nowhere else.
@@ -124,3 +125,9 @@ class Cancelled(SyncError):
     """运行被取消。"""
 
     reason = "cancelled"
+
+
+class LostLease(SyncError):
+    """租约已经被别人接管。"""
+
+    reason = "lost_lease"

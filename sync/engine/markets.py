@@ -129,6 +129,13 @@ def end_stamp(end: date, *, market: str) -> int:
     return int(after.timestamp() * 1000)
 
 
+def trade_date(moment: datetime, *, market: str, period: str) -> date:
+    """存库的时间属于哪个交易日。"""
+    if not PERIODS[period].intraday:
+        return moment.date()
+    return moment.astimezone(ZoneInfo(MARKETS[market].zone)).date()
+
+
 def today(market: str, *, at: datetime) -> date:
     """交易所当地的日期。"""
     return at.astimezone(ZoneInfo(MARKETS[market].zone)).date()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from threading import Event
 from typing import NamedTuple, Protocol
 
 
@@ -94,6 +95,153 @@ class Page:
     klines: Sequence[Kline]
     oldest_ms: int | None
     bad: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """一只股票要取的区间,旧的在前;没有区间表示已经齐全。
+
+    `covered` is what the database holds and is final; a stock that has any has traded
+    before. `final` is the last date whose session is over for good in its market.
+    """
+
+    stock_id: int
+    market: str
+    code: str
+    period: str
+    windows: tuple[Window, ...]
+    covered: Window | None
+    final: date
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """取到的一段:区间里的 K 线,以及其中可以算作已覆盖的部分。
+
+    `last` marks the stock's last part: with it the stock is complete.
+    """
+
+    task: Task
+    klines: Sequence[Kline]
+    covered: Window | None
+    last: bool
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """一只股票没有取到的区间和原因。"""
+
+    task: Task
+    window: Window
+    reason: str
+    text: str
+
+
+@dataclass(slots=True)
+class Progress:
+    """一次运行到目前为止的数字。"""
+
+    stocks: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    skipped: int = 0
+    klines: int = 0
+    dropped: int = 0
+    calls: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+
+    def stored(self, parts: Sequence[Part]) -> None:
+        """记入写好的几段。"""
+        self.succeeded += sum(part.last for part in parts)
+        self.klines += sum(len(part.klines) for part in parts)
+        self.dropped += sum(part.dropped for part in parts)
+
+    def not_stored(self, failures: Sequence[Failure]) -> None:
+        """记入失败。"""
+        self.failed += len(failures)
+        for failure in failures:
+            self.reasons[failure.reason] = self.reasons.get(failure.reason, 0) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """预订到的请求次数。
+
+    Valid for `seconds` from now. `spent` means that the token's day is used up.
+    """
+
+    calls: int
+    seconds: float = float("inf")
+    spent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """一个 Token 的用量报告。
+
+    `done` calls have ended since the last report, `unused` reserved ones are given
+    back, `recent` are the ends of the last minute as [epoch second, calls].
+    """
+
+    token: Token
+    done: int
+    recent: list[list[int]]
+    unused: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """心跳的回音:租约还有多少秒、哪些 Token 还归我们、有没有人要求停下。"""
+
+    lease_seconds: float
+    held: frozenset[int]
+    cancelled: bool = False
+
+
+class Ledger(Protocol):
+    """Token 的账本;只由协调者的线程调用。"""
+
+    def reserve(self, usage: Usage, calls: int) -> Grant:
+        """报告用量,并预订至多 `calls` 次请求。"""
+
+    def release(self, usage: Usage) -> None:
+        """归还 Token 和没有用掉的次数。"""
+
+    def out(self, token: Token, error: Exception, *, market: str) -> None:
+        """Token 不能再用:停用它,或者记下它的套餐不含这个市场。"""
+
+    def rest(self, token: Token, *, seconds: float, text: str) -> None:
+        """Token 被限流,要休息一会儿。"""
+
+
+class Store(Protocol):
+    """结果的去处;只由协调者的线程调用。
+
+    `LostLease` where somebody else has taken the work over.
+    """
+
+    def save(self, parts: Sequence[Part]) -> None:
+        """写入 K 线和覆盖范围:一个事务,以检查 fence 开始。"""
+
+    def record(self, failures: Sequence[Failure]) -> None:
+        """记录失败,用自己的事务;记不下来只写日志。"""
+
+    def beat(self, progress: Progress) -> Beat:
+        """心跳:续租,保存进度,看看有没有人要求停下。"""
+
+
+class Clock(Protocol):
+    """引擎的时钟;`now` 单调递增,`epoch` 是墙上的时间。"""
+
+    def now(self) -> float:
+        """单调时钟的秒数。"""
+
+    def epoch(self) -> float:
+        """纪元秒。"""
+
+    def wait(self, event: Event, seconds: float) -> bool:
+        """等到事件发生或时间到;发生了返回 True。"""
 
 
 class Client(Protocol):

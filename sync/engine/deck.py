@@ -1,0 +1,86 @@
+"""各条通道的任务队列。"""
+
+from __future__ import annotations
+
+from collections import deque
+from threading import Condition
+
+from .ports import Task
+
+
+class Deck:
+    """发牌:轮流发给各条通道;发完的通道从最长的队列里拿。
+
+    The coordinator deals, lanes take; every method may be called from any thread. A
+    task that has been taken counts as under way until `finish` or `put_back`, so that
+    no lane goes home while another might still hand its task on.
+    """
+
+    def __init__(self, lanes: int, *, size: int) -> None:
+        self._queues: list[deque[Task]] = [deque() for _ in range(lanes)]
+        self._size = size
+        self._next = 0
+        self._under_way = 0
+        self._closed = False
+        self._changed = Condition()
+
+    def room(self) -> int:
+        """还能再发多少个任务。"""
+        with self._changed:
+            waiting = sum(map(len, self._queues))
+            return max(0, self._size - waiting - self._under_way)
+
+    def deal(self, task: Task) -> None:
+        """发给下一条通道。"""
+        with self._changed:
+            self._queues[self._next].append(task)
+            self._next = (self._next + 1) % len(self._queues)
+            self._changed.notify()
+
+    def close(self) -> None:
+        """不会再有新任务。"""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def take(self, lane: int, *, seconds: float) -> Task | None:
+        """拿一个任务:先拿自己的,再从最长的队列末尾拿;等不到返回 None。"""
+        with self._changed:
+            if not any(self._queues) and not self._idle():
+                self._changed.wait(seconds)
+            own = self._queues[lane]
+            queue = own or max(self._queues, key=len)
+            if not queue:
+                return None
+            self._under_way += 1
+            return queue.popleft() if queue is own else queue.pop()
+
+    def finish(self) -> None:
+        """拿走的任务有了结果。"""
+        with self._changed:
+            self._under_way -= 1
+            if self._idle():
+                self._changed.notify_all()
+
+    def put_back(self, lane: int, task: Task) -> None:
+        """拿走的任务没有做成,留给别的通道。"""
+        with self._changed:
+            self._under_way -= 1
+            self._queues[lane].appendleft(task)
+            self._changed.notify()
+
+    def idle(self) -> bool:
+        """全部任务都有了结果,而且不会再有新的。"""
+        with self._changed:
+            return self._idle()
+
+    def drain(self) -> list[Task]:
+        """取出还没有人拿走的全部任务。"""
+        with self._changed:
+            left = [task for queue in self._queues for task in queue]
+            for queue in self._queues:
+                queue.clear()
+            return left
+
+    def _idle(self) -> bool:
+        return self._closed and not self._under_way and not any(self._queues)

@@ -1,0 +1,160 @@
+"""一条通道:拿任务、取数据、报告结果。
+
+What an error means for the stock is decided here, for the token in `caller.py`:
+
+    StockFault, Transient     the stock fails, with what is still missing of it
+    NoToken, Cancelled, ProviderDown   the stock goes back, the lane ends
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from random import Random
+from threading import Event
+
+from . import coverage
+from .breaker import Breaker
+from .caller import LONGEST_WAIT, Caller, TokenOut, TokenRests
+from .deck import Deck
+from .errors import Cancelled, NoData, NoToken, ProviderDown, StockFault, Transient
+from .pacing import Meter
+from .paging import Walk
+from .ports import Client, Clock, Failure, Page, Part, Task, Token, Window
+
+
+@dataclass(frozen=True, slots=True)
+class LaneEnded:
+    """一条通道结束了;`error` 是意外的异常。"""
+
+    number: int
+    error: Exception | None = None
+
+
+Message = Part | Failure | TokenOut | TokenRests | LaneEnded
+
+
+class Lane:
+    """一条通道,在自己的线程里运行。
+
+    Talks to the rest only through the deck and `report`; never touches the database.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        meters: list[Meter],
+        *,
+        connect: Callable[[], Client],
+        deck: Deck,
+        breaker: Breaker,
+        report: Callable[[Message], None],
+        stop: Event,
+        clock: Clock,
+        dice: Random,
+    ) -> None:
+        self.number = number
+        self.client = connect()
+        self._deck = deck
+        self._report = report
+        self._caller = Caller(
+            meters, breaker=breaker, report=report, stop=stop, clock=clock, dice=dice
+        )
+
+    @property
+    def meters(self) -> deque[Meter]:
+        """这条通道的 Token。"""
+        return self._caller.meters
+
+    @property
+    def wake(self) -> Event:
+        """有理由再看一眼时,由协调者设置。"""
+        return self._caller.wake
+
+    def run(self) -> None:
+        """一直工作到没有任务、没有 Token 或要求停下为止。"""
+        error: Exception | None = None
+        try:
+            while self._work():
+                pass
+        except Exception as unexpected:  # noqa: BLE001 - outermost frame of a lane
+            error = unexpected
+        self._report(LaneEnded(self.number, self._close() or error))
+
+    def _close(self) -> Exception | None:
+        # Whatever happens here, the coordinator must hear that the lane has ended.
+        try:
+            self.client.close()
+        except Exception as unexpected:  # noqa: BLE001 - outermost frame of a lane
+            return unexpected
+        return None
+
+    def _work(self) -> bool:
+        """做一个任务;该结束时返回 False。"""
+        if self._caller.stopped or self._deck.idle():
+            return False
+        task = self._deck.take(self.number, seconds=LONGEST_WAIT)
+        if task is None:
+            return True
+        left = coverage.cut(task.windows, task.covered, task.period)
+        try:
+            self.do(task, left)
+        except (NoToken, Cancelled, ProviderDown):
+            rest = tuple(coverage.remaining(task.windows, left))
+            self._deck.put_back(self.number, replace(task, windows=rest))
+            return False
+        self._deck.finish()
+        return True
+
+    def do(self, task: Task, left: list[Window]) -> None:
+        """取一只股票的全部区间,报告每一段;失败了报告还缺的区间。
+
+        What has been reported is taken out of `left`.
+        """
+        while left:
+            try:
+                walk = self._fetch(task, left[0])
+            except (StockFault, Transient) as error:
+                window = coverage.hull(left)
+                self._report(Failure(task, window, error.reason, str(error)))
+                return
+            fetched = walk.window
+            del left[0]
+            if walk.exhausted:
+                # Nothing is older, so the older pieces need not be asked for.
+                older = [window for window in left if window.end < fetched.start]
+                fetched = coverage.hull([fetched, *older])
+                left[:] = [window for window in left if window not in older]
+            self._report(_part(walk, fetched, last=not left))
+
+    def _fetch(self, task: Task, window: Window) -> Walk:
+        walk = Walk(task, window)
+        while not walk.done:
+            walk.accept(self._page(walk))
+        return walk
+
+    def _page(self, walk: Walk) -> Page:
+        """取下一页;空的或有坏数据的页,换一个 Token 再问一次。"""
+        ask = partial(self._caller.ask, partial(self._call, walk))
+        page = ask()
+        expected = walk.begun or walk.task.covered
+        if page.bad or (page.oldest_ms is None and expected):
+            page = ask()
+        if page.oldest_ms is None:
+            raise NoData(f"no data up to {walk.window.end}: the answer was empty")
+        return page
+
+    def _call(self, walk: Walk, token: Token) -> Page:
+        page = self.client.fetch(token, walk.request())
+        walk.check(page)
+        return page
+
+
+def _part(walk: Walk, fetched: Window, *, last: bool) -> Part:
+    task = walk.task
+    covered = coverage.settled(
+        fetched, newest=walk.newest(), final=task.final, period=task.period
+    )
+    return Part(task, walk.klines(), covered, last, walk.dropped)

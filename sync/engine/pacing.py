@@ -1,0 +1,153 @@
+"""一个 Token 什么时候可以再请求。
+
+Times are seconds of the engine's own monotonic clock, unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, deque
+from collections.abc import Iterable
+from threading import Lock
+
+from .errors import SyncError
+from .ports import Token
+
+# The provider counts about 60 seconds; one more is for clocks and the way there.
+SPAN = 61.0
+REST = 60.0
+
+
+def portion(minute_limit: int) -> int:
+    """一次预订多少次请求:大约十秒的量。"""
+    if minute_limit == 0:
+        return 100
+    return max(2, min(100, math.ceil(minute_limit / 6)))
+
+
+class Meter:
+    """一个 Token 的计量:每分钟的节奏,和已经预订的次数。
+
+    The lane that owns the token begins and ends calls; the coordinator grants and
+    reports. Every method may be called from either thread.
+
+    A call counts from its end: it reached the provider at some time before that, so
+    that spacing from the end keeps the limit however long the way there was.
+    """
+
+    def __init__(
+        self, token: Token, *, now: float, carried: Iterable[tuple[float, int]] = ()
+    ) -> None:
+        self.token = token
+        self.calls = 0
+        self._lock = Lock()
+        self._ends: deque[float] = deque(maxlen=token.minute_limit)
+        for ago, count in sorted(carried, reverse=True):
+            self._ends.extend([now - ago] * min(count, token.minute_limit))
+        self._resting_until = now
+        self._credit = 0
+        self._credit_until = now
+        self._leased_until = now
+        self._done = 0
+        self._busy = 0
+        self._out: SyncError | None = None
+
+    @property
+    def out(self) -> SyncError | None:
+        """为什么不再使用;None 表示还在用。"""
+        return self._out
+
+    @property
+    def credit(self) -> int:
+        """已经预订、还没有用掉的次数。"""
+        return self._credit
+
+    def retire(self, error: SyncError) -> None:
+        """从这次运行里拿掉。"""
+        self._out = error
+
+    def lease(self, until: float) -> None:
+        """租约到什么时候为止;过了就不再请求。"""
+        self._leased_until = until
+
+    def ready_in(self, now: float) -> float:
+        """还要等多少秒;0 表示现在就可以,无穷大表示要等新的预订。"""
+        with self._lock:
+            if self._credit <= 0 or now >= min(self._credit_until, self._leased_until):
+                return math.inf
+            return max(0.0, self._resting_until - now, self._paced_at() - now)
+
+    def begin(self) -> None:
+        """一次请求开始:用掉一次预订。"""
+        with self._lock:
+            self._credit -= 1
+            self._busy += 1
+            self.calls += 1
+
+    def end(self, now: float) -> None:
+        """一次请求结束,不论成败。"""
+        with self._lock:
+            self._ends.append(now)
+            self._busy -= 1
+            self._done += 1
+
+    def rest(self, until: float) -> None:
+        """被限流,休息到某一刻。"""
+        with self._lock:
+            self._resting_until = max(self._resting_until, until)
+
+    def wants(self, now: float) -> int:
+        """需要再预订多少次;0 表示还够。"""
+        with self._lock:
+            self._void(now)
+            size = portion(self.token.minute_limit)
+            return 0 if self._out or self._credit > size // 2 else size - self._credit
+
+    def grant(self, calls: int, *, until: float) -> None:
+        """记入新的预订,有效到 `until`。"""
+        with self._lock:
+            if until > self._credit_until + SPAN:
+                # Another day has begun while the ledger was asked.
+                self._use_up()
+            self._credit += calls
+            self._credit_until = until
+
+    def _void(self, now: float) -> None:
+        # What is left of a portion whose day is over must not be used in the next day;
+        # it is reported as used up.
+        if now >= self._credit_until:
+            self._use_up()
+
+    def _use_up(self) -> None:
+        self._done += self._credit
+        self._credit = 0
+
+    def take_credit(self, now: float) -> int:
+        """还有效而没有用掉的次数;取走后归零,不能再请求。"""
+        with self._lock:
+            self._void(now)
+            credit, self._credit = self._credit, 0
+            return credit
+
+    def take_done(self) -> int:
+        """上次报告以来结束的请求数;取走后归零。"""
+        with self._lock:
+            done, self._done = self._done, 0
+            return done
+
+    def recent(self, *, now: float, epoch: float) -> list[list[int]]:
+        """最近一分钟的请求:[纪元秒(向上取整), 次数],旧的在前。
+
+        A call still under way counts as ending now.
+        """
+        with self._lock:
+            shift = epoch - now
+            ends = [*self._ends, *[now] * self._busy]
+            seconds = (math.ceil(end + shift) for end in ends if now - end < SPAN)
+            return [[second, n] for second, n in sorted(Counter(seconds).items())]
+
+    def _paced_at(self) -> float:
+        limit = self.token.minute_limit
+        if limit == 0 or len(self._ends) < limit:
+            return -math.inf
+        return self._ends[0] + SPAN

@@ -1,0 +1,143 @@
+"""从后往前翻页,直到区间的起点。
+
+The provider has no start parameter, may return fewer bars than asked for and does not
+say whether the end counts. So each page but the first begins at the oldest bar we
+have, one millisecond later: that bar comes again, whichever way the end counts. A
+page that brings nothing older is then the proof that history ends here, and an empty
+page is never an answer, always a question.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from . import markets
+from .coverage import DAY, widen
+from .errors import BadAnswer
+from .ports import Kline, Page, PageRequest, Task, Window
+
+PAGE_SIZE = 1000
+# Bars to ask for beyond the window, so that one page shows a bar before its start.
+SLACK = 12
+# The share of a day in which an exchange trades, about.
+SESSION = 0.27
+
+
+def most_bars(days: float, period: str) -> int:
+    """这么多天里最多会有多少根:只多不少,否则要多翻一页。"""
+    kind = markets.PERIODS[period]
+    weekdays = days * 5 / 7 + 2
+    if kind.intraday:
+        return int(weekdays * (DAY / kind.interval))
+    return int(min(weekdays, days / (kind.interval / DAY) + 2))
+
+
+def pages(window: Window, period: str) -> int:
+    """估计要翻多少页,按服务商不少给来算。"""
+    bars = most_bars((window.end - window.start) / DAY + 1, period)
+    if markets.PERIODS[period].intraday:
+        bars = int(bars * SESSION)
+    return max(1, math.ceil(bars / PAGE_SIZE))
+
+
+class Walk:
+    """一只股票一个区间的翻页。"""
+
+    def __init__(self, task: Task, window: Window) -> None:
+        self.task = task
+        self.window = widen(window, task.period)
+        self.dropped = 0
+        self._since, self._until = markets.bounds(
+            self.window, market=task.market, period=task.period
+        )
+        self._klines: dict[datetime, Kline] = {}
+        self._end_ms = markets.end_stamp(self.window.end, market=task.market)
+        self._oldest_ms: int | None = None
+        self._done = False
+        self._exhausted = False
+
+    @property
+    def done(self) -> bool:
+        """是不是已经翻到头了。"""
+        return self._done
+
+    @property
+    def exhausted(self) -> bool:
+        """是不是因为没有更旧的了才到头。"""
+        return self._exhausted
+
+    @property
+    def begun(self) -> bool:
+        """是不是已经取到过一页。"""
+        return self._oldest_ms is not None
+
+    def request(self) -> PageRequest:
+        """下一页的请求。"""
+        return PageRequest(
+            market=self.task.market,
+            code=self.task.code,
+            period=self.task.period,
+            end_ms=self._end_ms,
+            limit=min(PAGE_SIZE, self._expected() + SLACK),
+        )
+
+    def check(self, page: Page) -> None:
+        """比所问的还要新的一页说明不了什么:抛出 BadAnswer。
+
+        A provider that ignores the end would repeat its newest page, and that must not
+        pass for the end of history. One interval is forgiven, for ends rounded up.
+        """
+        period = markets.PERIODS[self.task.period]
+        asked = max(self._bar_time(self._end_ms), self._bar_time(self._end_ms - 1))
+        if page.klines and page.klines[-1].time > asked + period.interval:
+            raise BadAnswer(
+                f"bars newer than {asked:%Y-%m-%d %H:%M} were not asked for"
+            )
+
+    def accept(self, page: Page) -> None:
+        """收下一页;非空。"""
+        assert page.oldest_ms is not None
+        for kline in page.klines:
+            if self._since <= kline.time < self._until:
+                self._klines[kline.time] = kline
+        self.dropped += len(page.bad)
+        reached = self._reached(page)
+        moved = self._oldest_ms is None or page.oldest_ms < self._oldest_ms
+        self._exhausted = not moved and not reached
+        self._done = self._exhausted or reached
+        self._oldest_ms = page.oldest_ms
+        self._end_ms = page.oldest_ms + 1
+
+    def klines(self) -> Sequence[Kline]:
+        """区间里的全部 K 线,旧的在前。"""
+        return [self._klines[time] for time in sorted(self._klines)]
+
+    def newest(self) -> date | None:
+        """区间里最新一根的交易日。"""
+        if not self._klines:
+            return None
+        newest = max(kline.time for kline in self._klines.values())
+        return markets.trade_date(
+            newest, market=self.task.market, period=self.task.period
+        )
+
+    def _reached(self, page: Page) -> bool:
+        # A bad bar's own stamp counts only where there is nothing better.
+        assert page.oldest_ms is not None
+        sound = page.klines[0].time if page.klines else self._bar_time(page.oldest_ms)
+        return sound <= self._since
+
+    def _bar_time(self, stamp_ms: int) -> datetime:
+        return markets.bar_time(
+            stamp_ms, market=self.task.market, period=self.task.period
+        )
+
+    def _expected(self) -> int:
+        until = self._until
+        if self._oldest_ms is not None:
+            until = min(until, self._bar_time(self._oldest_ms))
+        # A bad bar may lie far before the window.
+        days = max(0.0, (until - self._since) / DAY)
+        return most_bars(days, self.task.period)

@@ -1,0 +1,272 @@
+"""协调者:启动通道,收结果,写入,报告,停止。
+
+The coordinator's thread is the caller's. It alone talks to the store and the ledger;
+lanes talk to it through one bounded queue.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from queue import Empty, Full, Queue
+from random import Random
+from threading import Event
+
+from . import coverage
+from .breaker import Breaker
+from .caller import TokenOut, TokenRests
+from .deck import Deck
+from .errors import NoToken, ProviderDown, SyncError
+from .lanes import Lane, LaneEnded, Message
+from .pacing import Meter
+from .plan import Limits, deal_tokens, thread_count
+from .ports import Client, Clock, Failure, Ledger, Part, Progress, Store, Task
+from .wallet import LeasedToken, Wallet
+
+logger = logging.getLogger(__name__)
+
+TICK = 0.1  # seconds the coordinator waits for a message
+BEAT = 1.0  # seconds between two heartbeats, and until what waits is written
+RESULTS = 32  # parts that may wait for the coordinator before lanes are held back
+BATCH_PARTS = 200
+BATCH_KLINES = 20_000
+LANES_STOP = 3.0  # seconds until lanes that do not stop are left behind
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """协调者要用到的外界。"""
+
+    store: Store
+    ledger: Ledger
+    clock: Clock
+    connect: Callable[[], Client]
+    stop: Event
+    watch: Callable[[Progress], None] = lambda _progress: None
+    dice: Random = field(default_factory=Random)
+
+
+class Runner:
+    """一个市场的一次运行。
+
+    `run` returns when every task has been stored, recorded as failed, or, after a
+    stop, left for the next run. An unexpected error of a lane or of the store is
+    raised after the lanes have ended and the tokens have been given back.
+    """
+
+    def __init__(
+        self,
+        market: str,
+        tokens: Sequence[LeasedToken],
+        *,
+        desk: Desk,
+        limits: Limits,
+        progress: Progress,
+    ) -> None:
+        self._market = market
+        self._desk = desk
+        self._progress = progress
+        self._calls_before = progress.calls
+        self._wallet = Wallet(tokens, ledger=desk.ledger, clock=desk.clock)
+        meters = self._wallet.meters
+        hands = deal_tokens(meters, thread_count(len(meters), limits))
+        self.tokens_per_thread = [len(hand) for hand in hands]
+        self._deck = Deck(len(hands), size=limits.queue_size)
+        self._breaker = Breaker(len(meters))
+        self._results: Queue[Message] = Queue(RESULTS)
+        self._halt = Event()
+        self._abandoned = Event()
+        self._lanes = [self._lane(number, hand) for number, hand in enumerate(hands)]
+        self._alive = {lane.number for lane in self._lanes}
+        self._crash: Exception | None = None
+        self._parts: list[Part] = []
+        self._failures: list[Failure] = []
+        self._klines = 0
+        self._flush_at = self._beat_at = desk.clock.now()
+
+    def run(self, tasks: Iterable[Task]) -> None:
+        """执行全部任务,直到做完或者被要求停下。"""
+        waiting = iter(tasks)
+        pool = ThreadPoolExecutor(len(self._lanes), "stock-sync-pool")
+        futures: list[Future[None]] = []
+        try:
+            self._beat()
+            self._wallet.top_up()
+            self._deal(waiting)
+            for lane in self._lanes:
+                logger.info("Lane %d has %d tokens", lane.number, len(lane.meters))
+                futures.append(pool.submit(lane.run))
+            self._loop(waiting)
+            self._finish(waiting)
+        finally:
+            try:
+                self._abandoned.set()
+                self._end_lanes()
+                wait(futures, timeout=LANES_STOP)
+                pool.shutdown(wait=False, cancel_futures=True)
+                for lane in self._lanes[len(futures) :]:
+                    lane.client.close()
+            finally:
+                self._progress.calls = self._calls_before + self._wallet.calls
+                self._wallet.release()
+
+    def _lane(self, number: int, hand: list[Meter]) -> Lane:
+        return Lane(
+            number,
+            hand,
+            connect=self._desk.connect,
+            deck=self._deck,
+            breaker=self._breaker,
+            report=self._report,
+            stop=self._halt,
+            clock=self._desk.clock,
+            dice=self._desk.dice,
+        )
+
+    def _loop(self, waiting: Iterator[Task]) -> None:
+        give_up_at = float("inf")
+        while self._alive and self._now() < give_up_at:
+            self._receive()
+            if self._due():
+                self._flush()
+            if self._now() >= self._beat_at:
+                self._beat()
+            if self._wallet.top_up():
+                self._wake_lanes()
+            self._deal(waiting)
+            if not self._halt.is_set() and (self._desk.stop.is_set() or self._crash):
+                give_up_at = self._now() + LANES_STOP
+                self._end_lanes()
+
+    def _finish(self, waiting: Iterator[Task]) -> None:
+        """通道都结束以后:没有做的任务记为失败,除非是有人要求停下。"""
+        self._receive(seconds=0)
+        self._flush()
+        if self._crash:
+            raise self._crash
+        if not self._desk.stop.is_set():
+            self._give_up(waiting)
+        self._beat()
+
+    # --- messages -------------------------------------------------------------------
+
+    def _report(self, message: Message) -> None:
+        """由通道的线程调用;队列满时等待。"""
+        while not self._abandoned.is_set():
+            try:
+                self._results.put(message, timeout=TICK)
+            except Full:
+                continue
+            return
+
+    def _receive(self, *, seconds: float = TICK) -> None:
+        try:
+            self._take(self._results.get(timeout=seconds))
+            while not self._due():
+                self._take(self._results.get_nowait())
+        except Empty:
+            return
+
+    def _take(self, message: Message) -> None:
+        match message:
+            case Part():
+                self._await_flush()
+                self._parts.append(message)
+                self._klines += len(message.klines)
+            case Failure():
+                self._await_flush()
+                self._failures.append(message)
+            case TokenOut(meter, error):
+                logger.warning("Token %s is out: %s", meter.token.label, error)
+                self._desk.ledger.out(meter.token, error, market=self._market)
+            case TokenRests(meter, seconds, text):
+                self._desk.ledger.rest(meter.token, seconds=seconds, text=text)
+            case LaneEnded(number, crash):
+                self._alive.discard(number)
+                self._crash = self._crash or crash
+
+    # --- writing --------------------------------------------------------------------
+
+    def _await_flush(self) -> None:
+        if not self._parts and not self._failures:
+            self._flush_at = self._now() + BEAT
+
+    def _due(self) -> bool:
+        waiting = self._parts or self._failures
+        late = bool(waiting) and self._now() >= self._flush_at
+        many = max(len(self._parts), len(self._failures)) >= BATCH_PARTS
+        return late or many or self._klines >= BATCH_KLINES
+
+    def _flush(self) -> None:
+        if self._parts:
+            self._desk.store.save(self._parts)
+            self._progress.stored(self._parts)
+        if self._failures:
+            self._desk.store.record(self._failures)
+            self._progress.not_stored(self._failures)
+        self._parts, self._failures, self._klines = [], [], 0
+
+    def _beat(self) -> None:
+        self._beat_at = self._now() + BEAT
+        self._progress.calls = self._calls_before + self._wallet.calls
+        beat = self._desk.store.beat(self._progress)
+        self._wallet.leased(beat)
+        if beat.cancelled:
+            self._desk.stop.set()
+        self._show()
+
+    def _show(self) -> None:
+        try:
+            self._desk.watch(self._progress)
+        except Exception:
+            # An observer is no part of the run.
+            logger.exception("Progress could not be shown")
+
+    # --- tasks ----------------------------------------------------------------------
+
+    def _deal(self, waiting: Iterator[Task]) -> None:
+        if self._halt.is_set():
+            return
+        room = self._deck.room()
+        while room and (task := next(waiting, None)):
+            self._progress.stocks += 1
+            if task.windows:
+                self._deck.deal(task)
+                room -= 1
+            else:
+                self._progress.skipped += 1
+        if room:
+            self._deck.close()
+
+    def _give_up(self, waiting: Iterator[Task]) -> None:
+        error: SyncError = NoToken("Token不可用")
+        if self._breaker.open:
+            error = ProviderDown("not tried: the provider does not answer")
+        left = self._deck.drain()
+        while left and not self._desk.stop.is_set():
+            self._failures += [
+                Failure(task, coverage.hull(task.windows), error.reason, str(error))
+                for task in left
+            ]
+            self._flush()
+            self._beat()
+            self._deal(waiting)
+            left = self._deck.drain()
+
+    # --- lanes ----------------------------------------------------------------------
+
+    def _wake_lanes(self) -> None:
+        for lane in self._lanes:
+            lane.wake.set()
+
+    def _end_lanes(self) -> None:
+        self._halt.set()
+        self._deck.close()
+        for lane in self._lanes:
+            lane.client.abort()
+        self._wake_lanes()
+
+    def _now(self) -> float:
+        return self._desk.clock.now()

@@ -1,0 +1,87 @@
+"""一次运行手里的 Token:预订、续租、报告用量、归还。"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from .errors import NoToken
+from .pacing import Meter
+from .ports import Beat, Clock, Ledger, Token, Usage
+
+ASK_AGAIN = 1.0  # seconds between two reservations that were refused
+
+
+@dataclass(frozen=True, slots=True)
+class LeasedToken:
+    """租到的 Token,以及上一分钟里它已经有过的请求:(多少秒以前, 次数)。
+
+    `rests` is how many seconds it must rest yet.
+    """
+
+    token: Token
+    carried: tuple[tuple[float, int], ...] = ()
+    rests: float = 0.0
+
+
+class Wallet:
+    """协调者手里的钱包;只由协调者的线程使用。"""
+
+    def __init__(
+        self, tokens: Sequence[LeasedToken], *, ledger: Ledger, clock: Clock
+    ) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        now = clock.now()
+        self.meters = [
+            Meter(leased.token, now=now, carried=leased.carried) for leased in tokens
+        ]
+        for meter, leased in zip(self.meters, tokens, strict=True):
+            meter.rest(now + leased.rests)
+        self._ask_at = dict.fromkeys((m.token.id for m in self.meters), now)
+
+    @property
+    def calls(self) -> int:
+        """已经开始的请求数。"""
+        return sum(meter.calls for meter in self.meters)
+
+    def leased(self, beat: Beat) -> None:
+        """心跳之后:续上租约,拿掉已经不归我们的 Token。"""
+        until = self._clock.now() + beat.lease_seconds
+        for meter in self.meters:
+            if meter.token.id in beat.held:
+                meter.lease(until)
+            elif not meter.out:
+                meter.retire(NoToken(f"the lease of {meter.token.label} was lost"))
+
+    def top_up(self) -> bool:
+        """给快用完的 Token 预订请求次数;有新的预订返回 True。"""
+        return sum(self._reserve(meter) for meter in self.meters) > 0
+
+    def release(self) -> None:
+        """归还全部 Token;一个归还失败不妨碍其他的。"""
+        with ExitStack() as releases:
+            for meter in self.meters:
+                unused = meter.take_credit(self._clock.now())
+                usage = self._usage(meter, unused=unused)
+                releases.callback(self._ledger.release, usage)
+
+    def _reserve(self, meter: Meter) -> bool:
+        now = self._clock.now()
+        calls = meter.wants(now)
+        if not calls or now < self._ask_at[meter.token.id]:
+            return False
+        grant = self._ledger.reserve(self._usage(meter), calls)
+        if grant.calls:
+            meter.grant(grant.calls, until=now + grant.seconds)
+        if grant.spent and not meter.credit:
+            meter.retire(NoToken(f"{meter.token.label} is at its daily limit"))
+        if not grant.calls:
+            self._ask_at[meter.token.id] = now + ASK_AGAIN
+        return grant.calls > 0
+
+    def _usage(self, meter: Meter, *, unused: int = 0) -> Usage:
+        now = self._clock.now()
+        recent = meter.recent(now=now, epoch=self._clock.epoch())
+        return Usage(meter.token, meter.take_done(), recent, unused)

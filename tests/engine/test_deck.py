@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from threading import Thread
+
+from sync.engine.deck import Deck
+from sync.engine.ports import Task
+
+from .fakes import task
+
+
+def dealt(stocks: int, *, lanes: int, size: int = 100) -> Deck:
+    deck = Deck(lanes, size=size)
+    for number in range(stocks):
+        deck.deal(task(number))
+    return deck
+
+
+def taken(deck: Deck, lane: int) -> int | None:
+    found = deck.take(lane, seconds=0)
+    return found and found.stock_id
+
+
+def test_ten_stocks_are_dealt_four_three_three() -> None:
+    deck = dealt(10, lanes=3)
+
+    assert [[t.stock_id for t in queue] for queue in deck._queues] == [
+        [0, 3, 6, 9],
+        [1, 4, 7],
+        [2, 5, 8],
+    ]
+
+
+def test_a_lane_takes_its_own_queue_in_order() -> None:
+    deck = dealt(6, lanes=2)
+
+    assert [taken(deck, 1) for _ in range(3)] == [1, 3, 5]
+
+
+def test_a_dry_lane_takes_from_the_end_of_the_longest_queue() -> None:
+    deck = dealt(10, lanes=3)
+    for _ in range(3):
+        taken(deck, 2)
+
+    assert [taken(deck, 2) for _ in range(3)] == [9, 6, 7]
+
+
+def test_take_returns_none_when_nothing_is_there() -> None:
+    assert Deck(2, size=5).take(0, seconds=0) is None
+
+
+def test_a_task_put_back_is_taken_again_by_whoever_comes() -> None:
+    deck = dealt(1, lanes=2)
+    first = deck.take(0, seconds=0)
+    assert first
+
+    deck.put_back(0, first)
+
+    assert deck.take(1, seconds=0) is first
+
+
+def test_idle_only_when_closed_and_nothing_is_waiting_or_under_way() -> None:
+    deck = dealt(1, lanes=1)
+    seen = [deck.idle()]
+
+    deck.close()
+    seen.append(deck.idle())
+    taken(deck, 0)
+    seen.append(deck.idle())
+    deck.finish()
+    seen.append(deck.idle())
+
+    assert seen == [False, False, False, True]
+
+
+def test_not_idle_while_open() -> None:
+    assert not Deck(1, size=5).idle()
+
+
+def test_put_back_keeps_a_closed_deck_from_being_idle() -> None:
+    deck = dealt(1, lanes=1)
+    deck.close()
+    found = deck.take(0, seconds=0)
+    assert found
+
+    deck.put_back(0, found)
+
+    assert not deck.idle()
+
+
+def test_room_counts_waiting_and_under_way_against_the_size() -> None:
+    deck = dealt(3, lanes=2, size=4)
+    taken(deck, 0)
+    before = deck.room()
+
+    deck.finish()
+
+    assert (before, deck.room()) == (1, 2)
+
+
+def test_room_is_never_negative() -> None:
+    assert dealt(5, lanes=1, size=3).room() == 0
+
+
+def test_drain_hands_out_what_nobody_took() -> None:
+    deck = dealt(3, lanes=2)
+    taken(deck, 0)
+
+    assert sorted(t.stock_id for t in deck.drain()) == [1, 2]
+    assert deck.drain() == []
+
+
+def test_the_last_finish_wakes_a_lane_that_waits_for_work() -> None:
+    deck = dealt(1, lanes=2)
+    taken(deck, 0)
+    deck.close()
+    found: list[Task | None] = []
+    waiter = Thread(target=lambda: found.append(deck.take(1, seconds=30)))
+    waiter.start()
+
+    deck.finish()
+    waiter.join(5)
+
+    assert found == [None]
+
+
+def test_a_task_put_back_wakes_a_lane_that_waits_for_work() -> None:
+    deck = dealt(1, lanes=2)
+    first = deck.take(0, seconds=0)
+    assert first
+    found: list[Task | None] = []
+    waiter = Thread(target=lambda: found.append(deck.take(1, seconds=30)))
+    waiter.start()
+
+    deck.put_back(0, first)
+    waiter.join(5)
+
+    assert found == [first]
+
+
+def test_each_task_is_taken_once_by_many_lanes() -> None:
+    deck = dealt(300, lanes=4, size=300)
+    deck.close()
+    hands: list[list[int]] = [[] for _ in range(4)]
+
+    def work(lane: int) -> None:
+        while not deck.idle():
+            found = deck.take(lane, seconds=1)
+            if found:
+                hands[lane].append(found.stock_id)
+                deck.finish()
+
+    lanes = [Thread(target=work, args=(lane,)) for lane in range(4)]
+    for lane in lanes:
+        lane.start()
+    for lane in lanes:
+        lane.join(5)
+
+    assert sorted(sum(hands, [])) == list(range(300))
