@@ -1,0 +1,18 @@
+"""股票、K 线、覆盖范围、运行和失败记录。"""
+
+from .failures import FailureStatus, SyncFailure
+from .runs import RunKind, RunState, ShardState, SyncRun, SyncShard
+from .stocks import Coverage, Kline, Stock
+
+__all__ = [
+    "Coverage",
+    "FailureStatus",
+    "Kline",
+    "RunKind",
+    "RunState",
+    "ShardState",
+    "Stock",
+    "SyncFailure",
+    "SyncRun",
+    "SyncShard",
+]

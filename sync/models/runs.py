@@ -1,0 +1,210 @@
+"""运行和它的分片。"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from tokens.fields import CodeField
+
+from ..engine.ports import Window
+
+LEASE = timedelta(seconds=60)
+ERROR_LENGTH = 500
+
+
+class RunState(models.TextChoices):
+    """运行的状态。"""
+
+    QUEUED = "queued", _("queued")
+    RUNNING = "running", _("running")
+    SUCCEEDED = "succeeded", _("succeeded")
+    PARTIAL = "partial", _("some stocks failed")
+    WAITING = "waiting", _("waiting for quota")
+    FAILED = "failed", _("failed")
+    CANCELLED = "cancelled", _("cancelled")
+    INTERRUPTED = "interrupted", _("interrupted")
+
+
+ACTIVE = (RunState.QUEUED, RunState.RUNNING, RunState.WAITING)
+
+
+class RunKind(models.TextChoices):
+    """运行的种类。"""
+
+    BATCH = "batch", _("batch")
+    SINGLE = "single", _("single stocks")
+    RETRY = "retry", _("retry")
+
+
+class SyncRunQuerySet(models.QuerySet["SyncRun"]):
+    """运行的查询。"""
+
+    def active(self) -> Self:
+        """还没有结束的。"""
+        return self.filter(state__in=ACTIVE)
+
+    def end(
+        self, pk: int, *, state: RunState, error: str, at: datetime, **numbers: Any
+    ) -> bool:
+        """结束一次运行;已经结束了的返回 False。"""
+        ended = (
+            self.active()
+            .filter(pk=pk)
+            .update(
+                state=state,
+                error=error[:ERROR_LENGTH],
+                finished_at=at,
+                request_key=None,
+                **numbers,
+            )
+        )
+        return bool(ended)
+
+
+class SyncRun(models.Model):
+    """一次批量、补拉或单只同步:要什么,结果如何。
+
+    `market` holds the markets asked for, comma-separated, empty for all; `codes` the
+    stock codes, empty for all. `request_key` is unique while the run is active, so
+    that the same request cannot run twice at once.
+    """
+
+    kind = CodeField(_("kind"), max_length=10, choices=RunKind.choices)
+    state = CodeField(
+        _("state"), max_length=12, choices=RunState.choices, default=RunState.QUEUED
+    )
+    market = models.CharField(_("market"), max_length=200, blank=True, default="")
+    codes = models.JSONField(_("codes"), default=list, blank=True)
+    period = CodeField(_("period"), max_length=5)
+    start_date = models.DateField(_("from"), null=True)
+    end_date = models.DateField(_("to"), null=True)
+    force = models.BooleanField(_("fetch anew"), default=False)
+    requested_by = models.CharField(_("by"), max_length=150, blank=True, default="")
+    request_key = CodeField(max_length=64, null=True, unique=True, editable=False)
+    stocks = models.PositiveIntegerField(_("stocks"), default=0)
+    succeeded = models.PositiveIntegerField(_("succeeded"), default=0)
+    failed = models.PositiveIntegerField(_("failed"), default=0)
+    skipped = models.PositiveIntegerField(_("up to date"), default=0)
+    klines = models.PositiveBigIntegerField(_("K-lines"), default=0)
+    dropped = models.PositiveIntegerField(_("bad bars left out"), default=0)
+    calls = models.PositiveIntegerField(_("calls"), default=0)
+    reasons = models.JSONField(_("failures by reason"), default=dict, blank=True)
+    threads = models.PositiveSmallIntegerField(_("threads"), default=0)
+    tokens_per_thread = models.JSONField(_("tokens per thread"), default=list)
+    error = models.CharField(
+        _("error"), max_length=ERROR_LENGTH, blank=True, default=""
+    )
+    created_at = models.DateTimeField(_("asked"))
+    started_at = models.DateTimeField(_("started"), null=True)
+    finished_at = models.DateTimeField(_("finished"), null=True)
+    heartbeat_at = models.DateTimeField(_("last heartbeat"))
+    cancel_requested_at = models.DateTimeField(_("cancel asked"), null=True)
+
+    objects = SyncRunQuerySet.as_manager()
+
+    class Meta:
+        db_table = "stk_sync_run"
+        verbose_name = _("run")
+        verbose_name_plural = _("runs")
+        ordering = ("-id",)
+        indexes = (models.Index(fields=["state"], name="idx_run_state"),)
+
+    def __str__(self) -> str:
+        return f"run {self.pk}"
+
+    @property
+    def window(self) -> Window:
+        """要的区间;补拉没有自己的区间。"""
+        assert self.start_date is not None
+        assert self.end_date is not None
+        return Window(self.start_date, self.end_date)
+
+    @property
+    def markets(self) -> list[str]:
+        """要的市场;空表示全部。"""
+        return self.market.split(",") if self.market else []
+
+    @property
+    def seconds(self) -> float:
+        """运行了多少秒。"""
+        if self.started_at is None or self.finished_at is None:
+            return 0.0
+        return (self.finished_at - self.started_at).total_seconds()
+
+
+class ShardState(models.TextChoices):
+    """分片的状态。"""
+
+    QUEUED = "queued", _("queued")
+    RUNNING = "running", _("running")
+    DONE = "done", _("done")
+    INTERRUPTED = "interrupted", _("interrupted")
+
+
+class SyncShardQuerySet(models.QuerySet["SyncShard"]):
+    """分片的查询;抢占都是比较并交换。"""
+
+    def claim(self, shard: SyncShard, *, process: str, at: datetime) -> int | None:
+        """抢占一个分片,返回新的 fence;抢不到返回 None。
+
+        Safe from several machines at once: the WHERE clause repeats the test and the
+        fence that was seen, so of two that chose the same row only one finds it.
+        """
+        free = Q(state=ShardState.QUEUED) | Q(
+            state=ShardState.RUNNING, leased_until__lte=at
+        )
+        claimed = self.filter(free, pk=shard.pk, fence=shard.fence).update(
+            state=ShardState.RUNNING,
+            fence=F("fence") + 1,
+            attempts=F("attempts") + 1,
+            process=process,
+            heartbeat_at=at,
+            leased_until=at + LEASE,
+        )
+        return shard.fence + 1 if claimed else None
+
+    def held(self, pk: int, *, fence: int) -> Self:
+        """仍然归这个 fence 所有的分片。"""
+        return self.filter(pk=pk, fence=fence, state=ShardState.RUNNING)
+
+    def beat(self, pk: int, *, fence: int, at: datetime) -> bool:
+        """心跳并续租;已经被别人接管时返回 False。"""
+        held = self.held(pk, fence=fence)
+        return bool(held.update(heartbeat_at=at, leased_until=at + LEASE))
+
+
+class SyncShard(models.Model):
+    """一次运行里由一个进程执行的部分。"""
+
+    run = models.ForeignKey(SyncRun, models.CASCADE, related_name="shards")
+    number = models.PositiveSmallIntegerField(_("number"), default=0)
+    state = CodeField(
+        _("state"), max_length=12, choices=ShardState.choices, default=ShardState.QUEUED
+    )
+    fence = models.PositiveIntegerField(_("fence"), default=0)
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    process = models.CharField(_("process"), max_length=200, blank=True, default="")
+    heartbeat_at = models.DateTimeField(_("last heartbeat"))
+    leased_until = models.DateTimeField(_("leased until"))
+
+    objects = SyncShardQuerySet.as_manager()
+
+    class Meta:
+        db_table = "stk_sync_shard"
+        verbose_name = _("shard")
+        verbose_name_plural = _("shards")
+        constraints = (
+            models.UniqueConstraint(fields=["run", "number"], name="uniq_run_number"),
+        )
+
+    def __str__(self) -> str:
+        return f"run {self.run_id} shard {self.number}"
+
+    def owner(self, fence: int) -> str:
+        """租用 Token 时用的名字。"""
+        return f"run {self.run_id} shard {self.number} claim {fence}"

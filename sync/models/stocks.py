@@ -1,0 +1,115 @@
+"""股票、K 线和覆盖范围。"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Self
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from tokens.fields import CodeField
+
+from ..engine.ports import Window
+
+
+class StockQuerySet(models.QuerySet["Stock"]):
+    """股票的查询。"""
+
+    def active(self) -> Self:
+        """没有被删除的。"""
+        return self.filter(deleted=False)
+
+    def wanted(self, *, markets: Sequence[str], codes: Sequence[str]) -> Self:
+        """这些市场、这些代码;空表示全部。"""
+        stocks = self.active()
+        if markets:
+            stocks = stocks.filter(market__in=markets)
+        return stocks.filter(stock_code__in=codes) if codes else stocks
+
+
+class Stock(models.Model):
+    """一个市场里的一只股票。"""
+
+    market = CodeField(_("market"), max_length=10)
+    stock_code = CodeField(_("code"), max_length=20)
+    stock_name = models.CharField(_("name"), max_length=200, blank=True, default="")
+    exchange = models.CharField(_("exchange"), max_length=50, blank=True, default="")
+    deleted = models.BooleanField(_("deleted"), default=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+
+    objects = StockQuerySet.as_manager()
+
+    class Meta:
+        db_table = "stk_stock_info"
+        verbose_name = _("stock")
+        verbose_name_plural = _("stocks")
+        constraints = (
+            models.UniqueConstraint(
+                fields=["market", "stock_code"], name="uniq_market_stock_code"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.market} {self.stock_code}"
+
+
+class Kline(models.Model):
+    """一根 K 线。
+
+    Written by `storage.py` only. `time` is UTC: the bar's start for intraday periods,
+    midnight UTC of the trade date otherwise.
+    """
+
+    pk = models.CompositePrimaryKey("stock_id", "period", "time")
+    # No constraint and no index of its own: the key begins with the stock, stocks are
+    # never deleted for good, and checking a million rows one by one is slow.
+    stock = models.ForeignKey(
+        Stock, models.DO_NOTHING, db_constraint=False, db_index=False
+    )
+    period = CodeField(_("period"), max_length=5)
+    time = models.DateTimeField(_("time"))
+    open = models.DecimalField(_("open"), max_digits=20, decimal_places=8)
+    high = models.DecimalField(_("high"), max_digits=20, decimal_places=8)
+    low = models.DecimalField(_("low"), max_digits=20, decimal_places=8)
+    close = models.DecimalField(_("close"), max_digits=20, decimal_places=8)
+    volume = models.DecimalField(_("volume"), max_digits=22, decimal_places=4)
+    turnover = models.DecimalField(_("turnover"), max_digits=26, decimal_places=4)
+
+    class Meta:
+        db_table = "stk_kline"
+        verbose_name = _("K-line")
+        verbose_name_plural = _("K-lines")
+
+    def __str__(self) -> str:
+        return f"{self.stock_id} {self.period} {self.time}"
+
+
+class Coverage(models.Model):
+    """一只股票一种周期里已经取到、不会再变的日期。"""
+
+    stock = models.ForeignKey(
+        Stock, models.CASCADE, related_name="coverage", db_index=False
+    )
+    period = CodeField(_("period"), max_length=5)
+    start_date = models.DateField(_("from"))
+    end_date = models.DateField(_("to"))
+
+    class Meta:
+        db_table = "stk_kline_coverage"
+        verbose_name = _("coverage")
+        verbose_name_plural = _("coverage")
+        constraints = (
+            models.UniqueConstraint(
+                fields=["stock", "period"], name="uniq_stock_period"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.stock_id} {self.period} {self.start_date} – {self.end_date}"
+
+    @property
+    def window(self) -> Window:
+        """覆盖的区间。"""
+        return Window(self.start_date, self.end_date)

@@ -1,0 +1,229 @@
+"""K 线和覆盖范围的批量写入,SQLite 和 MySQL/MariaDB。
+
+Implements the engine's `Store`. What is written, in one transaction:
+
+1. the fence check, which locks the shard's row: whoever has lost the shard writes
+   nothing;
+2. the klines, one statement for thousands of rows;
+3. the coverage of their stocks.
+
+Why these statements: see docs/decisions/0003-writing-klines.md.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import TypeVar
+
+from django.db import connection, transaction
+from django.db.utils import OperationalError
+
+from .engine import coverage
+from .engine.errors import LostLease
+from .engine.ports import Beat, Failure, Kline, Part, Progress, Window
+from .models import Coverage, SyncFailure, SyncShard
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+ATTEMPTS = 5
+# Deadlock, lock wait timeout; the first has rolled everything back, the second only
+# one statement, so the whole transaction is always done again.
+LOCKED = {1213, 1205}
+LOST = {2006, 2013, 2055}
+ROWS = 2_000  # rows to a statement: about 250 KB, far below max_allowed_packet
+
+TABLE = "stk_kline"
+COLUMNS = "stock_id, period, time, open, high, low, close, volume, turnover"
+VALUES = ("open", "high", "low", "close", "volume", "turnover")
+
+
+class DatabaseStore:
+    """一个分片的结果写进数据库。
+
+    Used by one thread. `now` tells the time, `pause` waits between attempts and may
+    return early, `beaten` is called in each heartbeat once the shard is known to be
+    ours.
+    """
+
+    def __init__(
+        self,
+        shard: SyncShard,
+        *,
+        fence: int,
+        now: Callable[[], datetime],
+        pause: Callable[[float], object],
+        beaten: Callable[[], Beat],
+    ) -> None:
+        self.shard = shard
+        self.fence = fence
+        self._now = now
+        self._pause = pause
+        self._beaten = beaten
+
+    def save(self, parts: Sequence[Part]) -> None:
+        """写入 K 线和覆盖范围:一个事务,以检查 fence 开始。"""
+        self.retrying(lambda: self._write(parts))
+
+    def record(self, failures: Sequence[Failure]) -> None:
+        """记录失败,用自己的事务;记不下来只写日志。"""
+        try:
+            self.retrying(
+                lambda: SyncFailure.objects.record(
+                    failures, run_id=self.shard.run_id, at=self._now()
+                )
+            )
+        except OperationalError:
+            logger.exception(
+                "%d failures could not be recorded",
+                len(failures),
+                extra={"event": "failure.unrecorded", "run": self.shard.run_id},
+            )
+
+    def beat(self, _progress: Progress) -> Beat:
+        """心跳:续租,保存进度,看看有没有人要求停下。"""
+        return self.retrying(self._beat)
+
+    def retrying(self, work: Callable[[], T]) -> T:
+        """执行一个事务;死锁、锁超时和断线时重做。
+
+        Safe to repeat even where a commit's answer was lost: what is written is keyed
+        by what it is about, and counted by nobody.
+        """
+        for attempt in range(1, ATTEMPTS):
+            try:
+                return work()
+            except OperationalError as error:
+                if not _passing(error):
+                    raise
+                logger.warning("The database asks to try again: %s", error)
+                if _lost(error):
+                    connection.close()
+            self._pause(0.1 * 2**attempt)
+        return work()
+
+    def _write(self, parts: Sequence[Part]) -> None:
+        with transaction.atomic():
+            self._check_fence()
+            write_klines(parts)
+            write_coverage(parts)
+
+    def _beat(self) -> Beat:
+        self._check_fence()
+        return self._beaten()
+
+    def _check_fence(self) -> None:
+        now = self._now()
+        if not SyncShard.objects.beat(self.shard.pk, fence=self.fence, at=now):
+            raise LostLease(f"{self.shard} has been taken over")
+
+
+def write_klines(parts: Sequence[Part]) -> None:
+    """批量写入 K 线;相同的 K 线再写一遍什么也不改变。
+
+    To be called inside a transaction.
+    """
+    ordered = sorted(parts, key=lambda part: part.task.stock_id)
+    if connection.vendor == "mysql":
+        _write_mysql(ordered)
+    else:
+        _write_sqlite(ordered)
+
+
+def write_coverage(parts: Sequence[Part]) -> None:
+    """更新覆盖范围,与 K 线在同一个事务里。
+
+    Read again under the lock and joined: another run may have moved it, and what does
+    not touch it is not counted, so that coverage never claims what was not fetched.
+    """
+    gained = [(part.task, part.covered) for part in parts if part.covered]
+    rows = Coverage.objects.select_for_update().filter(
+        stock_id__in={task.stock_id for task, _ in gained}
+    )
+    old = {(row.stock_id, row.period): row.window for row in rows}
+    new: dict[tuple[int, str], Window] = {}
+    for task, more in gained:
+        key = (task.stock_id, task.period)
+        new[key] = coverage.join(new.get(key, old.get(key)), more)
+    changed = {key: window for key, window in new.items() if old.get(key) != window}
+    Coverage.objects.bulk_create(
+        [
+            Coverage(
+                stock_id=stock_id,
+                period=period,
+                start_date=window.start,
+                end_date=window.end,
+            )
+            for (stock_id, period), window in sorted(changed.items())
+        ],
+        update_conflicts=True,
+        update_fields=["start_date", "end_date"],
+        unique_fields=_unique_fields("stock", "period"),
+    )
+
+
+def _write_sqlite(parts: Sequence[Part]) -> None:
+    changed = " OR ".join(f"{name} <> excluded.{name}" for name in VALUES)
+    sql = (
+        f"INSERT INTO {TABLE} ({COLUMNS}) "  # noqa: S608 - our names
+        "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) "
+        "ON CONFLICT (stock_id, period, time) DO UPDATE SET "
+        + ", ".join(f"{name} = excluded.{name}" for name in VALUES)
+        + f" WHERE {changed}"
+    )
+    with connection.cursor() as cursor:
+        cursor.executemany(sql, list(_sqlite_rows(parts)))
+
+
+def _write_mysql(parts: Sequence[Part]) -> None:
+    head = f"INSERT INTO {TABLE} ({COLUMNS}) VALUES "  # noqa: S608
+    tail = " ON DUPLICATE KEY UPDATE " + ", ".join(
+        f"{name} = VALUES({name})" for name in VALUES
+    )
+    rows = _mysql_rows(parts)
+    with connection.cursor() as cursor:
+        while chunk := list(islice(rows, ROWS)):
+            cursor.execute(head + ",".join(chunk) + tail)
+
+
+def _sqlite_rows(parts: Sequence[Part]) -> Iterator[tuple[int | str, ...]]:
+    for part in parts:
+        head = (part.task.stock_id, part.task.period)
+        for kline in part.klines:
+            yield (*head, f"{kline.time:%Y-%m-%d %H:%M:%S}", *map(str, kline[1:]))
+
+
+def _mysql_rows(parts: Sequence[Part]) -> Iterator[str]:
+    """一根 K 线一段 VALUES 文本。
+
+    Safe to paste: every piece is made here from an int, a period's name from our own
+    table, a datetime or a finite Decimal.
+    """
+    for part in parts:
+        head = f"({part.task.stock_id:d},'{part.task.period}','"
+        for kline in part.klines:
+            yield head + _mysql_row(kline)
+
+
+def _mysql_row(kline: Kline) -> str:
+    time, *numbers = kline
+    return f"{time:%Y-%m-%d %H:%M:%S}',{','.join(f'{n:f}' for n in numbers)})"
+
+
+def _unique_fields(*names: str) -> list[str] | None:
+    """MySQL 不许指明唯一键,SQLite 必须指明。"""
+    targeted = connection.features.supports_update_conflicts_with_target
+    return list(names) if targeted else None
+
+
+def _passing(error: OperationalError) -> bool:
+    code = error.args[0] if error.args else None
+    return code in LOCKED or _lost(error) or "locked" in str(error)
+
+
+def _lost(error: OperationalError) -> bool:
+    return bool(error.args) and error.args[0] in LOST
