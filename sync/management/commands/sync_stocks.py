@@ -1,0 +1,42 @@
+"""manage.py sync_stocks。"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from sync import services
+
+
+class Command(BaseCommand):
+    """从服务商取得股票列表。"""
+
+    help = "Load the lists of stocks from the provider."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """参数。"""
+        parser.add_argument(
+            "--market",
+            action="extend",
+            nargs="+",
+            required=True,
+            help="a market's code, such as HK; one or several",
+        )
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *, market: list[str], **options: Any) -> None:
+        """执行命令。"""
+        try:
+            listed = services.sync_stocks([code.upper() for code in market])
+        except services.Refused as error:
+            raise CommandError(str(error)) from error
+        if options["json"]:
+            counts = {code: asdict(of_market) for code, of_market in listed.items()}
+            self.stdout.write(json.dumps(counts))
+            return
+        for code, of_market in listed.items():
+            words = (f"{word} {n}" for word, n in asdict(of_market).items())
+            self.stdout.write(f"{code}: {', '.join(words)}")

@@ -1,0 +1,239 @@
+"""命令怎样报告一次运行:进度条、文字行、结果、退出码。"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Protocol, TextIO, cast
+
+from django.core.management.base import OutputWrapper
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskProgressColumn, TextColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+from sync.engine.ports import Progress
+from sync.models import RunState, SyncRun
+from sync.services import Forecast
+
+EVERY = 10.0  # seconds between two plain lines
+
+EXIT_FAILURES = 3
+EXIT_STOPPED = 4
+
+
+class Watcher(Protocol):
+    """看着一次运行的人;大约每秒被告知一次。"""
+
+    def __enter__(self) -> Watcher:
+        """开始。"""
+
+    def __exit__(self, *_error: object) -> None:
+        """结束。"""
+
+    def __call__(self, run: SyncRun, progress: Progress, note: str) -> None:
+        """到目前为止的进度;`note` 说明在等什么。"""
+
+
+class Silent:
+    """什么也不显示。"""
+
+    def __enter__(self) -> Silent:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        pass
+
+    def __call__(self, run: SyncRun, progress: Progress, note: str) -> None:
+        """什么也不做。"""
+
+
+class Lines:
+    """每隔一会儿一行文字,给不是终端的地方。"""
+
+    def __init__(self, write: Callable[[str], object], *, total: int) -> None:
+        self._write = write
+        self._pace = Pace(total)
+        self._next = 0.0
+        self._note = ""
+
+    def __enter__(self) -> Lines:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        pass
+
+    def __call__(self, run: SyncRun, progress: Progress, note: str) -> None:
+        """写一行。"""
+        if note and note != self._note:
+            self._write(f"waiting: {note}")
+        self._note = note
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + EVERY
+            self._write(self._pace.words(progress))
+
+
+class OnTerminal:
+    """终端上的进度条。"""
+
+    def __init__(self, stream: TextIO, *, total: int) -> None:
+        self._pace = Pace(total)
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[words]}"),
+            console=Console(file=stream),
+            transient=False,
+        )
+        self._task = self._bar.add_task("stocks", total=total, words="")
+
+    def __enter__(self) -> OnTerminal:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._bar.stop()
+
+    def __call__(self, run: SyncRun, progress: Progress, note: str) -> None:
+        """更新进度条。"""
+        words = f"waiting: {note}" if note else self._pace.figures(progress)
+        self._bar.update(self._task, completed=done(progress), words=words)
+
+
+class Pace:
+    """速度和剩余时间,从第一次看到起算。"""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._began = time.monotonic()
+
+    def words(self, progress: Progress) -> str:
+        """一整行。"""
+        return f"{done(progress)}/{self._total} stocks, {self.figures(progress)}"
+
+    def figures(self, progress: Progress) -> str:
+        """失败、每秒 K 线、每分钟请求、剩余时间。"""
+        seconds = max(0.001, time.monotonic() - self._began)
+        return (
+            f"{progress.failed} failed, {progress.klines / seconds:,.0f} klines/s, "
+            f"{progress.calls / seconds * 60:,.0f} calls/min, "
+            f"{self._left(progress, seconds)} left"
+        )
+
+    def _left(self, progress: Progress, seconds: float) -> str:
+        fetched = progress.succeeded + progress.failed
+        missing = self._total - done(progress)
+        if not fetched:
+            return "?"
+        minutes, rest = divmod(round(missing * seconds / fetched), 60)
+        return f"{minutes}:{rest:02d}"
+
+
+def done(progress: Progress) -> int:
+    """有了结果的股票数。"""
+    return progress.succeeded + progress.failed + progress.skipped
+
+
+def watcher(stream: TextIO, *, total: int, quiet: bool) -> Watcher:
+    """终端上用进度条,别处用文字行。"""
+    if quiet:
+        return Silent()
+    if stream.isatty():
+        return OnTerminal(stream, total=total)
+    return Lines(lambda line: print(line, file=stream, flush=True), total=total)
+
+
+def as_json(run: SyncRun) -> dict[str, object]:
+    """一次运行的 JSON;名字是约定好的。"""
+    return {
+        "run": run.pk,
+        "state": run.state,
+        "stocks": run.stocks,
+        "succeeded": run.succeeded,
+        "failed": run.failed,
+        "skipped": run.skipped,
+        "klines": run.klines,
+        "calls": run.calls,
+        "threads": run.threads,
+        "tokens_per_thread": run.tokens_per_thread,
+        "seconds": round(run.seconds, 1),
+    }
+
+
+def report(stdout: OutputWrapper, run: SyncRun, *, json_wanted: bool) -> None:
+    """打印一次运行的结果。"""
+    if json_wanted:
+        stdout.write(json.dumps(as_json(run)) + "\n")
+        return
+    console = Console(file=cast(TextIO, stdout), width=None if stdout.isatty() else 100)
+    console.print(_table(run))
+    stdout.writelines(line + "\n" for line in _advice(run))
+
+
+def exit_code(run: SyncRun) -> int:
+    """退出码:0 全部完成,3 有失败并已记录,4 被取消或中断。"""
+    if run.state in {RunState.CANCELLED, RunState.INTERRUPTED}:
+        return EXIT_STOPPED
+    return EXIT_FAILURES if run.failed else 0
+
+
+def _table(run: SyncRun) -> Table:
+    table = Table(title=f"Run {run.pk}: {run.get_state_display()}", show_header=False)
+    lanes = ", ".join(map(str, run.tokens_per_thread)) or "-"
+    for name, value in (
+        ("stocks", f"{run.stocks:,}"),
+        ("succeeded", f"{run.succeeded:,}"),
+        ("up to date already", f"{run.skipped:,}"),
+        ("failed", f"{run.failed:,}"),
+        ("klines", f"{run.klines:,}"),
+        ("calls", f"{run.calls:,}"),
+        ("lanes", str(run.threads)),
+        ("tokens per lane", lanes),
+        ("seconds", f"{run.seconds:.1f}"),
+    ):
+        table.add_row(name, value)
+    for reason, count in sorted(run.reasons.items()):
+        table.add_row(f"failed: {reason}", f"{count:,}")
+    return table
+
+
+def _advice(run: SyncRun) -> list[str]:
+    if run.state in {RunState.CANCELLED, RunState.INTERRUPTED}:
+        return ["Stopped. What was fetched is stored: run the same command to go on."]
+    if not run.stocks:
+        return ["There are no stocks to sync: load a list with sync_stocks."]
+    if run.failed:
+        return ["The failures are recorded; fetch them again by running the command."]
+    return []
+
+
+def forecast_json(forecast: Forecast) -> dict[str, object]:
+    """预演的 JSON:运行的那些名字,再加上预演的。"""
+    run = SyncRun(
+        stocks=forecast.stocks,
+        skipped=forecast.skipped,
+        threads=len(forecast.tokens_per_thread),
+        tokens_per_thread=forecast.tokens_per_thread,
+    )
+    return as_json(run) | {
+        "dry_run": True,
+        "calls_needed": forecast.calls_needed,
+        "calls_left_today": forecast.calls_left_today,
+        "seconds_expected": forecast.seconds_expected,
+    }
+
+
+def forecast_words(forecast: Forecast) -> str:
+    """预演的几句话。"""
+    left = forecast.calls_left_today
+    quota = "there is no daily limit" if left is None else f"{left:,} are left today"
+    short = "" if forecast.suffices else " That is not enough for today."
+    return (
+        f"{forecast.stocks:,} stocks, {forecast.skipped:,} of them up to date.\n"
+        f"{forecast.calls_needed:,} calls are needed, {quota}.{short}\n"
+        f"About {forecast.seconds_expected:,.0f} seconds on "
+        f"{len(forecast.tokens_per_thread)} lanes."
+    )

@@ -1,0 +1,30 @@
+"""Ctrl-C 和 SIGTERM:请求停下,而不是当场死掉。"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[Event]:
+    """收到信号时设置事件;再来一次就按系统原来的方式处理。"""
+    stop = Event()
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        stop.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    for number in SIGNALS:
+        signal.signal(number, ask)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

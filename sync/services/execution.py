@@ -1,0 +1,227 @@
+"""执行一次运行:抢占分片,租用 Token,逐个市场交给引擎。"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from itertools import chain
+from threading import Event
+
+from django.conf import settings
+from django.db.utils import DatabaseError
+from django.utils import timezone
+
+from tokens.models import ApiToken
+
+from ..engine.errors import LostLease
+from ..engine.plan import Limits
+from ..engine.ports import Beat, Progress, Task
+from ..engine.runner import Desk, Runner
+from ..engine.wallet import LeasedToken
+from ..models import RunState, ShardState, SyncRun, SyncShard
+from ..models.runs import LEASE
+from ..providers.itick import ItickClient
+from ..storage import DatabaseStore
+from .clock import SystemClock
+from .errors import AlreadyRunning, NoUsableToken
+from .ledger import TokenLedger
+from .processes import this_process
+from .requests import PROVIDER, require_token
+from .worklist import markets_of, tasks_of
+
+logger = logging.getLogger(__name__)
+
+# A lane stops calling this long before its lease is over.
+MARGIN = 10.0
+LOOK_AGAIN = 1.0  # seconds between two looks for free tokens
+Watch = Callable[[SyncRun, Progress, str], None]
+
+
+def execute(
+    run: SyncRun,
+    *,
+    stop: Event,
+    watch: Watch = lambda _run, _progress, _note: None,
+    now: Callable[[], datetime] = timezone.now,
+) -> SyncRun:
+    """在这个进程里执行一次运行,直到有了最终状态。
+
+    `stop` asks it to stop; `watch` is told about once a second how far it is. Returns
+    the run as it ended. Raises NoUsableToken where no token can serve it, and whatever
+    nobody has foreseen, after the run has been marked as failed.
+    """
+    shard = run.shards.get()
+    fence = SyncShard.objects.claim(shard, process=this_process(), at=now())
+    if fence is None:
+        raise AlreadyRunning(f"{run} is being worked on by another process.")
+    SyncRun.objects.active().filter(pk=run.pk).update(
+        state=RunState.RUNNING, started_at=now()
+    )
+    execution = Execution(run, shard, fence=fence, stop=stop, watch=watch, now=now)
+    logger.info("Run %d started", run.pk, extra={"event": "run.started"})
+    try:
+        execution.work()
+    except LostLease:
+        logger.warning("Run %d was taken over by another process", run.pk)
+    except Exception as error:
+        execution.end(RunState.FAILED, error=_said(error))
+        raise
+    else:
+        execution.end(execution.outcome())
+    run.refresh_from_db()
+    return run
+
+
+class Execution:
+    """一个分片的一次执行。"""
+
+    def __init__(
+        self,
+        run: SyncRun,
+        shard: SyncShard,
+        *,
+        fence: int,
+        stop: Event,
+        watch: Watch,
+        now: Callable[[], datetime],
+    ) -> None:
+        self.run = run
+        self.progress = Progress()
+        self._stop = stop
+        self._watch = watch
+        self._now = now
+        self._note = ""
+        self._cancelled = False
+        self._threads: list[int] = []
+        self._ledger = TokenLedger(owner=shard.owner(fence), now=now)
+        self._store = DatabaseStore(
+            shard, fence=fence, now=now, pause=stop.wait, beaten=self._beaten
+        )
+
+    def work(self) -> None:
+        """逐个市场取完要取的股票。"""
+        limits = Limits(
+            tokens_per_thread=settings.STOCK_SYNC_TOKENS_PER_THREAD,
+            max_threads=settings.STOCK_SYNC_MAX_THREADS,
+            queue_size=settings.STOCK_SYNC_QUEUE_SIZE,
+        )
+        desk = Desk(
+            store=self._store,
+            ledger=self._ledger,
+            clock=SystemClock(),
+            connect=self._connect,
+            stop=self._stop,
+            watch=self._show,
+        )
+        for market in markets_of(self.run):
+            tasks = self._unfinished(tasks_of(self.run, market, at=self._now()))
+            first = next(tasks, None)
+            if first is None or self._stop.is_set():
+                continue
+            tokens = self._lease(market)
+            if self._stop.is_set():
+                continue
+            runner = Runner(
+                market, tokens, desk=desk, limits=limits, progress=self.progress
+            )
+            self._threads = max(self._threads, runner.tokens_per_thread, key=len)
+            runner.run(chain([first], tasks))
+
+    def outcome(self) -> RunState:
+        """没有意外时的最终状态。"""
+        if self._stop.is_set():
+            return RunState.CANCELLED if self._cancelled else RunState.INTERRUPTED
+        if not self.progress.failed:
+            return RunState.SUCCEEDED
+        some = self.progress.succeeded + self.progress.skipped
+        return RunState.PARTIAL if some else RunState.FAILED
+
+    def end(self, state: RunState, *, error: str = "") -> None:
+        """写下最终状态;数据库不在时留给下一次运行去收拾。"""
+        try:
+            self._store.retrying(lambda: self._end(state, error=error))
+        except DatabaseError:
+            logger.exception("The end of run %d could not be written", self.run.pk)
+        self._show(self.progress)
+
+    def _beaten(self) -> Beat:
+        """保存进度,续租 Token,看看有没有人要求取消。"""
+        at = self._now()
+        SyncRun.objects.active().filter(pk=self.run.pk).update(
+            heartbeat_at=at, **self._numbers()
+        )
+        held = self._ledger.renew()
+        wish = SyncRun.objects.values_list("cancel_requested_at", flat=True)
+        self._cancelled = wish.get(pk=self.run.pk) is not None
+        return Beat(LEASE.total_seconds() - MARGIN, held, self._cancelled)
+
+    def _unfinished(self, tasks: Iterator[Task]) -> Iterator[Task]:
+        """要取的股票;已经齐全的只计数。"""
+        for task in tasks:
+            if task.windows:
+                yield task
+            else:
+                self.progress.stocks += 1
+                self.progress.skipped += 1
+
+    def _lease(self, market: str) -> list[LeasedToken]:
+        """租用能用于这个市场的 Token;都被占用时等待。"""
+        while True:
+            at = self._now()
+            available = ApiToken.objects.available(PROVIDER, at=at, market=market)
+            if leased := self._ledger.lease(available):
+                self._note = ""
+                return leased
+            require_token([market], at=at)
+            why = ApiToken.objects.why_none_available(PROVIDER, at=at, markets=[market])
+            held = ApiToken.objects.usable(PROVIDER, at=at, market=market).held(at=at)
+            if not held.exists() and why:
+                raise NoUsableToken(why)
+            self._wait(why)
+            if self._stop.is_set():
+                return []
+
+    def _wait(self, why: str) -> None:
+        if self._note != why:
+            logger.info("Run %d waits: %s", self.run.pk, why)
+        self._note = why
+        if self._store.beat(self.progress).cancelled:
+            self._stop.set()
+        self._show(self.progress)
+        self._stop.wait(LOOK_AGAIN)
+
+    def _connect(self) -> ItickClient:
+        return ItickClient(allowed_hosts=settings.ITICK_ALLOWED_HOSTS)
+
+    def _show(self, progress: Progress) -> None:
+        self._watch(self.run, progress, self._note)
+
+    def _end(self, state: RunState, *, error: str) -> None:
+        at = self._now()
+        shards = SyncShard.objects.held(self._store.shard.pk, fence=self._store.fence)
+        if shards.update(state=ShardState.DONE, heartbeat_at=at, leased_until=at):
+            SyncRun.objects.end(
+                self.run.pk, state=state, error=error, at=at, **self._numbers()
+            )
+
+    def _numbers(self) -> dict[str, object]:
+        progress = self.progress
+        return {
+            "stocks": progress.stocks,
+            "succeeded": progress.succeeded,
+            "failed": progress.failed,
+            "skipped": progress.skipped,
+            "klines": progress.klines,
+            "dropped": progress.dropped,
+            "calls": progress.calls,
+            "reasons": progress.reasons,
+            "threads": len(self._threads),
+            "tokens_per_thread": self._threads,
+        }
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, (NoUsableToken, DatabaseError)):
+        return str(error)
+    return f"{type(error).__name__}: see the log"

@@ -1,0 +1,145 @@
+"""一次同步的请求:检查它,登记一次运行。"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from django.db import IntegrityError, transaction
+
+from tokens.models import ApiToken
+
+from ..engine import markets
+from ..engine.ports import Window
+from ..models import RunKind, Stock, SyncRun, SyncShard
+from .errors import AlreadyRunning, NoUsableToken, Refused
+from .processes import this_process
+from .recovery import reap
+
+PROVIDER = "itick"
+
+
+@dataclass(frozen=True, slots=True)
+class SyncRequest:
+    """要哪些市场、哪些股票、哪种周期、哪个区间。
+
+    No markets means all, no codes all stocks; without `end` up to today.
+    """
+
+    start: date
+    end: date | None = None
+    markets: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    period: str = "day"
+    force: bool = False
+
+    def checked(self, *, at: datetime) -> SyncRequest:
+        """检查并补全请求;不对时抛出 Refused。"""
+        for market in self.markets:
+            known("market", market, markets.MARKETS)
+        known("period", self.period, markets.PERIODS)
+        today = max(
+            markets.today(market, at=at) for market in self.markets or markets.MARKETS
+        )
+        end = self.end or today
+        if end > today:
+            raise Refused(f"The end {end} is in the future: give {today} or earlier.")
+        if self.start > end:
+            raise Refused(f"The start {self.start} is after the end {end}.")
+        self._check_codes()
+        return replace(self, end=end, markets=tuple(dict.fromkeys(self.markets)))
+
+    @property
+    def window(self) -> Window:
+        """检查过的请求的区间。"""
+        assert self.end is not None
+        return Window(self.start, self.end)
+
+    @property
+    def key(self) -> str:
+        """同样的请求有同样的键。"""
+        wanted = [sorted(self.markets), sorted(set(self.codes)), self.period]
+        text = json.dumps([*wanted, str(self.start), str(self.end)])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _check_codes(self) -> None:
+        stocks = Stock.objects.wanted(markets=self.markets, codes=self.codes)
+        if not self.codes:
+            return
+        found: dict[str, list[str]] = {}
+        for market, code in stocks.values_list("market", "stock_code"):
+            found.setdefault(code, []).append(market)
+        if unknown := [code for code in self.codes if code not in found]:
+            where = f" in {', '.join(self.markets)}" if self.markets else ""
+            raise Refused(
+                f"Unknown stock{where}: {', '.join(unknown)}. "
+                "Load the list with sync_stocks or import_stocks."
+            )
+        for code, where_found in found.items():
+            if len(where_found) > 1 and not self.markets:
+                raise Refused(
+                    f"Stock {code} exists in {' and '.join(sorted(where_found))}: "
+                    "say which with --market."
+                )
+
+
+def start(
+    request: SyncRequest, *, at: datetime, by: str = "", background: bool = False
+) -> SyncRun:
+    """登记一次运行,等待执行。
+
+    Raises Refused: bad values, the same request running already, no token enabled at
+    all. A run that waits for a job has no process yet.
+    """
+    request = request.checked(at=at)
+    require_token(request.markets, at=at)
+    reap(at=at)
+    try:
+        with transaction.atomic():
+            run = SyncRun.objects.create(
+                kind=RunKind.SINGLE if request.codes else RunKind.BATCH,
+                market=",".join(request.markets),
+                codes=list(request.codes),
+                period=request.period,
+                start_date=request.start,
+                end_date=request.end,
+                force=request.force,
+                requested_by=by,
+                request_key=request.key,
+                created_at=at,
+                heartbeat_at=at,
+            )
+            SyncShard.objects.create(
+                run=run,
+                process="" if background else this_process(),
+                heartbeat_at=at,
+                leased_until=at,
+            )
+    except IntegrityError as error:
+        raise _already_running(request) from error
+    return run
+
+
+def require_token(wanted: Sequence[str], *, at: datetime) -> None:
+    """至少要有一个启用的 Token;没有时抛出 NoUsableToken。"""
+    tokens = ApiToken.objects
+    usable = tokens.usable(PROVIDER, at=at)
+    if not (usable.serving(wanted) if wanted else usable).exists():
+        raise NoUsableToken(tokens.why_none_available(PROVIDER, at=at, markets=wanted))
+
+
+def _already_running(request: SyncRequest) -> AlreadyRunning:
+    run = SyncRun.objects.filter(request_key=request.key).first()
+    return AlreadyRunning(
+        f"The same request is already running as {run or 'another run'}: "
+        "wait for it or cancel it."
+    )
+
+
+def known(what: str, value: str, names: Collection[str]) -> None:
+    """名字必须认识;不认识时抛出 Refused,说出认识的。"""
+    if value not in names:
+        raise Refused(f"Unknown {what} {value!r}: known are {', '.join(names)}.")

@@ -1,0 +1,73 @@
+"""一次运行要做的事:按市场分组的任务。"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.db.models import Max, Q
+
+from ..engine import coverage, markets
+from ..engine.ports import Task, Window
+from ..models import Coverage, Stock, SyncRun
+from ..models.stocks import StockQuerySet
+
+CHUNK = 500
+
+
+def stocks_of(run: SyncRun) -> StockQuerySet:
+    """这次运行涉及的股票。"""
+    return Stock.objects.wanted(markets=run.markets, codes=run.codes)
+
+
+def markets_of(run: SyncRun) -> list[str]:
+    """这次运行涉及的市场,按字母顺序。"""
+    found = stocks_of(run).order_by().values_list("market", flat=True).distinct()
+    return sorted(set(found) & set(markets.MARKETS))
+
+
+def tasks_of(run: SyncRun, market: str, *, at: datetime) -> Iterator[Task]:
+    """一个市场的任务,包括已经齐全、没有区间要取的。
+
+    Never loaded ones first, then the stalest. The order is fixed at the start as a list
+    of ids, the rest is read in chunks: memory hardly grows with the market, and no
+    cursor stays open while others write.
+    """
+    final = markets.last_final(market, at=at)
+    today = markets.today(market, at=at)
+    wanted = Window(run.window.start, min(run.window.end, today))
+    if wanted.start > wanted.end:
+        return
+    wanted = coverage.widen(wanted, run.period)
+    plan = coverage.everything if run.force else coverage.missing
+    for stock_id, code, covered in _rows(run, market):
+        yield Task(
+            stock_id=stock_id,
+            market=market,
+            code=code,
+            period=run.period,
+            windows=tuple(plan(wanted, covered)),
+            covered=covered,
+            final=final,
+        )
+
+
+Row = tuple[int, str, Window | None]
+
+
+def _rows(run: SyncRun, market: str) -> Iterator[Row]:
+    ids = _ids(run, market)
+    for first in range(0, len(ids), CHUNK):
+        chunk = ids[first : first + CHUNK]
+        codes = dict(Stock.objects.filter(pk__in=chunk).values_list("pk", "stock_code"))
+        coverage_rows = Coverage.objects.filter(stock__in=chunk, period=run.period)
+        known = {row.stock_id: row.window for row in coverage_rows}
+        yield from ((pk, codes[pk], known.get(pk)) for pk in chunk if pk in codes)
+
+
+def _ids(run: SyncRun, market: str) -> array[int]:
+    stocks = stocks_of(run).filter(market=market)
+    newest = Max("coverage__end_date", filter=Q(coverage__period=run.period))
+    ordered = stocks.annotate(newest=newest).order_by("newest", "pk")
+    return array("q", ordered.values_list("pk", flat=True).iterator())
