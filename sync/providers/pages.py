@@ -24,6 +24,8 @@ AMOUNT = Decimal("1E-4")
 PRICE_LIMIT = Decimal(10**12)
 VOLUME_LIMIT = Decimal(10**18)
 TURNOVER_LIMIT = Decimal(10**22)
+# Seconds taken for milliseconds fall into January 1970.
+FIRST_STAMP = 31_536_000_000  # the year 1971
 LAST_STAMP = 4_102_444_800_000  # the year 2100
 LONGEST_COMPLAINT = 100
 
@@ -117,8 +119,8 @@ def _stamp(raw: Any) -> int:
     stamp = raw.get("t")
     if type(stamp) is not int:
         stamp = _whole(stamp)
-    if not 0 < stamp < LAST_STAMP:
-        raise _Unsound("its time is before 1970 or after 2100")
+    if not FIRST_STAMP <= stamp < LAST_STAMP:
+        raise _Unsound("its time is before 1971 or after 2100")
     return stamp
 
 
