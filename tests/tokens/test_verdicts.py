@@ -1,0 +1,86 @@
+"""服务商的判决:停用、休息、不含市场。"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+
+import pytest
+
+from tokens.models import ApiToken
+
+from .conftest import AT, MakeToken
+from .racing import at_once
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.mark.django_db
+def test_a_retired_token_is_out(
+    make_token: MakeToken, caplog: pytest.LogCaptureFixture
+) -> None:
+    token, other = make_token(), make_token()
+
+    assert ApiToken.objects.retire(token.pk, reason="401 " + "x" * 600, at=AT)
+
+    token.refresh_from_db()
+    assert (token.status, token.last_error_at) == (ApiToken.Status.DISABLED, AT)
+    assert token.last_error == "401 " + "x" * 496
+    assert list(ApiToken.objects.usable("itick", at=AT)) == [other]
+    assert caplog.records[0].event == "token.retired"  # type: ignore[attr-defined]
+
+
+@pytest.mark.django_db
+def test_retiring_twice_keeps_the_first_reason(make_token: MakeToken) -> None:
+    token = make_token()
+    ApiToken.objects.retire(token.pk, reason="first", at=AT)
+
+    assert not ApiToken.objects.retire(token.pk, reason="second", at=AT)
+
+    token.refresh_from_db()
+    assert token.last_error == "first"
+
+
+@pytest.mark.django_db
+def test_a_token_rests_until_the_later_moment(make_token: MakeToken) -> None:
+    token = make_token()
+
+    changed = [
+        ApiToken.objects.rest(token.pk, until=AT + until, reason="429", at=AT)
+        for until in (MINUTE, 3 * MINUTE, 2 * MINUTE)
+    ]
+
+    token.refresh_from_db()
+    assert changed == [True, True, False]
+    assert token.resting_until == AT + 3 * MINUTE
+    assert (token.last_error, token.last_error_at) == ("429", AT)
+
+
+def exclude(token: ApiToken, market: str) -> bool:
+    return ApiToken.objects.exclude_market(
+        token.pk, market=market, reason="only supports subscribing", at=AT
+    )
+
+
+@pytest.mark.django_db
+def test_markets_are_excluded_once_each(make_token: MakeToken) -> None:
+    token = make_token()
+
+    changed = [exclude(token, market) for market in ("HK", "US", "HK", "HKX")]
+
+    token.refresh_from_db()
+    assert changed == [True, True, False, True]
+    assert token.excluded_markets == "HK,US,HKX"
+    assert token.last_error == "only supports subscribing"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_markets_excluded_at_once_are_all_kept(make_token: MakeToken) -> None:
+    token = make_token()
+    markets = ["HK", "US", "SH", "SZ"]
+
+    changed = at_once([partial(exclude, token, market) for market in markets * 2])
+
+    token.refresh_from_db()
+    assert sum(changed) == 4
+    assert sorted(token.excluded_markets.split(",")) == sorted(markets)

@@ -1,0 +1,96 @@
+"""从 CSV 导入 Token:全部正确才导入,再导入一次什么也不变。
+
+No message repeats what a cell holds: in a file whose columns have slipped, any cell may
+be a token's value. Lines are named by number, tokens by their last four characters.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import IntegrityError, OperationalError, transaction
+
+from . import secrets
+from .csvfile import Refused
+from .import_lines import Line, parse
+from .models import ApiToken
+
+logger = logging.getLogger(__name__)
+
+# MySQL's lock wait timeout and deadlock: two that insert the same tokens at once may
+# meet in either, and the whole transaction is rolled back.
+LOST_RACE = {1205, 1213}
+
+__all__ = ["Imported", "Refused", "import_tokens"]
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """导入的结果:各有多少个 Token。"""
+
+    created: int
+    updated: int
+    unchanged: int
+    restored: int
+
+
+def import_tokens(data: bytes) -> Imported:
+    """导入一个 CSV 文件的全部 Token。
+
+    `data`: the file's bytes, UTF-8 with or without a BOM. One transaction. A token that
+    is stored already gets the file's columns, where they differ; a blank cell stands
+    for the default. A deleted one is restored and enabled. Raises Refused, with one
+    reason for each line that is not right; nothing is imported then.
+    """
+    lines = parse(data)
+    try:
+        with transaction.atomic():
+            outcomes = [_apply(line) for line in lines]
+    except (IntegrityError, OperationalError) as error:
+        if isinstance(error, OperationalError) and error.args[0] not in LOST_RACE:
+            raise
+        raise Refused(
+            ["Another import stored one of these tokens at the same moment; run again."]
+        ) from error
+    imported = Imported(
+        *(
+            outcomes.count(outcome)
+            for outcome in ("created", "updated", "unchanged", "restored")
+        )
+    )
+    logger.info("tokens imported: %s", imported, extra={"event": "tokens.imported"})
+    return imported
+
+
+def _apply(line: Line) -> str:
+    stored = _find(line)
+    if stored is None:
+        token = ApiToken(provider=line.provider, **line.values)
+        token.set_secret(line.token)
+        token.save(force_insert=True)
+        return "created"
+    changes = {
+        column: value
+        for column, value in line.values.items()
+        if getattr(stored, column) != value
+    }
+    if stored.deleted:
+        _write(stored, {"status": ApiToken.Status.ENABLED, **changes, "deleted": False})
+        return "restored"
+    if not changes:
+        return "unchanged"
+    _write(stored, changes)
+    return "updated"
+
+
+def _find(line: Line) -> ApiToken | None:
+    digests = secrets.digests(line.token, provider=line.provider)
+    return ApiToken.objects.filter(token_digest__in=digests).order_by("pk").first()
+
+
+def _write(token: ApiToken, changes: dict[str, Any]) -> None:
+    for column, value in changes.items():
+        setattr(token, column, value)
+    token.save(update_fields=[*changes, "updated_at"])

@@ -1,0 +1,160 @@
+"""Token 表。"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from . import quota, secrets
+from .fields import CodeField
+from .querysets import ApiTokenQuerySet
+from .validation import PROVIDERS, validate_base_url, validate_market_list
+
+
+class ApiToken(models.Model):
+    """服务商的一个凭证,带着自己的上限和租约。
+
+    The value itself goes in by `set_secret` and comes out by `reveal`; the column holds
+    ciphertext only. Shared by several processes: change single columns by UPDATE, or
+    save with `update_fields`.
+    """
+
+    class Status(models.IntegerChoices):
+        """启用或停用。"""
+
+        DISABLED = 0, _("disabled")
+        ENABLED = 1, _("enabled")
+
+    provider = CodeField(
+        _("provider"),
+        max_length=32,
+        default="itick",
+        choices=[(provider, provider) for provider in PROVIDERS],
+    )
+    name = models.CharField(_("name"), max_length=100, blank=True)
+    token = models.TextField(_("encrypted value"), editable=False)
+    token_digest = CodeField(
+        _("digest of the value"), max_length=64, unique=True, editable=False
+    )
+    last_four = CodeField(_("last four characters"), max_length=4, editable=False)
+    base_url = models.CharField(
+        _("base URL"),
+        max_length=200,
+        blank=True,
+        validators=[validate_base_url],
+        help_text=_("Blank: the provider's usual one."),
+    )
+    status = models.PositiveSmallIntegerField(
+        _("status"), choices=Status.choices, default=Status.ENABLED
+    )
+    daily_limit = models.PositiveIntegerField(
+        _("calls per day"), default=0, help_text=_("0: no limit.")
+    )
+    daily_used = models.PositiveIntegerField(
+        _("calls used"), default=0, help_text=_("On the usage date.")
+    )
+    usage_date = models.DateField(_("usage date"), null=True, blank=True)
+    minute_limit = models.PositiveIntegerField(
+        _("calls per minute"), default=5, help_text=_("0: no limit is known.")
+    )
+    batch_size = models.PositiveIntegerField(
+        _("stocks per call"), default=1, validators=[MinValueValidator(1)]
+    )
+    markets = CodeField(
+        _("markets"),
+        max_length=500,
+        blank=True,
+        validators=[validate_market_list],
+        help_text=_("Codes in capitals, separated by commas. Blank: all."),
+    )
+    excluded_markets = CodeField(
+        _("markets the plan lacks"),
+        max_length=500,
+        blank=True,
+        validators=[validate_market_list],
+        help_text=_("As told by the provider."),
+    )
+    expire_time = models.DateTimeField(_("expires at"), null=True, blank=True)
+    deleted = models.BooleanField(_("deleted"), default=False)
+    resting_until = models.DateTimeField(_("rests until"), null=True, blank=True)
+    last_error = models.CharField(_("last error"), max_length=500, blank=True)
+    last_error_at = models.DateTimeField(_("last error at"), null=True, blank=True)
+    leased_by = CodeField(_("held by"), max_length=100, blank=True)
+    leased_at = models.DateTimeField(_("held since"), null=True, blank=True)
+    leased_until = models.DateTimeField(_("held until"), null=True, blank=True)
+    recent_calls = models.JSONField(_("recent calls"), default=list, blank=True)
+    reserved = models.PositiveIntegerField(
+        _("calls reserved"),
+        default=0,
+        help_text=_("Granted to the holder and not accounted for yet."),
+    )
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
+
+    objects = ApiTokenQuerySet.as_manager()
+
+    class Meta:
+        db_table = "stk_api_token"
+        verbose_name = _("token")
+        verbose_name_plural = _("tokens")
+        indexes = (
+            models.Index(fields=["provider", "status"], name="idx_token_provider"),
+            models.Index(fields=["leased_by"], name="idx_token_leased_by"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name or self.provider} {self.masked}"
+
+    @property
+    def masked(self) -> str:
+        """可以给人看的值:只有最后四位。"""
+        return f"****{self.last_four}"
+
+    @property
+    def ledger(self) -> quota.Ledger:
+        """这一行读出来时的账。"""
+        return quota.Ledger(
+            daily_limit=self.daily_limit,
+            daily_used=self.daily_used,
+            usage_date=self.usage_date,
+            reserved=self.reserved,
+        )
+
+    def set_secret(self, value: str) -> None:
+        """放进一个值;不保存。
+
+        Raises secrets.BadSecret. Sets token, token_digest and last_four, and binds the
+        value to the provider, which must not change afterwards.
+        """
+        sealed = secrets.seal(value, provider=self.provider)
+        self.token = sealed.ciphertext
+        self.token_digest = sealed.digest
+        self.last_four = sealed.last_four
+
+    def reveal(self) -> str:
+        """取出明文;只为了马上发请求。
+
+        Raises secrets.WrongKey or secrets.ForeignSecret, and never writes.
+        """
+        return secrets.unseal(
+            self.token, provider=self.provider, digest=self.token_digest
+        )
+
+    def used_today(self, at: datetime) -> int:
+        """`at` 那天已经用了多少次,含预留的。"""
+        return self.ledger.used_on(quota.day_of(at))
+
+    def left_today(self, at: datetime) -> int | None:
+        """`at` 那天还剩多少次;None 表示不限。"""
+        return self.ledger.left_on(quota.day_of(at))
+
+    def carried_calls(self, at: datetime) -> list[tuple[float, int]]:
+        """以前的请求里还要算数的:(多少秒以前, 多少次)。
+
+        Those of the last 61 s, oldest first; to begin a pacer with. Read the row after
+        the lease was taken, which `lease` does.
+        """
+        return quota.carried(self.recent_calls, at=at)
