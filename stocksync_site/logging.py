@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
+from typing import TextIO
 
 FIELDS = ("event", "run", "lane", "stock")
 
@@ -27,6 +29,22 @@ class LineFormatter(logging.Formatter):
         """消息和附加字段。"""
         message = super().formatMessage(record)
         return (message + fields(record)).replace("\r", "\\r").replace("\n", "\\n")
+
+
+class StderrHandler(logging.StreamHandler[TextIO]):
+    """写到此刻的标准错误。
+
+    Looked up at each line, so that a progress bar that has taken the terminal's place
+    prints the line above itself.
+    """
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        """此刻的标准错误。"""
+        return sys.stderr
 
 
 def fields(record: logging.LogRecord) -> str:

@@ -290,7 +290,9 @@ LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"()": "stocksync_site.logging.LineFormatter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {
+        "stderr": {"class": "stocksync_site.logging.StderrHandler", "formatter": "line"}
+    },
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     # Django's own handlers would write a second line for each, and mail nobody.
     "loggers": {"django": {"handlers": [], "propagate": True}},

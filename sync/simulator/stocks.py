@@ -52,15 +52,17 @@ class Stock:
 class Listing:
     """各个市场有哪些股票。
 
-    `count` generated ones in every market, and in US the real ones as well.
+    `count` generated ones in every market but US, which lists the real ones alone;
+    generated ones of US answer when they are asked for by their code.
     """
 
     count: int
 
     def codes(self, market: str) -> list[str]:
         """一个市场的全部代码。"""
-        real = sorted(REAL) if market == "US" else []
-        return real + [_code(market, number=n) for n in range(self.count)]
+        if market == "US":
+            return sorted(REAL)
+        return [_code(market, number=n) for n in range(self.count)]
 
     def find(self, market: str, code: str) -> Stock | None:
         """找一只股票;没有就返回 None。"""
