@@ -128,7 +128,7 @@ class Runner:
     def _loop(self, waiting: Iterator[Task]) -> None:
         give_up_at = float("inf")
         while self._alive and self._now() < give_up_at:
-            self._receive()
+            self._receive(seconds=TICK)
             if self._due():
                 self._flush()
             if self._now() >= self._beat_at:
@@ -161,7 +161,7 @@ class Runner:
                 continue
             return
 
-    def _receive(self, *, seconds: float = TICK) -> None:
+    def _receive(self, *, seconds: float) -> None:
         try:
             self._take(self._results.get(timeout=seconds))
             while not self._due():

@@ -4,6 +4,8 @@ import django.db.models.deletion
 import django.db.models.functions.datetime
 import tokens.fields
 from django.db import migrations, models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.state import ProjectState
 
 
 # The plan's statement, with the columns that we add at its end. Other programs insert
@@ -36,7 +38,13 @@ CREATE TABLE `stk_sync_failure` (
 class CreateFailureTable(migrations.CreateModel):
     """建失败记录表:MySQL 上用计划里的语句,其他数据库由 Django 生成。"""
 
-    def database_forwards(self, app_label, schema_editor, from_state, to_state):
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
         if schema_editor.connection.vendor == "mysql":
             schema_editor.execute(FAILURE_TABLE)
         else:

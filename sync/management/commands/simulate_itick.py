@@ -79,7 +79,13 @@ def _simulator(accounts: list[Account], *, options: dict[str, Any]) -> Simulator
 
 def _write(path: Path, *, accounts: list[Account], base_url: str) -> None:
     rows = [
-        ("itick", account.key, f"simulated {number:02d}", account.minute_limit, base_url)
+        (
+            "itick",
+            account.key,
+            f"simulated {number:02d}",
+            account.minute_limit,
+            base_url,
+        )
         for number, account in enumerate(accounts, start=1)
     ]
     try:
