@@ -146,8 +146,7 @@ class Runner:
         self._flush()
         if self._crash:
             raise self._crash
-        if not self._desk.stop.is_set():
-            self._give_up(waiting)
+        self._give_up(waiting)
         self._beat()
 
     # --- messages -------------------------------------------------------------------

@@ -6,14 +6,12 @@ Safe to use from the lanes' threads, and quick: nothing here sleeps.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
+from datetime import date, datetime
 from threading import Event, Lock
-from zoneinfo import ZoneInfo
 
-from sync.engine import coverage, markets
+from sync.engine import coverage
 from sync.engine.errors import LostLease, Unreachable
 from sync.engine.ports import (
     Beat,
@@ -31,8 +29,6 @@ from sync.engine.ports import (
     Window,
 )
 
-DAY = timedelta(days=1)
-STAMPS = ("utc", "midnight", "open")
 FINAL = date(2024, 6, 28)
 
 
@@ -65,72 +61,6 @@ def task(
         covered=covered,
         final=final,
     )
-
-
-def kline(moment: datetime) -> Kline:
-    """一根由时间决定的 K 线,好与真值比较。"""
-    price = Decimal(moment.toordinal() % 1000 + 1)
-    return Kline(moment, price, price, price, price, Decimal(1), Decimal(1))
-
-
-def stamp(day: date, kind: str, *, market: str) -> int:
-    """某个交易日在三种约定之一下的时间戳(毫秒)。"""
-    zone = UTC if kind == "utc" else ZoneInfo(markets.MARKETS[market].zone)
-    clock = time(9, 30) if kind == "open" else time.min
-    return int(datetime.combine(day, clock, zone).timestamp() * 1000)
-
-
-def weekdays(first: date, last: date) -> list[date]:
-    """含首尾的全部工作日。"""
-    days = (first + DAY * n for n in range((last - first).days + 1))
-    return [day for day in days if day.weekday() < 5]
-
-
-def daily(days: Iterable[date], *, kind: str = "utc", market: str = "HK") -> list[int]:
-    """各交易日的时间戳。"""
-    return [stamp(day, kind, market=market) for day in days]
-
-
-def page(stamps: Sequence[int], *, market: str = "HK", period: str = "day") -> Page:
-    """由时间戳做成的一页。"""
-    ordered = sorted(stamps)
-    times = [markets.bar_time(s, market=market, period=period) for s in ordered]
-    return Page([kline(moment) for moment in times], ordered[0] if ordered else None)
-
-
-class Exchange:
-    """有真值的服务商;`inclusive` 决定终点算不算在内,`cap` 是一页至多几根。"""
-
-    def __init__(
-        self,
-        stamps: Sequence[int],
-        *,
-        inclusive: bool = True,
-        cap: int = 1000,
-        market: str = "HK",
-        period: str = "day",
-    ) -> None:
-        self.stamps = sorted(stamps)
-        self.inclusive = inclusive
-        self.cap = cap
-        self.market = market
-        self.period = period
-        self.requests: list[PageRequest] = []
-
-    def fetch(self, request: PageRequest) -> Page:
-        """答一页。"""
-        assert request.limit > 0
-        self.requests.append(request)
-        last = request.end_ms + self.inclusive
-        before = [s for s in self.stamps if s < last]
-        newest = before[-min(request.limit, self.cap) :]
-        return page(newest, market=self.market, period=self.period)
-
-    def truth(self, window: Window) -> list[Kline]:
-        """区间里真正有的 K 线。"""
-        since, until = markets.bounds(window, market=self.market, period=self.period)
-        full = page(self.stamps, market=self.market, period=self.period)
-        return [k for k in full.klines if since <= k.time < until]
 
 
 class FakeClock:
@@ -220,7 +150,7 @@ class Watchdog:
 
 @dataclass
 class MemoryLedger:
-    """内存里的账本;`budget` 是每个 Token 今天还剩的次数。"""
+    """内存里的账本;`budget` 是每个 Token 今天还剩的次数,`shut` 时暂不预订。"""
 
     budget: dict[int, int] = field(default_factory=dict)
     granted: Counter[int] = field(default_factory=Counter)
@@ -232,17 +162,21 @@ class MemoryLedger:
     recent: dict[int, list[list[int]]] = field(default_factory=dict)
     unreleasable: frozenset[int] = frozenset()
     seconds: float = float("inf")
+    shut: bool = False
 
     def reserve(self, usage: Usage, calls: int) -> Grant:
         """预订。"""
         number = usage.token.id
         self._note(usage)
+        if self.shut:
+            return Grant(0, 0.0)
         left = self.budget.get(number)
         got = calls if left is None else min(calls, left)
         if left is not None:
             self.budget[number] = left - got
         self.granted[number] += got
-        return Grant(got, self.seconds, spent=left is not None and got < calls)
+        spent = left is not None and got < calls
+        return Grant(got, self.seconds if got else 0.0, spent=spent)
 
     def release(self, usage: Usage) -> None:
         """归还。"""
@@ -306,4 +240,6 @@ class MemoryStore:
         assert progress.succeeded == len(self.finished)
         assert progress.failed == len(self.failures)
         self.beats += 1
-        return Beat(float("inf"), self.held, cancelled=self.beats == self.cancel_at_beat)
+        return Beat(
+            float("inf"), self.held, cancelled=self.beats == self.cancel_at_beat
+        )

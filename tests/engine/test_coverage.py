@@ -13,7 +13,9 @@ DAY = timedelta(days=1)
 
 def june(first: int, last: int) -> Window:
     """Dates of June 2024, in which the 3rd is a Monday and the 30th a Sunday."""
-    return Window(date(2024, 6, 1) + DAY * (first - 1), date(2024, 6, 1) + DAY * (last - 1))
+    return Window(
+        date(2024, 6, 1) + DAY * (first - 1), date(2024, 6, 1) + DAY * (last - 1)
+    )
 
 
 def dates(window: Window | None) -> set[date]:

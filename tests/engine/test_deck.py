@@ -17,7 +17,7 @@ def dealt(stocks: int, *, lanes: int, size: int = 100) -> Deck:
 
 def taken(deck: Deck, lane: int) -> int | None:
     found = deck.take(lane, seconds=0)
-    return found and found.stock_id
+    return found.stock_id if found else None
 
 
 def test_ten_stocks_are_dealt_four_three_three() -> None:
@@ -155,4 +155,4 @@ def test_each_task_is_taken_once_by_many_lanes() -> None:
     for lane in lanes:
         lane.join(5)
 
-    assert sorted(sum(hands, [])) == list(range(300))
+    assert sorted(number for hand in hands for number in hand) == list(range(300))

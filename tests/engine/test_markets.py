@@ -9,7 +9,7 @@ from sync.engine import markets
 from sync.engine.markets import MARKETS, bar_time, bounds, end_stamp, last_final
 from sync.engine.ports import Window
 
-from .fakes import STAMPS, stamp
+from .exchange import STAMPS, stamp
 
 # Ordinary days in summer and winter, and days on which clocks change: US, EU, Sydney.
 DATES = [
@@ -34,9 +34,7 @@ def test_daily_stamp_gives_the_trade_date_under_every_convention(
     market: str, kind: str
 ) -> None:
     for day in DATES:
-        moment = bar_time(
-            stamp(day, kind, market=market), market=market, period="day"
-        )
+        moment = bar_time(stamp(day, kind, market=market), market=market, period="day")
 
         assert moment == midnight(day)
 

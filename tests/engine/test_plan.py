@@ -33,4 +33,4 @@ def test_first_lanes_get_the_extra_tokens(
     dealt = deal_tokens(range(tokens), lanes)
 
     assert [len(hand) for hand in dealt] == hands
-    assert sorted(sum(dealt, [])) == list(range(tokens))
+    assert sorted(number for hand in dealt for number in hand) == list(range(tokens))

@@ -1,0 +1,116 @@
+"""一条通道的试验台:一个线程,按剧本回答。"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from random import Random
+from threading import Event
+
+from sync.engine.breaker import Breaker
+from sync.engine.deck import Deck
+from sync.engine.errors import (
+    BadAnswer,
+    ProviderError,
+    TimedOut,
+    Unreachable,
+)
+from sync.engine.lanes import Lane, LaneEnded, Message
+from sync.engine.pacing import Meter
+from sync.engine.ports import Failure, Page, PageRequest, Part, Task, Token
+
+from .exchange import Exchange, daily, page, weekdays
+from .fakes import FakeClient, FakeClock, task, token
+
+TRANSIENT = [
+    Unreachable("reset"),
+    TimedOut("slow"),
+    ProviderError("503"),
+    BadAnswer("html"),
+]
+DAYS = weekdays(date(2024, 5, 1), date(2024, 6, 28))
+GOOD = page(daily(weekdays(date(2024, 5, 31), date(2024, 6, 14))))
+EMPTY = Page((), None)
+BAD = Page(GOOD.klines[:-1], GOOD.oldest_ms, ["2024-06-14: no close"])
+
+
+class Bench:
+    """One lane on one thread; the script's answers come one by one."""
+
+    def __init__(
+        self, *script: Page | Exception | Callable[[], Page], tokens: int = 3
+    ) -> None:
+        self.script = list(script)
+        self.asked: list[tuple[int, PageRequest]] = []
+        self.messages: list[Message] = []
+        self.clock = FakeClock()
+        self.stop = Event()
+        self.deck = Deck(1, size=100)
+        self.breaker = Breaker(tokens)
+        self.client = FakeClient(self.answer)
+        self.meters = [Meter(token(n), now=0.0) for n in range(1, tokens + 1)]
+        for meter in self.meters:
+            meter.lease(float("inf"))
+            meter.grant(1000, until=float("inf"))
+        self.lane = Lane(
+            0,
+            self.meters,
+            connect=lambda: self.client,
+            deck=self.deck,
+            breaker=self.breaker,
+            report=self.messages.append,
+            stop=self.stop,
+            clock=self.clock,
+            dice=Random(1),
+        )
+
+    def answer(self, token: Token, request: PageRequest) -> Page:
+        self.asked.append((token.id, request))
+        given = self.script.pop(0)
+        if isinstance(given, Exception):
+            raise given
+        return given if isinstance(given, Page) else given()
+
+    def run(self, *tasks: Task) -> list[Message]:
+        for each in tasks or (task(),):
+            self.deck.deal(each)
+        self.deck.close()
+        self.lane.run()
+        assert isinstance(self.messages[-1], LaneEnded)
+        return self.messages[:-1]
+
+    @property
+    def ended(self) -> LaneEnded:
+        last = self.messages[-1]
+        assert isinstance(last, LaneEnded)
+        return last
+
+    @property
+    def tokens_asked(self) -> list[int]:
+        return [number for number, _ in self.asked]
+
+    @property
+    def waited(self) -> float:
+        return self.clock.now()
+
+
+def served_by(bench: Bench, exchange: Exchange) -> Bench:
+    """让服务商回答,代替剧本。"""
+
+    def answer(token: Token, request: PageRequest) -> Page:
+        bench.asked.append((token.id, request))
+        return exchange.fetch(request)
+
+    bench.client = bench.lane.client = FakeClient(answer)
+    return bench
+
+
+def only_part(messages: list[Message]) -> Part:
+    [part] = [message for message in messages if isinstance(message, Part)]
+    return part
+
+
+def only_failure(messages: list[Message]) -> Failure:
+    [failure] = messages
+    assert isinstance(failure, Failure)
+    return failure

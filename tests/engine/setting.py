@@ -1,0 +1,114 @@
+"""一次运行的布景:真的线程,没有延迟的替身。"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from random import Random
+from threading import Event
+
+from sync.engine.plan import Limits
+from sync.engine.ports import (
+    Page,
+    PageRequest,
+    Progress,
+    Task,
+    Token,
+)
+from sync.engine.runner import Desk, Runner
+from sync.engine.wallet import LeasedToken
+
+from .exchange import Exchange, daily, weekdays
+from .fakes import (
+    Answer,
+    FakeClient,
+    FakeClock,
+    MemoryLedger,
+    MemoryStore,
+    Watchdog,
+    task,
+    token,
+)
+
+EXCHANGE = Exchange(daily(weekdays(date(2024, 5, 1), date(2024, 6, 28))))
+WINDOW = task().windows[0]
+
+
+def honest(token: Token, request: PageRequest) -> Page:
+    return EXCHANGE.fetch(request)
+
+
+@dataclass
+class Setting:
+    """Everything around one runner."""
+
+    answer: Answer = honest
+    tokens: int = 12
+    minute_limit: int = 0
+    limits: Limits = field(default_factory=lambda: Limits(tokens_per_thread=3))
+    store: MemoryStore = field(default_factory=MemoryStore)
+    ledger: MemoryLedger = field(default_factory=MemoryLedger)
+    clock: FakeClock = field(default_factory=FakeClock)
+    stop: Event = field(default_factory=Event)
+    watch: Callable[[Progress], None] = lambda _progress: None
+    progress: Progress = field(default_factory=Progress)
+    clients: list[FakeClient] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.watchdog = Watchdog(self.answer)
+        self.runner = self.made()
+
+    def made(self) -> Runner:
+        leased = [
+            LeasedToken(token(n, minute_limit=self.minute_limit))
+            for n in range(1, self.tokens + 1)
+        ]
+        desk = Desk(
+            store=self.store,
+            ledger=self.ledger,
+            clock=self.clock,
+            connect=self.connect,
+            stop=self.stop,
+            watch=self.watch,
+            dice=Random(1),
+        )
+        return Runner(
+            "HK", leased, desk=desk, limits=self.limits, progress=self.progress
+        )
+
+    def connect(self) -> FakeClient:
+        self.clients.append(FakeClient(self.watchdog))
+        return self.clients[-1]
+
+    def run(self, tasks: Iterable[Task]) -> None:
+        self.runner.run(tasks)
+        self.check()
+
+    def check(self) -> None:
+        """What holds after every run, however it went."""
+        assert sorted(self.ledger.released) == list(range(1, self.tokens + 1))
+        assert [client.closed for client in self.clients] == [1] * len(self.clients)
+        calls = self.watchdog.calls
+        assert self.progress.calls == calls.total()
+        for number in range(1, self.tokens + 1):
+            granted = self.ledger.granted[number]
+            assert calls[number] == self.ledger.done[number] <= granted
+            assert self.ledger.unused[number] == granted - calls[number]
+        for lane in [t for t in threading.enumerate() if "stock-sync" in t.name]:
+            lane.join(5)
+            assert not lane.is_alive()
+
+    @property
+    def failed(self) -> list[int]:
+        return [failure.task.stock_id for failure in self.store.failures]
+
+    @property
+    def reasons(self) -> Counter[str]:
+        return Counter(failure.reason for failure in self.store.failures)
+
+
+def stocks(count: int) -> list[Task]:
+    return [task(number) for number in range(count)]

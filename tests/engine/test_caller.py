@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from threading import Event
+
+import pytest
+
+from sync.engine.caller import BACKOFF, TokenOut, TokenRests
+from sync.engine.errors import (
+    MarketNotAllowed,
+    NoData,
+    RateLimited,
+    TokenFault,
+    TokenRejected,
+    Transient,
+    UnknownSymbol,
+)
+from sync.engine.lanes import Lane
+
+from .bench import (
+    GOOD,
+    TRANSIENT,
+    Bench,
+    only_failure,
+    only_part,
+)
+from .fakes import task
+
+
+@pytest.mark.parametrize("fault", [TokenRejected("401"), MarketNotAllowed("plan")])
+def test_a_token_fault_costs_the_token_and_not_the_stock(fault: TokenFault) -> None:
+    bench = Bench(fault, GOOD, GOOD, GOOD)
+
+    messages = bench.run(task(1), task(2), task(3))
+
+    assert messages[0] == TokenOut(bench.meters[0], fault)
+    assert len(messages[1:]) == 3
+    assert bench.tokens_asked == [1, 2, 3, 2]
+    assert bench.waited == 0
+
+
+def test_a_rate_limited_token_rests_as_long_as_it_was_told() -> None:
+    bench = Bench(RateLimited("slow down", retry_after=7), GOOD, tokens=1)
+
+    messages = bench.run()
+
+    assert messages[0] == TokenRests(bench.meters[0], 7, "slow down")
+    assert only_part(messages).last
+    assert bench.waited == pytest.approx(7)
+
+
+def test_a_rate_limited_token_rests_a_minute_when_nothing_was_said() -> None:
+    bench = Bench(RateLimited("slow down"), GOOD, tokens=1)
+
+    bench.run()
+
+    assert bench.waited == pytest.approx(60)
+
+
+@pytest.mark.parametrize("retry_after", [0, -5])
+def test_retry_after_nothing_still_means_a_rest(retry_after: float) -> None:
+    bench = Bench(RateLimited("slow down", retry_after=retry_after), GOOD, tokens=1)
+
+    bench.run()
+
+    assert bench.waited == pytest.approx(1)
+
+
+def test_while_a_token_rests_another_serves_the_stock_at_once() -> None:
+    bench = Bench(RateLimited("slow down"), GOOD)
+
+    bench.run()
+
+    assert bench.tokens_asked == [1, 2]
+    assert bench.waited == 0
+
+
+def test_an_unknown_symbol_fails_the_stock_at_once() -> None:
+    bench = Bench(UnknownSymbol("no such code"), GOOD)
+
+    failed, stored = bench.run(task(1), task(2))
+
+    assert only_failure([failed]).reason == "unknown_symbol"
+    assert only_part([stored]).task.stock_id == 2
+    assert len(bench.asked) == 2
+
+
+def test_no_data_said_by_the_provider_fails_the_stock() -> None:
+    assert only_failure(Bench(NoData("nothing")).run()).reason == "no_data"
+
+
+@pytest.mark.parametrize("error", TRANSIENT, ids=lambda e: type(e).__name__)
+def test_a_passing_error_is_tried_again(error: Transient) -> None:
+    bench = Bench(error, error, error, GOOD)
+
+    assert only_part(bench.run()).last
+    assert bench.tokens_asked == [1, 2, 3, 1]
+
+
+@pytest.mark.parametrize("error", TRANSIENT, ids=lambda e: type(e).__name__)
+def test_four_attempts_are_enough(error: Transient) -> None:
+    bench = Bench(error, error, error, error)
+
+    failure = only_failure(bench.run())
+
+    assert (failure.reason, failure.text) == (error.reason, str(error))
+    assert failure.window == failure.task.windows[0]
+    assert bench.script == []
+
+
+def test_backoff_grows_and_is_jittered() -> None:
+    bench = Bench(*TRANSIENT)
+
+    bench.run()
+
+    first, second, third = bench.clock.waits
+    for wait, plain in ((first, 0.5), (second, 1.0), (third, 2.0)):
+        assert 0.5 * plain <= wait <= 1.5 * plain
+        assert wait != plain
+    assert BACKOFF == 0.25
+
+
+class StopBetween(Event):
+    """Somebody stops the run right after the lane has looked whether to stop."""
+
+    lane: Lane
+
+    def is_set(self) -> bool:
+        was = super().is_set()
+        self.set()
+        self.lane.wake.set()
+        return was
+
+
+def test_a_stop_between_the_look_and_the_wait_is_not_missed() -> None:
+    bench = Bench()
+    bench.lane._caller._stop = stop = StopBetween()
+    stop.lane = bench.lane
+
+    with pytest.raises(Exception, match="stopped"):
+        bench.lane._caller._pause(100.0)
+
+    assert bench.waited == 0
