@@ -23,8 +23,9 @@ from django.db.utils import OperationalError
 
 from .engine import coverage
 from .engine.errors import LostLease
-from .engine.ports import Beat, Failure, Kline, Part, Progress, Window
-from .models import Coverage, SyncFailure, SyncShard
+from .engine.ports import Beat, Failure, Kline, Part, Progress
+from .models import Coverage, SyncShard
+from .settling import Books, Gain
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ class DatabaseStore:
 
     Used by one thread. `now` tells the time, `pause` waits between attempts and may
     return early, `beaten` is called in each heartbeat once the shard is known to be
-    ours.
+    ours, `books` keeps the failures.
     """
 
     def __init__(
@@ -58,12 +59,14 @@ class DatabaseStore:
         now: Callable[[], datetime],
         pause: Callable[[float], object],
         beaten: Callable[[], Beat],
+        books: Books,
     ) -> None:
         self.shard = shard
         self.fence = fence
         self._now = now
         self._pause = pause
         self._beaten = beaten
+        self._books = books
 
     def save(self, parts: Sequence[Part]) -> None:
         """写入 K 线和覆盖范围:一个事务,以检查 fence 开始。"""
@@ -72,11 +75,7 @@ class DatabaseStore:
     def record(self, failures: Sequence[Failure]) -> None:
         """记录失败,用自己的事务;记不下来只写日志。"""
         try:
-            self.retrying(
-                lambda: SyncFailure.objects.record(
-                    failures, run_id=self.shard.run_id, at=self._now()
-                )
-            )
+            self.retrying(lambda: self._books.failed(failures, at=self._now()))
         except OperationalError:
             logger.exception(
                 "%d failures could not be recorded",
@@ -110,7 +109,8 @@ class DatabaseStore:
         with transaction.atomic():
             self._check_fence()
             write_klines(parts)
-            write_coverage(parts)
+            gains = write_coverage(parts)
+            self._books.saved(parts, gains, at=self._now())
 
     def _beat(self) -> Beat:
         self._check_fence()
@@ -134,8 +134,8 @@ def write_klines(parts: Sequence[Part]) -> None:
         _write_sqlite(ordered)
 
 
-def write_coverage(parts: Sequence[Part]) -> None:
-    """更新覆盖范围,与 K 线在同一个事务里。
+def write_coverage(parts: Sequence[Part]) -> list[Gain]:
+    """更新覆盖范围,与 K 线在同一个事务里;返回每只股票的前后。
 
     Read again under the lock and joined: another run may have moved it, and what does
     not touch it is not counted, so that coverage never claims what was not fetched.
@@ -145,20 +145,26 @@ def write_coverage(parts: Sequence[Part]) -> None:
         stock_id__in={task.stock_id for task, _ in gained}
     )
     old = {(row.stock_id, row.period): row.window for row in rows}
-    new: dict[tuple[int, str], Window] = {}
+    gains: dict[tuple[int, str], Gain] = {}
     for task, more in gained:
         key = (task.stock_id, task.period)
-        new[key] = coverage.join(new.get(key, old.get(key)), more)
-    changed = {key: window for key, window in new.items() if old.get(key) != window}
+        before = old.get(key)
+        so_far = gains[key].after if key in gains else before
+        gains[key] = Gain(task, before, coverage.join(so_far, more))
+    _store_coverage([gain for gain in gains.values() if gain.before != gain.after])
+    return list(gains.values())
+
+
+def _store_coverage(gains: Sequence[Gain]) -> None:
     Coverage.objects.bulk_create(
         [
             Coverage(
-                stock_id=stock_id,
-                period=period,
-                start_date=window.start,
-                end_date=window.end,
+                stock_id=gain.task.stock_id,
+                period=gain.task.period,
+                start_date=gain.after.start,
+                end_date=gain.after.end,
             )
-            for (stock_id, period), window in sorted(changed.items())
+            for gain in sorted(gains, key=lambda gain: gain.task.stock_id)
         ],
         update_conflicts=True,
         update_fields=["start_date", "end_date"],

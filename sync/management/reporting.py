@@ -14,7 +14,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from sync.engine.ports import Progress
-from sync.models import RunState, SyncRun
+from sync.models import RunKind, RunState, SyncRun
 from sync.services import Forecast
 
 EVERY = 10.0  # seconds between two plain lines
@@ -201,12 +201,16 @@ def _table(run: SyncRun) -> Table:
 
 
 def _advice(run: SyncRun) -> list[str]:
+    if run.state == RunState.QUEUED:
+        return ["The job cluster will take it; watch it in the admin."]
     if run.state in {RunState.CANCELLED, RunState.INTERRUPTED}:
         return ["Stopped. What was fetched is stored: run the same command to go on."]
+    if not run.stocks and run.kind == RunKind.RETRY:
+        return ["There are no failures to fetch again."]
     if not run.stocks:
         return ["There are no stocks to sync: load a list with sync_stocks."]
     if run.failed:
-        return ["The failures are recorded; fetch them again by running the command."]
+        return ["The failures are recorded: fetch them again with retry_failed."]
     return []
 
 

@@ -13,7 +13,7 @@ from django.db.migrations.state import ProjectState
 FAILURE_TABLE = """
 CREATE TABLE `stk_sync_failure` (
     `id` bigint NOT NULL AUTO_INCREMENT COMMENT '主键ID',
-    `stock_code` varchar(20) NOT NULL COMMENT '股票代码',
+    `stock_code` varchar(20) COLLATE utf8mb4_bin NOT NULL COMMENT '股票代码',
     `start_date` date NOT NULL COMMENT '开始日期',
     `end_date` date NOT NULL COMMENT '结束日期',
     `failure_reason` varchar(500) COMMENT '失败原因',
@@ -110,6 +110,7 @@ class Migration(migrations.Migration):
                 ('start_date', models.DateField(null=True, verbose_name='from')),
                 ('end_date', models.DateField(null=True, verbose_name='to')),
                 ('force', models.BooleanField(default=False, verbose_name='fetch anew')),
+                ('max_retry_count', models.PositiveIntegerField(null=True, verbose_name='most attempts')),
                 ('requested_by', models.CharField(blank=True, default='', max_length=150, verbose_name='by')),
                 ('request_key', tokens.fields.CodeField(editable=False, max_length=64, null=True, unique=True)),
                 ('stocks', models.PositiveIntegerField(default=0, verbose_name='stocks')),
@@ -134,6 +135,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'runs',
                 'db_table': 'stk_sync_run',
                 'ordering': ('-id',),
+                'permissions': [('stock:sync:list', 'Can see runs, failures, stocks and K-lines'), ('stock:sync:retry', 'Can fetch failures again'), ('stock:sync:run', 'Can start and cancel runs')],
                 'indexes': [models.Index(fields=['state'], name='idx_run_state')],
             },
         ),
@@ -157,7 +159,7 @@ class Migration(migrations.Migration):
             name='SyncFailure',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('stock_code', models.CharField(max_length=20, verbose_name='stock')),
+                ('stock_code', tokens.fields.CodeField(max_length=20, verbose_name='stock')),
                 ('start_date', models.DateField(verbose_name='from')),
                 ('end_date', models.DateField(verbose_name='to')),
                 ('failure_reason', models.CharField(blank=True, max_length=500, null=True, verbose_name='reason')),

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Self
 
 from django.db import models, transaction
+from django.db.models import Case, Q, Value, When
 from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext_lazy as _
 
 from tokens.fields import CodeField
 
-from ..engine.ports import Failure
-from .runs import SyncRun
+from ..engine.ports import Failure, Window
+from .runs import RunKind, SyncRun
 from .stocks import Stock
 
 REASON_LENGTH = 500
+CHUNK = 5000
 
 
 class FailureStatus(models.IntegerChoices):
@@ -59,8 +62,7 @@ class SyncFailureQuerySet(models.QuerySet["SyncFailure"]):
         new = {_key(failure): failure for failure in failures}
         stock_ids = {failure.task.stock_id for failure in new.values()}
         with transaction.atomic():
-            stocks = Stock.objects.select_for_update().order_by("pk")
-            list(stocks.filter(pk__in=stock_ids).values_list("pk"))
+            Stock.objects.lock(stock_ids)
             codes = {failure.task.code for failure in new.values()}
             for row in self.waiting().filter(stock_code__in=codes):
                 if failure := new.pop(row.key, None):
@@ -74,6 +76,72 @@ class SyncFailureQuerySet(models.QuerySet["SyncFailure"]):
                 _row(failure, run_id=run_id, at=at) for failure in new.values()
             )
 
+    def held_by(self, run_id: int) -> Self:
+        """归这次补拉所有、还没有结果的记录。"""
+        return self.filter(run_id=run_id, status=FailureStatus.WAITING)
+
+    def claim(self, *, run_id: int) -> int:
+        """让这次补拉占有这些等待中的记录,返回占到几条。
+
+        Rows held by another retry that is active are left alone. Safe from several
+        machines at once: each UPDATE repeats the test and names the holder that was
+        seen, so that of two which chose the same row only one finds it. To be called in
+        the transaction that makes the run.
+        """
+        retries = SyncRun.objects.active().filter(kind=RunKind.RETRY)
+        free = self.waiting().exclude(run__in=retries).order_by()
+        seen: dict[int | None, array[int]] = {}
+        for pk, holder in free.values_list("pk", "run_id").iterator():
+            seen.setdefault(holder, array("q")).append(pk)
+        return sum(
+            SyncFailure.objects.waiting()
+            .filter(pk__in=ids[first : first + CHUNK], run_id=holder)
+            .update(run_id=run_id)
+            for holder, ids in seen.items()
+            for first in range(0, len(ids), CHUNK)
+        )
+
+    def settle(self, *, at: datetime) -> int:
+        """补拉成功。"""
+        return self.waiting().update(
+            status=FailureStatus.DONE, last_retry_time=at, update_time=at
+        )
+
+    def fail_again(self, *, reason: str, text: str, most: int, at: datetime) -> int:
+        """补拉又失败了:次数加一,到了上限就放弃。"""
+        tried = Coalesce("retry_count", 0) + 1
+        last = Q(tried__gte=most)
+        # Status first: MySQL lets later assignments see the new retry_count.
+        return (
+            self.waiting()
+            .alias(tried=tried)
+            .update(
+                status=Case(
+                    When(last, then=Value(FailureStatus.GIVEN_UP.value)),
+                    default=Value(FailureStatus.WAITING.value),
+                ),
+                retry_count=tried,
+                failure_reason=text[:REASON_LENGTH],
+                reason_class=reason,
+                last_retry_time=at,
+                update_time=at,
+            )
+        )
+
+    def give_up(self, *, at: datetime, reason: str = "", text: str = "") -> int:
+        """放弃;给了原因就换成新的原因。"""
+        changes = {"failure_reason": text, "reason_class": reason} if text else {}
+        return self.waiting().update(
+            status=FailureStatus.GIVEN_UP, update_time=at, **changes
+        )
+
+    def reopen(self, *, at: datetime) -> int:
+        """重新等待补拉,次数从零算起。"""
+        closed = self.filter(status=FailureStatus.GIVEN_UP)
+        return closed.update(
+            status=FailureStatus.WAITING, retry_count=0, update_time=at
+        )
+
 
 class SyncFailure(models.Model):
     """一只股票没有取到的一个区间(计划里的 stk_sync_failure)。
@@ -82,7 +150,7 @@ class SyncFailure(models.Model):
     has a default in the database, and numbers may be NULL.
     """
 
-    stock_code = models.CharField(_("stock"), max_length=20)
+    stock_code = CodeField(_("stock"), max_length=20)
     start_date = models.DateField(_("from"))
     end_date = models.DateField(_("to"))
     failure_reason = models.CharField(  # noqa: DJ001 - the plan's column may be NULL
@@ -127,15 +195,19 @@ class SyncFailure(models.Model):
         return f"{self.market} {self.stock_code} {self.start_date} – {self.end_date}"
 
     @property
+    def window(self) -> Window:
+        """没有取到的区间。"""
+        return Window(self.start_date, self.end_date)
+
+    @property
+    def stock_key(self) -> tuple[str, str, str]:
+        """哪只股票的哪种周期。"""
+        return self.market, self.stock_code, self.period
+
+    @property
     def key(self) -> tuple[str, str, str, date, date]:
         """等待中的记录按它去重。"""
-        return (
-            self.market,
-            self.stock_code,
-            self.period,
-            self.start_date,
-            self.end_date,
-        )
+        return *self.stock_key, self.start_date, self.end_date
 
 
 def _key(failure: Failure) -> tuple[str, str, str, date, date]:

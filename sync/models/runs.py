@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from tokens.fields import CodeField
 
 from ..engine.ports import Window
+from ..permissions import PERMISSIONS
 
 LEASE = timedelta(seconds=60)
 ERROR_LENGTH = 500
@@ -84,6 +85,7 @@ class SyncRun(models.Model):
     start_date = models.DateField(_("from"), null=True)
     end_date = models.DateField(_("to"), null=True)
     force = models.BooleanField(_("fetch anew"), default=False)
+    max_retry_count = models.PositiveIntegerField(_("most attempts"), null=True)
     requested_by = models.CharField(_("by"), max_length=150, blank=True, default="")
     request_key = CodeField(max_length=64, null=True, unique=True, editable=False)
     stocks = models.PositiveIntegerField(_("stocks"), default=0)
@@ -112,6 +114,7 @@ class SyncRun(models.Model):
         verbose_name = _("run")
         verbose_name_plural = _("runs")
         ordering = ("-id",)
+        permissions = PERMISSIONS
         indexes = (models.Index(fields=["state"], name="idx_run_state"),)
 
     def __str__(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Self
 
 from django.db import models
@@ -19,6 +19,14 @@ class StockQuerySet(models.QuerySet["Stock"]):
     def active(self) -> Self:
         """没有被删除的。"""
         return self.filter(deleted=False)
+
+    def lock(self, ids: Iterable[int]) -> None:
+        """锁住这些行直到事务结束;总是同一个顺序,所以不会互相等死。
+
+        On SQLite the transaction itself is the lock.
+        """
+        rows = self.select_for_update().filter(pk__in=ids).order_by("pk")
+        list(rows.values_list("pk"))
 
     def wanted(self, *, markets: Sequence[str], codes: Sequence[str]) -> Self:
         """这些市场、这些代码;空表示全部。"""

@@ -4,13 +4,15 @@ Each interface (admin, API, commands, jobs) translates in, makes one call here a
 translates out. What can be foreseen is raised as `Refused`.
 """
 
+from .cancelling import cancel
 from .catalogue import import_stocks, sync_stocks
 from .errors import AlreadyRunning, NoUsableToken, Refused
 from .execution import execute
 from .forecast import Forecast, forecast
 from .recovery import reap
 from .requests import SyncRequest, start
-from .worklist import stocks_of
+from .retry import retry_failed
+from .worklist import count_of
 
 __all__ = [
     "AlreadyRunning",
@@ -18,11 +20,13 @@ __all__ = [
     "NoUsableToken",
     "Refused",
     "SyncRequest",
+    "cancel",
+    "count_of",
     "execute",
     "forecast",
     "import_stocks",
     "reap",
+    "retry_failed",
     "start",
-    "stocks_of",
     "sync_stocks",
 ]

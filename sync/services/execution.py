@@ -19,9 +19,10 @@ from ..engine.plan import Limits
 from ..engine.ports import Beat, Progress, Task
 from ..engine.runner import Desk, Runner
 from ..engine.wallet import LeasedToken
-from ..models import RunState, ShardState, SyncRun, SyncShard
+from ..models import RunKind, RunState, ShardState, SyncRun, SyncShard
 from ..models.runs import LEASE
 from ..providers.itick import ItickClient
+from ..settling import Recording, Retrying
 from ..storage import DatabaseStore
 from .clock import SystemClock
 from .errors import AlreadyRunning, NoUsableToken
@@ -96,7 +97,12 @@ class Execution:
         self._threads: list[int] = []
         self._ledger = TokenLedger(owner=shard.owner(fence), now=now)
         self._store = DatabaseStore(
-            shard, fence=fence, now=now, pause=stop.wait, beaten=self._beaten
+            shard,
+            fence=fence,
+            now=now,
+            pause=stop.wait,
+            beaten=self._beaten,
+            books=Retrying(run) if run.kind == RunKind.RETRY else Recording(run),
         )
 
     def work(self) -> None:

@@ -15,6 +15,7 @@ from tokens.models import ApiToken
 from ..engine import markets
 from ..engine.ports import Window
 from ..models import RunKind, Stock, SyncRun, SyncShard
+from .doorbell import ring
 from .errors import AlreadyRunning, NoUsableToken, Refused
 from .processes import this_process
 from .recovery import reap
@@ -92,34 +93,45 @@ def start(
     """登记一次运行,等待执行。
 
     Raises Refused: bad values, the same request running already, no token enabled at
-    all. A run that waits for a job has no process yet.
+    all.
     """
     request = request.checked(at=at)
     require_token(request.markets, at=at)
     reap(at=at)
+    run = SyncRun(
+        kind=RunKind.SINGLE if request.codes else RunKind.BATCH,
+        market=",".join(request.markets),
+        codes=list(request.codes),
+        period=request.period,
+        start_date=request.start,
+        end_date=request.end,
+        force=request.force,
+        requested_by=by,
+        request_key=request.key,
+    )
     try:
         with transaction.atomic():
-            run = SyncRun.objects.create(
-                kind=RunKind.SINGLE if request.codes else RunKind.BATCH,
-                market=",".join(request.markets),
-                codes=list(request.codes),
-                period=request.period,
-                start_date=request.start,
-                end_date=request.end,
-                force=request.force,
-                requested_by=by,
-                request_key=request.key,
-                created_at=at,
-                heartbeat_at=at,
-            )
-            SyncShard.objects.create(
-                run=run,
-                process="" if background else this_process(),
-                heartbeat_at=at,
-                leased_until=at,
-            )
+            return register(run, at=at, background=background)
     except IntegrityError as error:
         raise _already_running(request) from error
+
+
+def register(run: SyncRun, *, at: datetime, background: bool) -> SyncRun:
+    """存下一次运行和它的分片,在调用者的事务里;后台的交给任务队列。
+
+    A run that waits for a job has no process yet. The job is sent once the transaction
+    is over, so that it finds what it is about.
+    """
+    run.created_at = run.heartbeat_at = at
+    run.save(force_insert=True)
+    SyncShard.objects.create(
+        run=run,
+        process="" if background else this_process(),
+        heartbeat_at=at,
+        leased_until=at,
+    )
+    if background:
+        transaction.on_commit(lambda: ring(run.pk))
     return run
 
 

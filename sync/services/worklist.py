@@ -10,8 +10,9 @@ from django.db.models import Max, Q
 
 from ..engine import coverage, markets
 from ..engine.ports import Task, Window
-from ..models import Coverage, Stock, SyncRun
+from ..models import Coverage, RunKind, Stock, SyncRun
 from ..models.stocks import StockQuerySet
+from .retrylist import held_rows, retry_tasks
 
 CHUNK = 500
 
@@ -21,14 +22,31 @@ def stocks_of(run: SyncRun) -> StockQuerySet:
     return Stock.objects.wanted(markets=run.markets, codes=run.codes)
 
 
+def count_of(run: SyncRun) -> int:
+    """这次运行涉及多少只股票。"""
+    if run.kind == RunKind.RETRY:
+        return (
+            held_rows(run).values("market", "stock_code", "period").distinct().count()
+        )
+    return stocks_of(run).count()
+
+
 def markets_of(run: SyncRun) -> list[str]:
     """这次运行涉及的市场,按字母顺序。"""
-    found = stocks_of(run).order_by().values_list("market", flat=True).distinct()
+    rows = held_rows(run) if run.kind == RunKind.RETRY else stocks_of(run)
+    found = rows.order_by().values_list("market", flat=True).distinct()
     return sorted(set(found) & set(markets.MARKETS))
 
 
 def tasks_of(run: SyncRun, market: str, *, at: datetime) -> Iterator[Task]:
-    """一个市场的任务,包括已经齐全、没有区间要取的。
+    """一个市场的任务,包括已经齐全、没有区间要取的。"""
+    if run.kind == RunKind.RETRY:
+        return retry_tasks(run, market, at=at)
+    return _batch_tasks(run, market, at=at)
+
+
+def _batch_tasks(run: SyncRun, market: str, *, at: datetime) -> Iterator[Task]:
+    """没有取齐的股票。
 
     Never loaded ones first, then the stalest. The order is fixed at the start as a list
     of ids, the rest is read in chunks: memory hardly grows with the market, and no

@@ -125,19 +125,31 @@ class Book:
         first, after = bounds(Window(start, end), market=market, period=period)
         klines = (
             _kline(stock, period, bar)
-            for bar in _final(stock, period, last=last_final(market, at=at), at=at)
+            for bar in _final(
+                stock,
+                period,
+                last=last_final(market, at=at),
+                at=at,
+                years=range(start.year - 1, end.year + 1),
+            )
         )
         return [kline for kline in klines if first <= kline.time < after]
 
 
-def _final(stock: Stock, period: str, *, last: date, at: datetime) -> Iterable[Bar]:
+def _final(
+    stock: Stock, period: str, *, last: date, at: datetime, years: range
+) -> Iterable[Bar]:
+    """Final bars, oldest first: all intraday ones, others of the chunks of `years`."""
     calendar = sessions(stock.market)
     closed = bisect_right(calendar.days, last)
     if not closed:
         return
     cut = calendar.closes[closed - 1]
     now_ms = milliseconds(at)
+    intraday = PERIODS[period].intraday
     for key in sorted(keys(stock, period, before_ms=now_ms, now_ms=now_ms)):
+        if not intraday and key not in years:
+            continue
         yield from (bar for bar in chunk(stock, period, key) if bar.end <= cut)
 
 

@@ -1,0 +1,58 @@
+"""要执行一次运行的命令共有的部分。"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.utils import DatabaseError
+
+from sync import services
+from sync.management import reporting
+from sync.models import SyncRun
+from sync.stopping import stop_on_signals
+
+
+class RunCommand(BaseCommand):
+    """登记一次运行,在这个进程里执行或交给任务队列,报告结果。
+
+    Exit codes: 0 done, 1 could not run, 3 some stocks failed, 4 stopped.
+    """
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """共有的参数。"""
+        parser.add_argument(
+            "--background", action="store_true", help="leave it to the job cluster"
+        )
+        parser.add_argument("--no-progress", action="store_true")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def register(self, options: dict[str, Any]) -> SyncRun | None:
+        """登记运行;没有什么要执行时返回 None。"""
+        raise NotImplementedError
+
+    def handle(self, **options: Any) -> None:
+        """执行命令。"""
+        try:
+            run = self.register(options)
+            if run is None:
+                return
+            if not options["background"]:
+                run = _execute(run, quiet=options["no_progress"] or options["json"])
+        except services.Refused as error:
+            raise CommandError(str(error)) from error
+        except DatabaseError as error:
+            raise CommandError(f"The database does not answer: {error}") from error
+        reporting.report(self.stdout, run, json_wanted=options["json"])
+        if code := reporting.exit_code(run):
+            sys.exit(code)
+
+
+def _execute(run: SyncRun, *, quiet: bool) -> SyncRun:
+    total = services.count_of(run)
+    with (
+        stop_on_signals() as stop,
+        reporting.watcher(sys.stderr, total=total, quiet=quiet) as watch,
+    ):
+        return services.execute(run, stop=stop, watch=watch)

@@ -1,0 +1,25 @@
+"""取消一次运行。"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ..models import RunState, ShardState, SyncRun, SyncShard
+from .errors import Refused
+
+
+def cancel(run_id: int, *, at: datetime) -> SyncRun:
+    """请求取消;还没有开始的运行立刻结束,正在执行的在几秒内停下。
+
+    Raises Refused for a run that does not exist or has ended.
+    """
+    asked = SyncRun.objects.active().filter(pk=run_id)
+    if not asked.update(cancel_requested_at=at):
+        run = SyncRun.objects.filter(pk=run_id).first()
+        if run is None:
+            raise Refused(f"There is no run {run_id}.")
+        raise Refused(f"Run {run_id} has ended already: {run.get_state_display()}.")
+    waiting = SyncShard.objects.filter(run_id=run_id, state=ShardState.QUEUED)
+    if waiting.update(state=ShardState.DONE, heartbeat_at=at):
+        SyncRun.objects.end(run_id, state=RunState.CANCELLED, error="", at=at)
+    return SyncRun.objects.get(pk=run_id)

@@ -1,0 +1,81 @@
+"""一次补拉要做的事:占有的记录,按股票合成任务。"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from itertools import groupby
+
+from ..engine import coverage, markets
+from ..engine.ports import Task, Window
+from ..models import Coverage, Stock, SyncFailure, SyncRun
+from ..models.failures import SyncFailureQuerySet
+
+CHUNK = 500
+
+
+def held_rows(run: SyncRun) -> SyncFailureQuerySet:
+    """这次补拉占有、还没有结果的记录。"""
+    return SyncFailure.objects.held_by(run.pk)
+
+
+def retry_tasks(run: SyncRun, market: str, *, at: datetime) -> Iterator[Task]:
+    """一个市场的任务,一只股票的一种周期一个。
+
+    Each row's own window, whatever is covered: a row may be a hole in the coverage.
+    Windows that overlap or touch become one.
+    """
+    codes = sorted(
+        held_rows(run)
+        .filter(market=market)
+        .order_by()
+        .values_list("stock_code", flat=True)
+        .distinct()
+    )
+    for first in range(0, len(codes), CHUNK):
+        yield from _chunk(run, market, codes[first : first + CHUNK], at=at)
+
+
+def merged(windows: Iterable[Window]) -> list[Window]:
+    """把重叠或相接的区间合成一个,旧的在前。"""
+    whole: list[Window] = []
+    for window in sorted(windows, key=lambda window: window.start):
+        if whole and window.start <= whole[-1].end + coverage.DAY:
+            whole[-1] = coverage.hull([whole[-1], window])
+        else:
+            whole.append(window)
+    return whole
+
+
+def _chunk(
+    run: SyncRun, market: str, codes: list[str], *, at: datetime
+) -> Iterator[Task]:
+    stocks = Stock.objects.filter(market=market, stock_code__in=codes)
+    ids = dict(stocks.values_list("stock_code", "pk"))
+    rows = list(held_rows(run).filter(market=market, stock_code__in=codes))
+    known = {
+        (row.stock_id, row.period): row.window
+        for row in Coverage.objects.filter(stock__in=ids.values())
+    }
+    today = markets.today(market, at=at)
+    rows.sort(key=lambda row: row.stock_key)
+    for (_market, code, period), of_stock in groupby(rows, lambda row: row.stock_key):
+        if windows := _due(of_stock, period, today=today):
+            yield Task(
+                stock_id=ids[code],
+                market=market,
+                code=code,
+                period=period,
+                windows=tuple(windows),
+                covered=known.get((ids[code], period)),
+                final=markets.last_final(market, at=at),
+            )
+
+
+def _due(rows: Iterable[SyncFailure], period: str, *, today: date) -> list[Window]:
+    """要取的区间:今天以后的不取,周和月扩展到整个单位。"""
+    return merged(
+        coverage.widen(Window(row.start_date, min(row.end_date, today)), period)
+        for row in rows
+        if row.start_date <= min(row.end_date, today)
+    )
