@@ -135,7 +135,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'runs',
                 'db_table': 'stk_sync_run',
                 'ordering': ('-id',),
-                'permissions': [('stock:sync:list', 'Can see runs, failures, stocks and K-lines'), ('stock:sync:retry', 'Can fetch failures again'), ('stock:sync:run', 'Can start and cancel runs')],
+                'permissions': (('stock:sync:list', 'Can see runs, failures, stocks and K-lines'), ('stock:sync:retry', 'Can fetch failures again'), ('stock:sync:run', 'Can start and cancel runs'),),
                 'indexes': [models.Index(fields=['state'], name='idx_run_state')],
             },
         ),

@@ -39,7 +39,7 @@ def make_groups(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> Non
     for label in ("sync", "tokens"):
         # Django makes permissions after all migrations; the groups need them now.
         config = apps.get_app_config(label)
-        config.models_module = config.module
+        config.models_module = True  # type: ignore[assignment]
         create_permissions(config, apps=apps, verbosity=0, using=alias)
         config.models_module = None
     group_model = apps.get_model("auth", "Group")
