@@ -5,16 +5,16 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db.utils import DatabaseError
+from django.core.management.base import CommandError, CommandParser
 
 from sync import services
 from sync.management import reporting
 from sync.models import SyncRun
 from sync.stopping import stop_on_signals
+from tokens.management.spoken import SpokenCommand
 
 
-class RunCommand(BaseCommand):
+class RunCommand(SpokenCommand):
     """登记一次运行,在这个进程里执行或交给任务队列,报告结果。
 
     Exit codes: 0 done, 1 could not run, 3 some stocks failed, 4 stopped.
@@ -42,8 +42,6 @@ class RunCommand(BaseCommand):
                 run = _execute(run, quiet=options["no_progress"] or options["json"])
         except services.Refused as error:
             raise CommandError(str(error)) from error
-        except DatabaseError as error:
-            raise CommandError(f"The database does not answer: {error}") from error
         reporting.report(self.stdout, run, json_wanted=options["json"])
         if code := reporting.exit_code(run):
             sys.exit(code)

@@ -6,14 +6,15 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from tokens.csvfile import Refused, contents
 from tokens.import_lines import KNOWN
 from tokens.imports import Imported, import_tokens
+from tokens.management.spoken import SpokenCommand
 
 
-class Command(BaseCommand):
+class Command(SpokenCommand):
     """从 CSV 文件导入 Token。"""
 
     help = f"Import tokens from a CSV file. Columns, in any order: {KNOWN}."

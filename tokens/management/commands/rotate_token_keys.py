@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from tokens.management.spoken import SpokenCommand
 from tokens.rotation import rotate_all
 
 
-class Command(BaseCommand):
+class Command(SpokenCommand):
     """用第一个密钥重新加密所有 Token。"""
 
     help = (

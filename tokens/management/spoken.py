@@ -1,0 +1,47 @@
+"""会说人话的命令:一句话说清错误,退出码 1。"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db.utils import DatabaseError
+
+USAGE_ERROR = 2  # argparse's exit code
+NO_TABLE = 1146  # MySQL's
+
+
+class SpokenCommand(BaseCommand):
+    """我们的命令的底子。
+
+    A database that is away is one sentence, and wrong arguments exit with 1 like every
+    other bad input.
+    """
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """从命令行执行。"""
+        try:
+            super().run_from_argv(argv)
+        except SystemExit as error:
+            if error.code == USAGE_ERROR:
+                sys.exit(1)
+            raise
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """执行命令,把数据库的错误变成一句话。"""
+        try:
+            return super().execute(*args, **options)
+        except DatabaseError as error:
+            raise CommandError(sentence(error)) from error
+
+
+def sentence(error: DatabaseError) -> str:
+    """数据库的错误,一句话。"""
+    text = str(error.args[-1] if error.args else error)
+    if "no such table" in text or error.args[:1] == (NO_TABLE,):
+        return "The database has no tables yet: run 'manage.py migrate' first."
+    return (
+        f"The database does not do its work: {text}. "
+        "Check DATABASE_URL and whether the server runs."
+    )
