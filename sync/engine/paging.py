@@ -1,17 +1,17 @@
 """从后往前翻页,直到区间的起点。
 
 The provider has no start parameter, may return fewer bars than asked for and does not
-say whether the end counts. So each page but the first begins at the oldest bar we
-have, one millisecond later: that bar comes again, whichever way the end counts. A
-page that brings nothing older is then the proof that history ends here, and an empty
-page is never an answer, always a question.
+say whether the end counts. So each page but the first ends half an interval after the
+oldest bar we have: that bar comes again, whichever way the end counts and however it
+is rounded, and no newer one does. A page that brings nothing older is then the proof
+that history ends here, and an empty page is never an answer, always a question.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from . import markets
 from .coverage import DAY, widen
@@ -108,7 +108,8 @@ class Walk:
         self._exhausted = not moved and not reached
         self._done = self._exhausted or reached
         self._oldest_ms = page.oldest_ms
-        self._end_ms = page.oldest_ms + 1
+        half = markets.PERIODS[self.task.period].interval / 2
+        self._end_ms = page.oldest_ms + half // timedelta(milliseconds=1)
 
     def klines(self) -> Sequence[Kline]:
         """区间里的全部 K 线,旧的在前。"""
