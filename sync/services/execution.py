@@ -125,7 +125,7 @@ class Execution:
             first = next(tasks, None)
             if first is None or self._stop.is_set():
                 continue
-            tokens = self._lease(market)
+            tokens = self._tokens_for(market)
             if self._stop.is_set():
                 continue
             runner = Runner(
@@ -170,6 +170,20 @@ class Execution:
             else:
                 self.progress.stocks += 1
                 self.progress.skipped += 1
+
+    def _tokens_for(self, market: str) -> list[LeasedToken]:
+        """能用于这个市场的 Token;第一个市场就没有时抛出 NoUsableToken。
+
+        For a later market none means that its stocks are recorded as failed: what the
+        markets before it have got must not end as a run that could not start.
+        """
+        try:
+            return self._lease(market)
+        except NoUsableToken as error:
+            if not self.progress.calls:
+                raise
+            logger.warning("Run %d has no token for %s: %s", self.run.pk, market, error)
+            return []
 
     def _lease(self, market: str) -> list[LeasedToken]:
         """租用能用于这个市场的 Token;都被占用时等待。"""
