@@ -1,0 +1,129 @@
+"""收集要翻译的文字,补进 locale/,编译 .mo。
+
+    .venv/bin/python -m scripts.messages
+
+New texts arrive in the .po file without a translation; texts that are gone leave it.
+Babel does it all, so that nobody needs GNU gettext.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_python
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+from django.utils.translation.template import templatize
+
+ROOT = Path(__file__).resolve().parent.parent
+PO = ROOT / "locale/zh_Hans/LC_MESSAGES/django.po"
+CODE = ("sync", "tokens", "stocksync_site")
+TEMPLATES = "templates"
+# Django's templatize writes these names; ours are gettext's and its alias _.
+NAMES = (
+    "_",
+    "gettext",
+    "gettext_lazy",
+    "ngettext",
+    "ngettext_lazy",
+    "gettext_noop",
+    "pgettext",
+    "npgettext",
+)
+
+Text = str | tuple[str, ...]
+
+
+def texts() -> dict[Text, list[str]]:
+    """源码和模板里所有要翻译的文字,以及它们在哪些文件里。"""
+    found: dict[Text, list[str]] = {}
+    for path, source in _sources():
+        stream = io.BytesIO(source.encode())
+        for _line, _name, text, _comments in extract_python(stream, NAMES, (), {}):
+            key = _key(text)
+            if key:
+                places = found.setdefault(key, [])
+                name = str(path.relative_to(ROOT))
+                if name not in places:
+                    places.append(name)
+    return found
+
+
+def catalog() -> Catalog:
+    """现在的译文。"""
+    if not PO.exists():
+        return Catalog(locale="zh_Hans")
+    with PO.open("rb") as file:
+        return read_po(file, locale="zh_Hans")
+
+
+def renewed(old: Catalog, found: dict[Text, list[str]]) -> Catalog:
+    """按现在的文字更新译文;旧的译文留着,没有用的去掉。"""
+    new = Catalog(locale="zh_Hans", project="stocksync", charset="utf-8")
+    for text in sorted(found, key=str):
+        known = old.get(text if isinstance(text, str) else text[0])
+        string = known.string if known else None
+        places = [(name, 1) for name in found[text]]
+        new.add(text, string or "", locations=places)
+    return new
+
+
+def compiled(of: Catalog) -> bytes:
+    """.mo 文件的内容。"""
+    stream = io.BytesIO()
+    write_mo(stream, of)
+    return stream.getvalue()
+
+
+def main() -> int:
+    """更新 .po,编译 .mo;还有没翻译的就说出来,退出码 1。"""
+    new = renewed(catalog(), texts())
+    PO.parent.mkdir(parents=True, exist_ok=True)
+    stream = io.BytesIO()
+    write_po(stream, new, omit_header=False, include_lineno=False, width=88)
+    PO.write_bytes(_without_dates(stream.getvalue()))
+    PO.with_suffix(".mo").write_bytes(compiled(catalog()))
+    missing = [
+        message.id for message in new if message.id and not any(_strings(message))
+    ]
+    for text in missing:
+        print(f"not translated: {text!r}", file=sys.stderr)
+    return 1 if missing else 0
+
+
+def _sources() -> Iterator[tuple[Path, str]]:
+    for package in CODE:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            if "migrations" not in path.parts:
+                yield path, path.read_text(encoding="utf-8")
+    for path in sorted((ROOT / TEMPLATES).rglob("*.html")):
+        yield path, templatize(path.read_text(encoding="utf-8"), origin=str(path))
+
+
+def _key(text: object) -> Text | None:
+    if isinstance(text, str):
+        return text or None
+    if isinstance(text, tuple):
+        strings = tuple(part for part in text if isinstance(part, str))
+        return strings if len(strings) > 1 else (strings[0] if strings else None)
+    return None
+
+
+def _strings(message: object) -> tuple[str, ...]:
+    string = getattr(message, "string", "")
+    return tuple(string) if isinstance(string, (list, tuple)) else (string,)
+
+
+def _without_dates(po: bytes) -> bytes:
+    # They would make a difference where there is none.
+    lines = po.split(b"\n")
+    dated = (b'"POT-Creation-Date', b'"PO-Revision-Date')
+    return b"\n".join(line for line in lines if not line.startswith(dated))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
