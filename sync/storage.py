@@ -20,7 +20,7 @@ from itertools import chain, islice
 from typing import TypeVar
 
 from django.db import connection, transaction
-from django.db.utils import OperationalError
+from django.db.utils import Error, OperationalError
 
 from .engine import coverage
 from .engine.errors import LostLease
@@ -36,7 +36,8 @@ ATTEMPTS = 5
 # Deadlock, lock wait timeout; the first has rolled everything back, the second only
 # one statement, so the whole transaction is always done again.
 LOCKED = {1213, 1205}
-LOST = {2006, 2013, 2055}
+# Killed, shutting down, not there for the moment, gone.
+LOST = {1927, 1053, 2002, 2003, 2006, 2013, 2055}
 ROWS = 1_000  # rows to a statement: about 125 KB, far below max_allowed_packet
 TOGETHER = 100  # the same for SQLite, some of which take 999 values at most
 
@@ -78,7 +79,7 @@ class DatabaseStore:
         """记录失败,用自己的事务;记不下来只写日志。"""
         try:
             self.retrying(lambda: self._books.failed(failures, at=self._now()))
-        except OperationalError:
+        except Error:
             logger.exception(
                 "%d failures could not be recorded",
                 len(failures),
@@ -179,8 +180,9 @@ def _write_sqlite(parts: Sequence[Part]) -> None:
     whole = len(rows) - len(rows) % TOGETHER
     with connection.cursor() as cursor:
         if whole:
-            joined = map(chain.from_iterable, _chunks(iter(rows[:whole]), TOGETHER))
-            cursor.executemany(_sqlite_upsert(TOGETHER), map(tuple, joined))
+            chunks = _chunks(iter(rows[:whole]), TOGETHER)
+            joined = [list(chain.from_iterable(chunk)) for chunk in chunks]
+            cursor.executemany(_sqlite_upsert(TOGETHER), joined)
         if whole < len(rows):
             cursor.executemany(_sqlite_upsert(1), rows[whole:])
 
@@ -211,9 +213,10 @@ def _write_mysql(parts: Sequence[Part]) -> None:
 def _sqlite_rows(parts: Sequence[Part]) -> Iterator[tuple[int | str, ...]]:
     stamps = _Stamps()
     for part in parts:
-        head = (part.task.stock_id, part.task.period)
-        for time, *numbers in part.klines:
-            yield (*head, stamps[time], *map(str, numbers))
+        stock_id, period = part.task.stock_id, part.task.period
+        for time, open_, high, low, close, volume, turnover in part.klines:
+            prices = str(open_), str(high), str(low), str(close)
+            yield stock_id, period, stamps[time], *prices, str(volume), str(turnover)
 
 
 def _mysql_rows(parts: Sequence[Part]) -> Iterator[str]:

@@ -67,7 +67,7 @@ class SyncFailureQuerySet(models.QuerySet["SyncFailure"]):
             for row in self.waiting().filter(stock_code__in=codes):
                 if failure := new.pop(row.key, None):
                     self.filter(pk=row.pk).update(
-                        failure_reason=failure.text[:REASON_LENGTH],
+                        failure_reason=_storable(failure.text),
                         reason_class=failure.reason,
                         run_id=run_id,
                         update_time=at,
@@ -121,7 +121,7 @@ class SyncFailureQuerySet(models.QuerySet["SyncFailure"]):
                     default=Value(FailureStatus.WAITING.value),
                 ),
                 retry_count=tried,
-                failure_reason=text[:REASON_LENGTH],
+                failure_reason=_storable(text),
                 reason_class=reason,
                 last_retry_time=at,
                 update_time=at,
@@ -215,6 +215,11 @@ def _key(failure: Failure) -> tuple[str, str, str, date, date]:
     return task.market, task.code, task.period, window.start, window.end
 
 
+def _storable(text: str) -> str:
+    # A provider can send half a character, which no database takes.
+    return text.encode(errors="replace").decode()[:REASON_LENGTH]
+
+
 def _row(failure: Failure, *, run_id: int | None, at: datetime) -> SyncFailure:
     task, window = failure.task, failure.window
     return SyncFailure(
@@ -223,7 +228,7 @@ def _row(failure: Failure, *, run_id: int | None, at: datetime) -> SyncFailure:
         period=task.period,
         start_date=window.start,
         end_date=window.end,
-        failure_reason=failure.text[:REASON_LENGTH],
+        failure_reason=_storable(failure.text),
         reason_class=failure.reason,
         retry_count=0,
         status=FailureStatus.WAITING,

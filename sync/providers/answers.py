@@ -24,6 +24,7 @@ from sync.engine.ports import Secret
 
 from .channel import Answer
 
+LONGEST_CODE = 8
 LONGEST_WORDS = 200
 LONGEST_REST = 3600.0
 _OLD_SUCCESS, _SUCCESS = "200", "0"
@@ -150,7 +151,7 @@ def _by_status(answer: Answer, *, code: str, words: str) -> SyncError | None:
     if code in {_SUCCESS, _OLD_SUCCESS}:
         return None
     if code or words:
-        text = f"The provider answered with code {code[:20] or 'none'}"
+        text = f"The provider answered with code {_shown(code)}"
         return ProviderError(_told(text, words))
     return None
 
@@ -158,6 +159,11 @@ def _by_status(answer: Answer, *, code: str, words: str) -> SyncError | None:
 def _code(envelope: dict[str, Any] | None) -> str:
     code = envelope.get("code") if envelope else None
     return "" if code is None else " ".join(str(code).split()).upper()
+
+
+def _shown(code: str) -> str:
+    # A real code is short; anything else might hold what was sent.
+    return code if 0 < len(code) <= LONGEST_CODE and code.isalnum() else "none"
 
 
 def _words(answer: Answer, envelope: dict[str, Any] | None, *, secret: Secret) -> str:

@@ -202,4 +202,8 @@ def _holiday(row: dict[str, Any]) -> Holiday:
 
 def _text(row: dict[str, Any], name: str) -> str:
     value = row.get(name)
-    return " ".join(str(value).split()) if isinstance(value, str | int) else ""
+    if not isinstance(value, str | int):
+        return ""
+    # JSON can spell half a character, which no database stores.
+    whole = str(value).encode(errors="replace").decode()
+    return " ".join(whole.split())

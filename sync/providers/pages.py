@@ -21,9 +21,10 @@ from sync.engine.ports import Kline, Page, PageRequest
 # so that equal values are written alike, and reads back as it was stored.
 PRICE = Decimal("1E-8")
 AMOUNT = Decimal("1E-4")
-PRICE_LIMIT = Decimal(10**12)
-VOLUME_LIMIT = Decimal(10**18)
-TURNOVER_LIMIT = Decimal(10**22)
+# One below the columns' limits, so that no rounding reaches them.
+PRICE_LIMIT = Decimal(10**12 - 1)
+VOLUME_LIMIT = Decimal(10**18 - 1)
+TURNOVER_LIMIT = Decimal(10**22 - 1)
 # Seconds taken for milliseconds fall into January 1970.
 FIRST_STAMP = 31_536_000_000  # the year 1971
 LAST_STAMP = 4_102_444_800_000  # the year 2100

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.db import transaction
+
 from ..models import RunState, ShardState, SyncRun, SyncShard
 from .errors import Refused
 
@@ -20,6 +22,8 @@ def cancel(run_id: int, *, at: datetime) -> SyncRun:
             raise Refused(f"There is no run {run_id}.")
         raise Refused(f"Run {run_id} has ended already: {run.get_state_display()}.")
     waiting = SyncShard.objects.filter(run_id=run_id, state=ShardState.QUEUED)
-    if waiting.update(state=ShardState.DONE, heartbeat_at=at):
-        SyncRun.objects.end(run_id, state=RunState.CANCELLED, error="", at=at)
+    # One transaction: a run whose shard has ended would never be reaped.
+    with transaction.atomic():
+        if waiting.update(state=ShardState.DONE, heartbeat_at=at):
+            SyncRun.objects.end(run_id, state=RunState.CANCELLED, error="", at=at)
     return SyncRun.objects.get(pk=run_id)

@@ -9,6 +9,7 @@ from itertools import chain
 from threading import Event
 
 from django.conf import settings
+from django.db import transaction
 from django.db.utils import DatabaseError
 from django.utils import timezone
 
@@ -215,15 +216,20 @@ class Execution:
         return ItickClient(allowed_hosts=settings.ITICK_ALLOWED_HOSTS)
 
     def _show(self, progress: Progress) -> None:
-        self._watch(self.run, progress, self._note)
+        try:
+            self._watch(self.run, progress, self._note)
+        except Exception:  # an observer must not change what it observes
+            logger.exception("The progress of run %d could not be shown", self.run.pk)
 
     def _end(self, state: RunState, *, error: str) -> None:
         at = self._now()
         shards = SyncShard.objects.held(self._store.shard.pk, fence=self._store.fence)
-        if shards.update(state=ShardState.DONE, heartbeat_at=at, leased_until=at):
-            SyncRun.objects.end(
-                self.run.pk, state=state, error=error, at=at, **self._numbers()
-            )
+        # One transaction: tried again after a deadlock, it finds the shard as it was.
+        with transaction.atomic():
+            if shards.update(state=ShardState.DONE, heartbeat_at=at, leased_until=at):
+                SyncRun.objects.end(
+                    self.run.pk, state=state, error=error, at=at, **self._numbers()
+                )
 
     def _numbers(self) -> dict[str, object]:
         progress = self.progress

@@ -22,7 +22,7 @@ def is_gone(process: str) -> bool:
     """
     host, _, rest = process.partition(":")
     number, _, started = rest.partition(":")
-    if host != socket.gethostname() or not number.isdigit():
+    if host != socket.gethostname() or not number.isdecimal():
         return False
     return _started(int(number)) != started
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
+from django.db import transaction
 from django.db.models import Q
 
 from tokens.models import ApiToken
 
 from ..models import RunState, ShardState, SyncRun, SyncShard
+from ..models.runs import LEASE
 from .processes import is_gone
 
 logger = logging.getLogger(__name__)
@@ -18,15 +20,15 @@ logger = logging.getLogger(__name__)
 def reap(*, at: datetime) -> list[int]:
     """把没有人在执行的运行标记为中断,返回它们的编号。
 
-    Dead is a shard whose lease is over, or whose process is known to be gone from this
-    host; what its process may have called stays counted with its tokens. Safe to call
-    at any time and from several places at once.
+    Dead is a shard without a heartbeat for as long as a lease, or whose process is
+    known to be gone from this host; what its process may have called stays counted
+    with its tokens. Safe to call at any time and from several places at once.
     """
     interrupted = []
     active = Q(state=ShardState.RUNNING) | Q(state=ShardState.QUEUED) & ~Q(process="")
     for shard in SyncShard.objects.filter(active):
-        over = shard.state == ShardState.RUNNING and shard.leased_until <= at
-        if (over or is_gone(shard.process)) and _interrupt(shard, at=at):
+        silent = shard.heartbeat_at + LEASE <= at
+        if (silent or is_gone(shard.process)) and _interrupt(shard, at=at):
             interrupted.append(shard.run_id)
     return interrupted
 
@@ -39,15 +41,17 @@ def _interrupt(shard: SyncShard, *, at: datetime) -> bool:
         heartbeat_at=shard.heartbeat_at,
     )
     # A higher fence, so that the process finds itself out should it still be alive.
-    if not seen.update(state=ShardState.INTERRUPTED, fence=shard.fence + 1):
-        return False
-    ApiToken.objects.lapse(owner=shard.owner(shard.fence), at=at)
-    SyncRun.objects.end(
-        shard.run_id,
-        state=RunState.INTERRUPTED,
-        error="The process that worked on it has died.",
-        at=at,
-    )
+    # One transaction: a run whose shard has ended would never be reaped again.
+    with transaction.atomic():
+        if not seen.update(state=ShardState.INTERRUPTED, fence=shard.fence + 1):
+            return False
+        ApiToken.objects.lapse(owner=shard.owner(shard.fence), at=at)
+        SyncRun.objects.end(
+            shard.run_id,
+            state=RunState.INTERRUPTED,
+            error="The process that worked on it has died.",
+            at=at,
+        )
     logger.warning(
         "Run %d was interrupted: its process has died",
         shard.run_id,

@@ -228,10 +228,10 @@ def test_leaves_out_a_bar_that_cannot_be_right(unsound: Any, told: str) -> None:
 @pytest.mark.parametrize(
     "sound",
     [
-        bar(h=10**12 - 1),
+        bar(h=10**12 - 2),
         bar(v=0, tu=0),
-        bar(v=10**18 - 1),
-        bar(tu=10**22 - 1),
+        bar(v=10**18 - 2),
+        bar(tu=10**22 - 2),
         bar(o=9, h=9, l=9, c=9),
         bar(l=Decimal("1E-8")),
         bar(t=4_102_444_799_999),
