@@ -30,5 +30,5 @@ serve: ## the admin and a job cluster on localhost (PORT=8000)
 	@$(PYTHON) -m scripts.serve --port "$(PORT)"
 
 bench: ## how fast it is here
-	@scripts/setup.sh run
+	@scripts/setup.sh test
 	@$(PYTHON) -m benchmarks

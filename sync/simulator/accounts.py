@@ -94,6 +94,10 @@ class _Gate:
         self._tried: deque[float] = deque()
 
     def admit(self, *, at: float, day: date) -> Admission:
+        """这个密钥现在能不能再请求一次,并记上一笔。
+
+        Refused and rejected calls are counted too. The caller holds the lock.
+        """
         usage, account = self.usage, self.account
         if not self.valid:
             usage.rejected += 1

@@ -1,0 +1,49 @@
+"""多条通道有多快:1,000 只股票,每个答案 50 毫秒。"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from . import runs, tables
+from .figures import Against, Figure, lower, medians
+
+LATENCY_MS = 50
+# lanes: times as fast as one lane; share of what the waiting alone allows
+GOALS = {1: (None, 0.95), 2: (1.95, 0.95), 5: (4.8, 0.95), 10: (9.0, 0.9)}
+
+
+def measure(*, quick: bool) -> list[Figure]:
+    """每种通道数一个数字。
+
+    One lane is measured once: a minute of waiting hardly varies.
+    """
+    stocks, rounds = (20, 1) if quick else (1_000, 3)
+    with runs.world(stocks=stocks, latency_ms=LATENCY_MS):
+        runs.first(runs.MONTH, lanes=2)  # so that nobody pays for the first call
+        one = _seconds(1)
+        many = {lanes: partial(_seconds, lanes) for lanes in (2, 5, 10)}
+        taken = medians(many, rounds=rounds)
+    waiting = stocks * LATENCY_MS / 1000
+    figures = [_figure(1, one, one=one, waiting=waiting, rounds=1)]
+    for lanes, seconds in taken.items():
+        figures.append(_figure(lanes, seconds, one=one, waiting=waiting, rounds=rounds))
+    return figures
+
+
+def _seconds(lanes: int) -> float:
+    result = runs.first(runs.MONTH, lanes=lanes)
+    assert (result.threads, result.calls) == (lanes, result.stocks)
+    return result.seconds
+
+
+def _figure(
+    lanes: int, seconds: float, *, one: float, waiting: float, rounds: int
+) -> Figure:
+    faster, share = GOALS[lanes]
+    against: list[Against] = [
+        lower(seconds, "calls × latency ÷ lanes", waiting / lanes, share)
+    ]
+    if faster:
+        against.append(lower(seconds, "1 lane", one, faster))
+    name = f"lanes: {lanes}"
+    return Figure(name, tables.database(), seconds, "s", rounds, tuple(against))

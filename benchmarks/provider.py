@@ -1,0 +1,66 @@
+"""一个几乎不花时间的服务商:同样的问题只算一次,HTTP 是真的。
+
+    python -m benchmarks.provider LATENCY_MS
+
+prints its address and serves until its standard input ends. Every code has the bars of
+the simulator's HK 700, so that making up bars is not what is measured.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sync.simulator import Simulator
+from sync.simulator.accounts import demo_accounts
+from sync.simulator.answers import Answer
+
+TOKENS = 60
+_CODE = re.compile(r"\bcode=[^&]*")
+
+
+class Replay(Simulator):
+    """记得答案的模拟器。"""
+
+    _known: dict[str, Answer]
+
+    def __init__(self, *, latency: float) -> None:
+        super().__init__(accounts=demo_accounts(TOKENS), stocks=1, latency=latency)
+        self._known = {}
+
+    def answer(self, path: str, query: str, *, key: str | None) -> Answer:
+        """每只股票都得到 HK 700 的答案,延迟之后。"""
+        query = _CODE.sub("code=700", query)
+        if query not in self._known:
+            self._known[query] = super().answer(path, query, key=key)
+        self.pause(self.latency)
+        return self._known[query]
+
+
+@contextmanager
+def running(*, latency_ms: int) -> Iterator[str]:
+    """另一个进程里的服务商;给出它的地址。"""
+    command = [sys.executable, "-m", "benchmarks.provider", str(latency_ms)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.stdin.close()
+
+
+def main(latency_ms: int) -> None:
+    """命令行入口。"""
+    with Replay(latency=latency_ms / 1000) as replay:
+        print(replay.base_url, flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
