@@ -19,7 +19,15 @@ from . import coverage
 from .breaker import Breaker
 from .caller import LONGEST_WAIT, Caller, TokenOut, TokenRests
 from .deck import Deck
-from .errors import Cancelled, NoData, NoToken, ProviderDown, StockFault, Transient
+from .errors import (
+    BadAnswer,
+    Cancelled,
+    NoData,
+    NoToken,
+    ProviderDown,
+    StockFault,
+    Transient,
+)
 from .pacing import Meter
 from .paging import Walk
 from .ports import Client, Clock, Failure, Page, Part, Task, Token, Window
@@ -99,25 +107,30 @@ class Lane:
         if task is None:
             return True
         left = coverage.cut(task.windows, task.covered, task.period)
+        spoiled: list[Walk] = []
         try:
-            self.do(task, left)
+            self.do(task, left, spoiled)
         except (NoToken, Cancelled, ProviderDown):
-            rest = tuple(coverage.remaining(task.windows, left))
+            again = [*left, *(walk.window for walk in spoiled)]
+            rest = tuple(coverage.remaining(task.windows, again))
             self._deck.put_back(self.number, replace(task, windows=rest))
             return False
         self._deck.finish()
         return True
 
-    def do(self, task: Task, left: list[Window]) -> None:
+    def do(self, task: Task, left: list[Window], spoiled: list[Walk]) -> None:
         """取一只股票的全部区间,报告每一段;失败了报告还缺的区间。
 
-        What has been reported is taken out of `left`.
+        What has been reported is taken out of `left`. Pieces with bars that had to be
+        left out are stored, join `spoiled`, and make the stock fail in the end: a bar
+        that is missing must not be missing silently.
         """
         while left:
             try:
                 walk = self._fetch(task, left[0])
             except (StockFault, Transient) as error:
-                window = coverage.hull(left)
+                missed = [*left, *(walk.window for walk in spoiled)]
+                window = coverage.hull(missed)
                 self._report(Failure(task, window, error.reason, str(error)))
                 return
             fetched = walk.window
@@ -127,7 +140,11 @@ class Lane:
                 older = [window for window in left if window.end < fetched.start]
                 fetched = coverage.hull([fetched, *older])
                 left[:] = [window for window in left if window not in older]
-            self._report(_part(walk, fetched, last=not left))
+            if walk.bad:
+                spoiled.append(walk)
+            self._report(_part(walk, fetched, last=not left and not spoiled))
+        if spoiled:
+            self._report(_spoiled(task, spoiled))
 
     def _fetch(self, task: Task, window: Window) -> Walk:
         walk = Walk(task, window)
@@ -141,7 +158,7 @@ class Lane:
         page = ask()
         expected = walk.begun or walk.task.covered
         if page.bad or (page.oldest_ms is None and expected):
-            page = ask()
+            page = _together(page, ask())
         if page.oldest_ms is None:
             raise NoData(f"no data up to {walk.window.end}: the answer was empty")
         return page
@@ -152,9 +169,22 @@ class Lane:
         return page
 
 
+def _together(first: Page, second: Page) -> Page:
+    """问了两次的一页:第一次里好的 K 线,第二次里是坏的也算数。"""
+    both = {kline.time: kline for kline in (*first.klines, *second.klines)}
+    return replace(second, klines=[both[time] for time in sorted(both)])
+
+
+def _spoiled(task: Task, walks: list[Walk]) -> Failure:
+    bad = [bar.text for walk in walks for bar in walk.bad]
+    window = coverage.hull([walk.window for walk in walks])
+    text = f"bars left out: {len(bad)}, the first: {bad[0]}"
+    return Failure(task, window, BadAnswer.reason, text)
+
+
 def _part(walk: Walk, fetched: Window, *, last: bool) -> Part:
     task = walk.task
     covered = coverage.settled(
         fetched, newest=walk.newest(), final=task.final, period=task.period
     )
-    return Part(task, walk.klines(), covered, last, walk.dropped)
+    return Part(task, walk.klines(), covered, last, len(walk.bad))

@@ -16,7 +16,7 @@ from datetime import date, datetime, timedelta
 from . import markets
 from .coverage import DAY, widen
 from .errors import BadAnswer
-from .ports import Kline, Page, PageRequest, Task, Window
+from .ports import BadBar, Kline, Page, PageRequest, Task, Window
 
 PAGE_SIZE = 1000
 # Bars to ask for beyond the window, so that one page shows a bar before its start.
@@ -48,7 +48,7 @@ class Walk:
     def __init__(self, task: Task, window: Window) -> None:
         self.task = task
         self.window = widen(window, task.period)
-        self.dropped = 0
+        self._bad: dict[datetime | str, BadBar] = {}
         self._since, self._until = markets.bounds(
             self.window, market=task.market, period=task.period
         )
@@ -102,7 +102,8 @@ class Walk:
         for kline in page.klines:
             if self._since <= kline.time < self._until:
                 self._klines[kline.time] = kline
-        self.dropped += len(page.bad)
+        for bar in page.bad:
+            self._bad[bar.time or bar.text] = bar
         reached = self._reached(page)
         moved = self._oldest_ms is None or page.oldest_ms < self._oldest_ms
         self._exhausted = not moved and not reached
@@ -110,6 +111,16 @@ class Walk:
         self._oldest_ms = page.oldest_ms
         half = markets.PERIODS[self.task.period].interval / 2
         self._end_ms = page.oldest_ms + half // timedelta(milliseconds=1)
+
+    @property
+    def bad(self) -> list[BadBar]:
+        """区间里缺掉的坏数据;别的页里有好的就不缺。"""
+        return [
+            bar
+            for bar in self._bad.values()
+            if bar.time is None
+            or (self._since <= bar.time < self._until and bar.time not in self._klines)
+        ]
 
     def klines(self) -> Sequence[Kline]:
         """区间里的全部 K 线,旧的在前。"""

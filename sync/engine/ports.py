@@ -84,17 +84,24 @@ class PageRequest:
     limit: int
 
 
+class BadBar(NamedTuple):
+    """一根不能用的 K 线:原因,以及知道的话它的时间。"""
+
+    text: str
+    time: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """一页 K 线,旧的在前,时间不重复。
 
     `oldest_ms` is the provider's own stamp of the oldest bar, sound or not; None when
-    the page is empty. `bad` says in words which bars were left out, one entry a bar.
+    the page is empty. `bad` are the bars that were left out.
     """
 
     klines: Sequence[Kline]
     oldest_ms: int | None
-    bad: Sequence[str] = ()
+    bad: Sequence[BadBar] = ()
 
 
 @dataclass(frozen=True, slots=True)

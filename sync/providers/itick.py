@@ -175,7 +175,7 @@ def _note(token: Token, request: PageRequest, page: Page, *, seconds: float) -> 
             stock,
             request.period,
             len(page.bad),
-            page.bad[0],
+            page.bad[0].text,
             extra={"event": "bars.left_out", "stock": stock},
         )
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from sync.engine.errors import BadAnswer
 from sync.engine.markets import PERIODS, bar_time
-from sync.engine.ports import Kline, Page, PageRequest
+from sync.engine.ports import BadBar, Kline, Page, PageRequest
 
 # The database's scales and limits. A rounded number always carries all its decimals,
 # so that equal values are written alike, and reads back as it was stored.
@@ -66,7 +66,7 @@ def build(data: Any, *, request: PageRequest) -> Page:
         return Page((), None)
     bars, stamps, bad = _sort_out(rows, request)
     if not bars:
-        raise BadAnswer(f"All {len(rows)} bars are unusable; the first: {bad[0]}")
+        raise BadAnswer(f"All {len(rows)} bars are unusable; the first: {bad[0].text}")
     ordered = sorted(stamps)
     _check_spacing(ordered, period=request.period)
     # Of two stamps on one trade date the later one is the newer state of the bar. By
@@ -90,23 +90,22 @@ def _rows(data: Any, *, code: str) -> list[Any]:
 
 def _sort_out(
     rows: Iterable[Any], request: PageRequest
-) -> tuple[dict[int, Kline], set[int], list[str]]:
+) -> tuple[dict[int, Kline], set[int], list[BadBar]]:
     """分开好的和坏的:好的按时间戳,全部可信的时间戳,坏的原因。"""
     market, period = request.market, request.period
     bars: dict[int, Kline] = {}
     stamps: set[int] = set()
-    bad: list[str] = []
+    bad: list[BadBar] = []
     for place, raw in enumerate(rows, 1):
-        name = f"bar {place}"
+        name, moment = f"bar {place}", None
         try:
             stamp = _stamp(raw)
             stamps.add(stamp)
             moment = bar_time(stamp, market=market, period=period)
-            name = ""
             kline = _kline(raw, moment)
         except _Unsound as why:
-            text = f"{name or _when(moment, period=period)}: {why}"
-            bad.append(text[:LONGEST_COMPLAINT])
+            text = f"{_when(moment, period=period) if moment else name}: {why}"
+            bad.append(BadBar(text[:LONGEST_COMPLAINT], moment))
             continue
         if bars.setdefault(stamp, kline) != kline:
             when = _when(moment, period=period)

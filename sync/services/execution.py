@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
-from itertools import chain
 from threading import Event
 
 from django.conf import settings
@@ -17,7 +16,7 @@ from tokens.models import ApiToken
 
 from ..engine.errors import LostLease
 from ..engine.plan import Limits
-from ..engine.ports import Beat, Progress, Task
+from ..engine.ports import Beat, Progress
 from ..engine.runner import Desk, Runner
 from ..engine.wallet import LeasedToken
 from ..models import RunKind, RunState, ShardState, SyncRun, SyncShard
@@ -122,9 +121,7 @@ class Execution:
             watch=self._show,
         )
         for market in markets_of(self.run):
-            tasks = self._unfinished(tasks_of(self.run, market, at=self._now()))
-            first = next(tasks, None)
-            if first is None or self._stop.is_set():
+            if self._stop.is_set() or self._complete(market):
                 continue
             tokens = self._tokens_for(market)
             if self._stop.is_set():
@@ -133,7 +130,8 @@ class Execution:
                 market, tokens, desk=desk, limits=limits, progress=self.progress
             )
             self._threads = max(self._threads, runner.tokens_per_thread, key=len)
-            runner.run(chain([first], tasks))
+            # Read only now: the run whose tokens we waited for has fetched meanwhile.
+            runner.run(tasks_of(self.run, market, at=self._now()))
 
     def outcome(self) -> RunState:
         """没有意外时的最终状态。"""
@@ -163,14 +161,16 @@ class Execution:
         self._cancelled = wish.get(pk=self.run.pk) is not None
         return Beat(LEASE.total_seconds() - MARGIN, held, self._cancelled)
 
-    def _unfinished(self, tasks: Iterator[Task]) -> Iterator[Task]:
-        """要取的股票;已经齐全的只计数。"""
-        for task in tasks:
+    def _complete(self, market: str) -> bool:
+        """这个市场已经齐全、不需要 Token 了吗;是的话股票都算跳过。"""
+        stocks = 0
+        for task in tasks_of(self.run, market, at=self._now()):
             if task.windows:
-                yield task
-            else:
-                self.progress.stocks += 1
-                self.progress.skipped += 1
+                return False
+            stocks += 1
+        self.progress.stocks += stocks
+        self.progress.skipped += stocks
+        return True
 
     def _tokens_for(self, market: str) -> list[LeasedToken]:
         """能用于这个市场的 Token;第一个市场就没有时抛出 NoUsableToken。

@@ -17,7 +17,7 @@ from sync.engine.errors import (
 )
 from sync.engine.lanes import Lane, LaneEnded, Message
 from sync.engine.pacing import Meter
-from sync.engine.ports import Failure, Page, PageRequest, Part, Task, Token
+from sync.engine.ports import BadBar, Failure, Page, PageRequest, Part, Task, Token
 
 from .exchange import Exchange, daily, page, weekdays
 from .fakes import FakeClient, FakeClock, task, token
@@ -31,7 +31,7 @@ TRANSIENT = [
 DAYS = weekdays(date(2024, 5, 1), date(2024, 6, 28))
 GOOD = page(daily(weekdays(date(2024, 5, 31), date(2024, 6, 14))))
 EMPTY = Page((), None)
-BAD = Page(GOOD.klines[:-1], GOOD.oldest_ms, ["2024-06-14: no close"])
+BAD = Page(GOOD.klines[:-1], GOOD.oldest_ms, [BadBar("2024-06-14: no close")])
 
 
 class Bench:

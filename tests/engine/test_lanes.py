@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from itertools import repeat
 
 from sync.engine.breaker import WINDOW
@@ -9,7 +9,7 @@ from sync.engine.errors import (
     TokenRejected,
     Unreachable,
 )
-from sync.engine.ports import Page, Window
+from sync.engine.ports import BadBar, Failure, Page, Part, Window
 
 from .bench import (
     BAD,
@@ -95,13 +95,46 @@ def test_bad_bars_are_asked_for_once_more() -> None:
     assert bench.tokens_asked == [1, 2]
 
 
-def test_bars_that_stay_bad_are_dropped_and_counted() -> None:
+def test_bars_that_stay_bad_are_dropped_counted_and_recorded() -> None:
     bench = Bench(BAD, BAD)
+
+    part, failure = bench.run()
+
+    assert isinstance(part, Part)
+    assert isinstance(failure, Failure)
+    assert (part.dropped, part.last, len(part.klines)) == (1, False, 9)
+    assert failure.reason == "bad_data"
+    assert failure.text == "bars left out: 1, the first: 2024-06-14: no close"
+
+
+def test_of_a_page_asked_for_twice_the_good_bars_of_both_count() -> None:
+    late, early = GOOD.klines[-1], GOOD.klines[0]
+    first = Page(GOOD.klines[:-1], GOOD.oldest_ms, [BadBar("bad", late.time)])
+    second = Page(GOOD.klines[1:], GOOD.oldest_ms, [BadBar("bad", early.time)])
+    bench = Bench(first, second)
 
     part = only_part(bench.run())
 
-    assert part.dropped == 1
-    assert len(part.klines) == 9
+    assert (part.dropped, len(part.klines)) == (0, 10)
+
+
+def test_a_bad_bar_outside_the_window_spoils_nothing() -> None:
+    outside = BadBar("bad", GOOD.klines[0].time - timedelta(days=30))
+    odd = Page(GOOD.klines, GOOD.oldest_ms, [outside])
+    bench = Bench(odd, odd)
+
+    assert only_part(bench.run()).dropped == 0
+
+
+def test_a_stock_put_back_asks_again_for_what_was_spoiled() -> None:
+    before = Window(date(2024, 1, 1), date(2024, 2, 1))
+    windows = (before, Window(date(2024, 6, 3), date(2024, 6, 14)))
+    bench = Bench(BAD, BAD, TokenRejected("401"), TokenRejected("401"), tokens=2)
+
+    bench.run(task(1, *windows))
+
+    [left] = bench.deck.drain()
+    assert left.windows == windows
 
 
 def test_an_answer_newer_than_asked_for_is_tried_again_and_then_a_failure() -> None:

@@ -8,7 +8,7 @@ import pytest
 from sync.engine import markets
 from sync.engine.errors import BadAnswer
 from sync.engine.paging import PAGE_SIZE, SLACK, Walk
-from sync.engine.ports import Kline, Page, Window
+from sync.engine.ports import BadBar, Kline, Page, Window
 
 from .exchange import DAY, STAMPS, Exchange, daily, page, weekdays
 from .fakes import task
@@ -148,10 +148,10 @@ def test_a_page_of_bad_bars_only_does_not_end_the_walk() -> None:
     done = Walk(task(1, WINDOW), WINDOW)
     [oldest] = daily([date(2024, 6, 3)])
 
-    done.accept(Page((), oldest, ["no close"]))
+    done.accept(Page((), oldest, [BadBar("no close")]))
 
     assert not done.done
-    assert done.dropped == 1
+    assert len(done.bad) == 1
     assert oldest < done.request().end_ms < oldest + 86_400_000
 
 
@@ -159,7 +159,7 @@ def test_bad_bars_older_than_the_window_end_the_walk() -> None:
     done = Walk(task(1, WINDOW), WINDOW)
     [oldest] = daily([WINDOW.start - DAY])
 
-    done.accept(Page((), oldest, ["no close"]))
+    done.accept(Page((), oldest, [BadBar("no close")]))
 
     assert done.done
     assert not done.exhausted
@@ -170,7 +170,7 @@ def test_the_limit_stays_positive_behind_a_bad_bar_far_back() -> None:
     sound = page(daily([date(2024, 6, 3)]))
     [oldest] = daily([FAR_BACK])
 
-    done.accept(Page(sound.klines, oldest, ["no close"]))
+    done.accept(Page(sound.klines, oldest, [BadBar("no close")]))
 
     assert not done.done
     assert done.request().limit >= SLACK
