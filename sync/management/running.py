@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from threading import Event
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -34,23 +35,23 @@ class RunCommand(SpokenCommand):
 
     def handle(self, **options: Any) -> None:
         """执行命令。"""
+        quiet = options["no_progress"] or options["json"]
         try:
-            run = self.register(options)
-            if run is None:
-                return
-            if not options["background"]:
-                run = _execute(run, quiet=options["no_progress"] or options["json"])
+            # From the very beginning, so that a signal never leaves half a run behind.
+            with stop_on_signals() as stop:
+                run = self.register(options)
+                if run is not None and not options["background"]:
+                    run = _execute(run, stop=stop, quiet=quiet)
         except services.Refused as error:
             raise CommandError(str(error)) from error
+        if run is None:
+            return
         reporting.report(self.stdout, run, json_wanted=options["json"])
         if code := reporting.exit_code(run):
             sys.exit(code)
 
 
-def _execute(run: SyncRun, *, quiet: bool) -> SyncRun:
+def _execute(run: SyncRun, *, stop: Event, quiet: bool) -> SyncRun:
     total = services.count_of(run)
-    with (
-        stop_on_signals() as stop,
-        reporting.watcher(sys.stderr, total=total, quiet=quiet) as watch,
-    ):
+    with reporting.watcher(sys.stderr, total=total, quiet=quiet) as watch:
         return services.execute(run, stop=stop, watch=watch)

@@ -108,7 +108,7 @@ def test_what_is_served_is_the_truth(
 def test_intraday_bars_lie_inside_the_regular_session(
     closed: Simulator, stamp_market: str
 ) -> None:
-    code = closed.codes(stamp_market)[-1]
+    code = "XAAAA" if stamp_market == "US" else closed.codes(stamp_market)[-1]
     found = bars(closed, region=stamp_market, code=code, kType=2, limit=5000)
 
     calendar = sessions(stamp_market)
