@@ -1,10 +1,12 @@
 """股票、K 线、覆盖范围、运行和失败记录。"""
 
+from .access import AccessKey
 from .failures import FailureStatus, SyncFailure
 from .runs import RunKind, RunState, ShardState, SyncRun, SyncShard
 from .stocks import Coverage, Kline, Stock
 
 __all__ = [
+    "AccessKey",
     "Coverage",
     "FailureStatus",
     "Kline",

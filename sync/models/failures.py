@@ -189,6 +189,19 @@ class SyncFailure(models.Model):
             models.Index(fields=["stock_code"], name="idx_stock_code"),
             models.Index(fields=["status"], name="idx_status"),
             models.Index(fields=["create_time"], name="idx_create_time"),
+            # Ours: the list newest first, its groups, the rows of a run.
+            models.Index(fields=["status", "create_time"], name="idx_status_time"),
+            models.Index(
+                fields=["status", "reason_class", "market", "create_time"],
+                name="idx_status_reason",
+            ),
+            models.Index(fields=["market", "create_time"], name="idx_market_time"),
+            models.Index(
+                fields=["reason_class", "create_time"], name="idx_reason_time"
+            ),
+            models.Index(
+                fields=["run", "status", "reason_class"], name="idx_run_status"
+            ),
         )
 
     def __str__(self) -> str:

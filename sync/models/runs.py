@@ -72,7 +72,8 @@ class SyncRun(models.Model):
 
     `market` holds the markets asked for, comma-separated, empty for all; `codes` the
     stock codes, empty for all. `request_key` is unique while the run is active, so
-    that the same request cannot run twice at once.
+    that the same request cannot run twice at once. A run in the `background` belongs to
+    no process and is started again when the one that works on it dies.
     """
 
     kind = CodeField(_("kind"), max_length=10, choices=RunKind.choices)
@@ -85,6 +86,7 @@ class SyncRun(models.Model):
     start_date = models.DateField(_("from"), null=True)
     end_date = models.DateField(_("to"), null=True)
     force = models.BooleanField(_("fetch anew"), default=False)
+    background = models.BooleanField(_("left to the cluster"), default=False)
     max_retry_count = models.PositiveIntegerField(_("most attempts"), null=True)
     requested_by = models.CharField(_("by"), max_length=150, blank=True, default="")
     request_key = CodeField(max_length=64, null=True, unique=True, editable=False)

@@ -83,7 +83,7 @@ class SyncRequest:
             if len(where_found) > 1 and not self.markets:
                 raise Refused(
                     f"Stock {code} exists in {' and '.join(sorted(where_found))}: "
-                    "say which with --market."
+                    "say which market."
                 )
 
 
@@ -123,6 +123,7 @@ def register(run: SyncRun, *, at: datetime, background: bool) -> SyncRun:
     is over, so that it finds what it is about.
     """
     run.created_at = run.heartbeat_at = at
+    run.background = background
     run.save(force_insert=True)
     SyncShard.objects.create(
         run=run,

@@ -1,0 +1,108 @@
+"""访问密钥:用户的程序调用我们的 API 时用的凭证。"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from datetime import datetime, timedelta
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from tokens.fields import CodeField
+
+PREFIX_LENGTH = 8
+SECRET_BYTES = 32
+SHAPE = re.compile(r"[\w-]{8}\.[\w-]{43}", re.ASCII)
+# Every call would otherwise be a write.
+USE_NOTED_EVERY = timedelta(minutes=1)
+
+
+class AccessKeyQuerySet(models.QuerySet["AccessKey"]):
+    """访问密钥的查询。"""
+
+    def valid(self, *, at: datetime) -> Self:
+        """没有撤销、没有过期、用户还在用的。"""
+        return self.filter(
+            revoked_at=None, expires_at__gt=at, user__is_active=True
+        ).select_related("user")
+
+    def find(self, key: str, *, at: datetime) -> AccessKey | None:
+        """这个密钥对应的行;不对、过期或者撤销了都是 None。"""
+        if not SHAPE.fullmatch(key):
+            return None
+        prefix, digest = key[:PREFIX_LENGTH], _digest(key)
+        for row in self.valid(at=at).filter(prefix=prefix):
+            # Which rows share the prefix is no secret, how far a digest fits would be.
+            if hmac.compare_digest(row.digest, digest):
+                return row
+        return None
+
+    def note_use(self, row: AccessKey, *, at: datetime) -> bool:
+        """记下用过;一分钟之内记过了的返回 False。"""
+        due = at - USE_NOTED_EVERY
+        if row.last_used_at is not None and row.last_used_at > due:
+            return False
+        stale = Q(last_used_at=None) | Q(last_used_at__lte=due)
+        return bool(self.filter(stale, pk=row.pk).update(last_used_at=at))
+
+    def revoke(self, *, at: datetime) -> int:
+        """撤销,返回撤销了几个。"""
+        return self.filter(revoked_at=None).update(revoked_at=at)
+
+
+class AccessKey(models.Model):
+    """一个访问密钥,有它的用户的权限。
+
+    Only a digest is kept. The secret has 256 random bits, so there is nothing to guess
+    and a plain SHA-256 is as good as a slow hash, which each call would have to wait
+    for.
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        verbose_name=_("user"),
+        related_name="access_keys",
+    )
+    name = models.CharField(
+        _("name"), max_length=100, help_text=_("What the key is for.")
+    )
+    prefix = CodeField(
+        _("begins with"), max_length=PREFIX_LENGTH, db_index=True, editable=False
+    )
+    digest = CodeField(max_length=64, db_column="hash", editable=False)
+    expires_at = models.DateTimeField(_("expires at"))
+    revoked_at = models.DateTimeField(_("revoked at"), null=True, editable=False)
+    last_used_at = models.DateTimeField(_("last used at"), null=True, editable=False)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+
+    # The key itself, on the instance that drew it and nowhere else.
+    plain = ""
+
+    objects = AccessKeyQuerySet.as_manager()
+
+    class Meta:
+        db_table = "stk_access_key"
+        verbose_name = _("access key")
+        verbose_name_plural = _("access keys")
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    def draw(self) -> str:
+        """换上一个新的随机密钥并返回它;不保存。"""
+        prefix = secrets.token_urlsafe(PREFIX_LENGTH * 3 // 4)
+        self.plain = f"{prefix}.{secrets.token_urlsafe(SECRET_BYTES)}"
+        self.prefix, self.digest = prefix, _digest(self.plain)
+        return self.plain
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
