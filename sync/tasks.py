@@ -1,13 +1,16 @@
 """django-q2 的入口。
 
 A job may be delivered twice, or late: the claim of the shard decides who executes it,
-and whoever comes second finds nothing to do.
+and whoever comes second finds nothing to do. The jobs below it are rung by the
+schedules; what they return is shown in the list of jobs.
 """
 
 from __future__ import annotations
 
 import logging
 from typing import Any
+
+from django.utils import timezone
 
 from . import services
 from .models import SyncRun
@@ -27,3 +30,34 @@ def execute_run(run_id: int, **_: Any) -> str:
         except services.Refused as error:
             logger.warning("Run %d was not executed: %s", run_id, error)
             return "refused"
+
+
+def revive_runs(**_: Any) -> str:
+    """收拾死掉的运行。"""
+    done = services.revive(at=timezone.now())
+    return (
+        f"{len(done.interrupted)} interrupted, {len(done.restarted)} restarted, "
+        f"{len(done.given_up)} given up, {len(done.rung)} rung again"
+    )
+
+
+def sync_daily(**_: Any) -> str:
+    """收盘以后同步每个市场。"""
+    return f"runs started: {services.sync_daily(at=timezone.now())}"
+
+
+def retry_hourly(**_: Any) -> str:
+    """补拉等待中的失败。"""
+    return f"run started: {services.retry_hourly(at=timezone.now())}"
+
+
+def audit_daily(**_: Any) -> str:
+    """核对最近的日子。"""
+    audits = services.audit_daily(at=timezone.now())
+    return f"holes recorded: {sum(found.recorded for found in audits)}"
+
+
+def clean_up(**_: Any) -> str:
+    """清理旧的行。"""
+    cleaned = services.clean_up(at=timezone.now())
+    return f"deleted: {cleaned.runs} runs, {cleaned.jobs} failed jobs"

@@ -48,7 +48,9 @@ WHERE table_schema = DATABASE() AND table_name = %s
 INDEXES = """
 SELECT index_name, seq_in_index, column_name, non_unique, index_type, sub_part
 FROM information_schema.statistics
-WHERE table_schema = DATABASE() AND table_name = %s ORDER BY index_name, seq_in_index
+WHERE table_schema = DATABASE() AND table_name = %s AND index_name IN
+    ('PRIMARY', 'idx_stock_code', 'idx_status', 'idx_create_time')
+ORDER BY index_name, seq_in_index
 """
 ABOUT = """
 SELECT engine, table_collation, table_comment FROM information_schema.tables

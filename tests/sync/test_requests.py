@@ -107,7 +107,7 @@ def test_the_last_day_is_the_markets_own_today(
         ({"codes": ("TENCENT",)}, "Unknown stock in HK: TENCENT. "),
         (
             {"codes": ("000001",), "markets": ()},
-            "Stock 000001 exists in SH and SZ: say which with --market.",
+            "Stock 000001 exists in SH and SZ: say which market.",
         ),
     ],
     ids=str,

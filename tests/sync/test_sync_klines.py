@@ -93,7 +93,7 @@ def test_a_date_that_cannot_be_is_refused(
         (["--period", "daily"], "Unknown period 'daily': known are 1m, "),
         (["--stock", "9"], "Unknown stock: 9. Load the list with sync_stocks or "),
         (["--stock", "700", "--market", "US"], "Unknown stock in US: 700. "),
-        (["--stock", "000001"], "Stock 000001 exists in SH and SZ: say which with"),
+        (["--stock", "000001"], "Stock 000001 exists in SH and SZ: say which market"),
     ],
     ids=str,
 )

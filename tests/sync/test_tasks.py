@@ -12,7 +12,14 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from sync.models import SyncRun
 from sync.services import doorbell, start
-from sync.tasks import execute_run
+from sync.tasks import (
+    audit_daily,
+    clean_up,
+    execute_run,
+    retry_hourly,
+    revive_runs,
+    sync_daily,
+)
 
 from .conftest import MakeToken, Provider
 from .rows import AT, WINDOW, stock
@@ -94,3 +101,17 @@ def test_a_job_executes_its_run_and_a_second_one_nothing(
 
 def test_a_job_whose_run_is_gone_does_nothing() -> None:
     assert execute_run(999_999) == "gone"
+
+
+def test_the_schedules_jobs_say_what_they_have_done() -> None:
+    told = [
+        job() for job in (revive_runs, sync_daily, retry_hourly, audit_daily, clean_up)
+    ]
+
+    assert told == [
+        "0 interrupted, 0 restarted, 0 given up, 0 rung again",
+        "runs started: []",
+        "run started: None",
+        "holes recorded: 0",
+        "deleted: 0 runs, 0 failed jobs",
+    ]
