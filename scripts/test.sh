@@ -22,6 +22,6 @@ summary=""
 # The database is named here, so that one in .env is never touched by the tests.
 run SQLite env DATABASE_URL=sqlite:///var/unused.sqlite3 "$PYTHON" -m pytest "$@"
 run MariaDB "$PYTHON" -m tests.mariadb -- \
-    "$PYTHON" -m pytest tests/sync tests/tokens tests/e2e "$@"
+    "$PYTHON" -m pytest tests/sync tests/tokens tests/admin tests/api tests/e2e "$@"
 echo "make test: $summary"
 exit "$failed"

@@ -15,6 +15,8 @@ from urllib.parse import unquote, urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from sync.api import configuration
+
 ROOT = Path(__file__).resolve().parent.parent
 env = environ.Env()
 environ.Env.read_env(ROOT / ".env")
@@ -65,20 +67,20 @@ ALLOWED_HOSTS = _list("DJANGO_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = _list("DJANGO_CSRF_TRUSTED_ORIGINS")
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
-    "django.contrib.auth",
-    "django.contrib.contenttypes",
-    "django.contrib.sessions",
-    "django.contrib.messages",
-    "django.contrib.staticfiles",
+    "stocksync_site.admin.StocksyncAdminConfig",
+    *("django.contrib.auth", "django.contrib.contenttypes"),
+    *("django.contrib.sessions", "django.contrib.messages"),
+    *("django.contrib.staticfiles", "django.contrib.humanize"),
+    "django_htmx",
     "django_q",
-    "rest_framework",
+    *("rest_framework", "drf_spectacular", "drf_spectacular_sidecar"),
     "stocksync_site",
     "tokens",
     "sync",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -90,18 +92,17 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "stocksync_site.urls"
 WSGI_APPLICATION = "stocksync_site.wsgi.application"
+CONTEXT_PROCESSORS = [
+    "django.template.context_processors.request",
+    "django.contrib.auth.context_processors.auth",
+    "django.contrib.messages.context_processors.messages",
+]
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [ROOT / "templates"],
         "APP_DIRS": True,
-        "OPTIONS": {
-            "context_processors": [
-                "django.template.context_processors.request",
-                "django.contrib.auth.context_processors.auth",
-                "django.contrib.messages.context_processors.messages",
-            ],
-        },
+        "OPTIONS": {"context_processors": CONTEXT_PROCESSORS},
     },
 ]
 
@@ -140,11 +141,8 @@ def _sqlite(url: str) -> dict[str, Any]:
         raise ImproperlyConfigured(
             f"The folder of DATABASE_URL cannot be made: {error}."
         ) from error
-    return {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": str(path),
-        "OPTIONS": _SQLITE,
-    }
+    engine = "django.db.backends.sqlite3"
+    return {"ENGINE": engine, "NAME": str(path), "OPTIONS": _SQLITE}
 
 
 def _mysql(url: str) -> dict[str, Any]:
@@ -165,10 +163,9 @@ def _mysql(url: str) -> dict[str, Any]:
             "installed: .venv/bin/python -m pip install -r requirements-mysql.txt"
         )
     database: dict[str, Any] = environ.Env.db_url_config(url)
-    database["OPTIONS"] = _MYSQL | database.get("OPTIONS", {})
+    options = _MYSQL | database.get("OPTIONS", {})
     # Without it, a server set up for another character set would mangle names.
-    database["TEST"] = {"CHARSET": "utf8mb4"}
-    return database
+    return database | {"OPTIONS": options, "TEST": {"CHARSET": "utf8mb4"}}
 
 
 def _database() -> dict[str, Any]:
@@ -201,14 +198,9 @@ def _host(url: str) -> str:
 
 
 # A token is sent to these hosts only, so they are settings and not rows.
-ITICK_ALLOWED_HOSTS = [
-    host.lower()
-    for host in _list(
-        "ITICK_ALLOWED_HOSTS",
-        "api.itick.org,api0.itick.org,api-free.itick.org,api.itick.io,"
-        + _host(ITICK_BASE_URL),
-    )
-]
+_ITICK_HOSTS = "api.itick.org,api0.itick.org,api-free.itick.org,api.itick.io,"
+_ALLOWED_HOSTS = _list("ITICK_ALLOWED_HOSTS", _ITICK_HOSTS + _host(ITICK_BASE_URL))
+ITICK_ALLOWED_HOSTS = [host.lower() for host in _ALLOWED_HOSTS]
 
 # --- Sync ---------------------------------------------------------------------------
 STOCK_SYNC_TOKENS_PER_THREAD = _integer("STOCK_SYNC_TOKENS_PER_THREAD", 6)
@@ -222,8 +214,8 @@ STOCK_SYNC_QUEUE_SIZE = _integer("STOCK_SYNC_QUEUE_SIZE", 1000)
 Q_BROKER_URL = _text("Q_BROKER_URL")
 Q_CLUSTER: dict[str, Any] = {
     "name": "stocksync",
-    "workers": 2,
-    "queue_limit": 2,
+    "workers": 4,
+    "queue_limit": 4,
     "bulk": 1,
     "timeout": 86_400,
     "retry": 259_200,
@@ -246,13 +238,11 @@ if Q_BROKER_URL:
     Q_CLUSTER["redis"] = Q_BROKER_URL
 
 # --- API ----------------------------------------------------------------------------
-REST_FRAMEWORK: dict[str, Any] = {
-    # The library's own defaults let anybody in, and take passwords with every call.
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework.authentication.SessionAuthentication"
-    ],
-}
+# Calls in a minute of one user or access key, and of one address without; 0: no limit.
+API_CALLS_PER_MINUTE = _integer("API_CALLS_PER_MINUTE", 120)
+API_ANONYMOUS_CALLS_PER_MINUTE = _integer("API_ANONYMOUS_CALLS_PER_MINUTE", 20)
+REST_FRAMEWORK = configuration.REST_FRAMEWORK
+SPECTACULAR_SETTINGS = configuration.SPECTACULAR_SETTINGS
 
 # --- Language and time --------------------------------------------------------------
 LANGUAGE_CODE = "en"
@@ -265,6 +255,7 @@ USE_TZ = True
 # Served by the web process out of the packages, also with DEBUG off: no copying step,
 # and hence no STATIC_ROOT.
 STATIC_URL = "static/"
+STATICFILES_DIRS = [ROOT / "static"]
 WHITENOISE_USE_FINDERS = True
 
 # --- Security -----------------------------------------------------------------------
@@ -274,6 +265,11 @@ SECURE_COOKIES = _switch("DJANGO_SECURE_COOKIES")
 SESSION_COOKIE_SECURE = SECURE_COOKIES
 CSRF_COOKIE_SECURE = SECURE_COOKIES
 
+# Nothing inline, nothing evaluated, nothing from elsewhere.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": dict.fromkeys(("default-src", "form-action"), "'self'")
+    | dict.fromkeys(("object-src", "base-uri", "frame-ancestors"), "'none'")
+}
 SILENCED_SYSTEM_CHECKS = [
     "models.W037",  # django-q2's conditional index does not exist on MySQL: only speed
     "security.W004",  # the proxy that ends TLS sends HSTS, see docs/operations.md

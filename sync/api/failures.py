@@ -1,0 +1,74 @@
+"""失败记录:列出,补拉。"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from .. import services
+from ..models import SyncFailure
+from .forms import FailureForm, RetryForm, checked, query_of, query_or_body
+from .guard import Guarded
+from .paging import Pages
+from .permissions import MayList, MayRetry
+from .schema import answers
+from .shapes import FailureSerializer, RunDetailSerializer
+
+FILTERS = ("stock_code", "market", "status", "reason_class", "period", "run")
+
+
+class FailureList(Guarded, ListAPIView[SyncFailure]):
+    """失败记录,新的在前。"""
+
+    permission_classes = (MayList,)
+    serializer_class = FailureSerializer
+    pagination_class = Pages
+    queryset = SyncFailure.objects.all()
+
+    @extend_schema(
+        operation_id="failure_list",
+        summary="List failures, newest first",
+        description="`stockCode` is taken for `stock_code`, too.",
+        parameters=[FailureForm],
+        responses=answers({200: FailureSerializer(many=True)}, 400),
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """列出。"""
+        return super().get(request, *args, **kwargs)
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        """筛选。"""
+        wanted = checked(FailureForm, query_of(self.request))
+        named = {name: wanted[name] for name in FILTERS if name in wanted}
+        return queryset.filter(**named)
+
+
+class RetryFailed(Guarded):
+    """补拉等待中的失败记录。"""
+
+    permission_classes = (MayRetry,)
+
+    @extend_schema(
+        operation_id="retry_failed",
+        summary="Fetch again what failed, in the background",
+        description="The values may be given in the query, too, and by the names "
+        "`stockCode` and `maxRetryCount`.",
+        request=RetryForm,
+        responses=answers({202: RunDetailSerializer}, 400, 409, 415),
+    )
+    def post(self, request: Request) -> Response:
+        """登记一次补拉。"""
+        wanted = checked(RetryForm, query_or_body(request))
+        run = services.retry_failed(
+            **wanted,
+            at=timezone.now(),
+            by=request.user.get_username(),
+            background=True,
+        )
+        return Response(RunDetailSerializer(run).data, status=status.HTTP_202_ACCEPTED)

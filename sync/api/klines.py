@@ -1,0 +1,78 @@
+"""K 线。"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
+
+from ..engine import markets
+from ..engine.ports import Window
+from ..models import Kline, Stock
+from .fields import FIRST, LAST
+from .forms import KlineForm, checked, query_of
+from .guard import Guarded
+from .permissions import MayList
+from .schema import answers
+from .shapes import KlinePageSerializer, KlineSerializer
+
+COLUMNS = KlineSerializer.Meta.fields
+
+
+class KlineList(Guarded):
+    """一只股票的 K 线,旧的在前。"""
+
+    permission_classes = (MayList,)
+
+    @extend_schema(
+        operation_id="kline_list",
+        summary="Read the K-lines of a stock, oldest first",
+        description="Follow `next` until it is null. `time` is UTC: the bar's start "
+        "for intraday periods, midnight of the trade date otherwise.",
+        parameters=[KlineForm],
+        responses=answers({200: KlinePageSerializer}, 400, 404),
+    )
+    def get(self, request: Request) -> Response:
+        """一页。"""
+        wanted = checked(KlineForm, query_of(request))
+        # One more than asked for tells whether there is a next page.
+        size = wanted["size"]
+        found = list(_klines(_stock(wanted), wanted)[: size + 1])
+        last = found[size - 1]["time"] if len(found) > size else None
+        return Response(
+            {
+                **{name: wanted[name] for name in ("market", "stock_code", "period")},
+                "next": _next(request, last.isoformat()) if last else None,
+                "results": KlineSerializer(found[:size], many=True).data,
+            }
+        )
+
+
+def _stock(wanted: dict[str, Any]) -> Stock:
+    market, code = wanted["market"], wanted["stock_code"]
+    # A stock that has been deleted keeps its K-lines.
+    stock = Stock.objects.filter(market=market, stock_code=code).first()
+    if stock is None:
+        raise NotFound(f"There is no stock {code} in {market}.")
+    return stock
+
+
+def _klines(stock: Stock, wanted: dict[str, Any]) -> QuerySet[Any, dict[str, Any]]:
+    period = wanted["period"]
+    window = Window(wanted.get("start", FIRST), wanted.get("end", LAST))
+    first, end = markets.bounds(window, market=stock.market, period=period)
+    klines: QuerySet[Any] = Kline.objects.filter(
+        stock=stock, period=period, time__gte=first, time__lt=end
+    )
+    if cursor := wanted.get("cursor"):
+        klines = klines.filter(time__gt=cursor)
+    return klines.order_by("time").values(*COLUMNS)
+
+
+def _next(request: Request, cursor: str) -> str:
+    return replace_query_param(request.build_absolute_uri(), "cursor", cursor)

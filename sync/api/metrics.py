@@ -1,0 +1,154 @@
+"""Prometheus 的指标。
+
+All come from the database, so that it does not matter which process answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.core.cache import cache
+from django.db.models import Count, F, Q, Sum
+from django.http import HttpResponse
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+
+from tokens import conditions
+from tokens.models import ApiToken
+
+from ..models import FailureStatus, RunState, ShardState, SyncFailure, SyncRun
+from ..models.runs import SyncShard
+from .guard import Guarded
+from .permissions import StaffOrListingKey
+from .schema import answers
+
+WAITING = "metrics-failures-waiting"
+REMEMBERED = 30  # seconds
+
+
+class Metrics(Guarded):
+    """指标。"""
+
+    permission_classes = (StaffOrListingKey,)
+
+    @extend_schema(
+        operation_id="metrics",
+        summary="Numbers to watch, as Prometheus text",
+        description="Staff, or an access key whose user may list failures.",
+        tags=["metrics"],
+        responses=answers({(200, "text/plain"): OpenApiTypes.STR}),
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """文本格式。"""
+        registry = CollectorRegistry()
+        registry.register(Numbers(timezone.now()))
+        return HttpResponse(
+            generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4
+        )
+
+    def perform_content_negotiation(
+        self,
+        request: Request,
+        force: bool = False,  # noqa: FBT001, FBT002 Django passes it by position
+    ) -> tuple[BaseRenderer, str]:
+        """只有一种格式,问什么都给它;JSON 是给错误的。"""
+        return JSONRenderer(), JSONRenderer.media_type
+
+
+class Numbers:
+    """此刻的数字。"""
+
+    def __init__(self, at: datetime) -> None:
+        self._at = at
+
+    def collect(self) -> Iterator[Metric]:
+        """一个一个地给。"""
+        yield _labelled("runs", "Runs by state.", "state", runs_by_state())
+        waiting = failures_waiting()
+        yield _labelled("failures_waiting", "Failures waiting.", "reason", waiting)
+        for name, (text, value) in tokens_now(self._at).items():
+            yield _gauge(name, text, value)
+        yield from _last_run()
+        yield self._heartbeats()
+
+    def _heartbeats(self) -> Metric:
+        gauge = GaugeMetricFamily(
+            "stocksync_shard_heartbeat_age_seconds",
+            "Since the last heartbeat of each running shard.",
+            labels=("run", "shard"),
+        )
+        running = SyncShard.objects.filter(state=ShardState.RUNNING)
+        rows = running.values_list("run_id", "number", "heartbeat_at")
+        for run, number, beat in rows:
+            age = (self._at - beat).total_seconds()
+            gauge.add_metric((str(run), str(number)), max(0.0, age))
+        return gauge
+
+
+def runs_by_state() -> dict[str, int]:
+    """每种状态有几次运行;没有的是 0。"""
+    counted = SyncRun.objects.order_by().values_list("state")
+    found = dict(counted.annotate(count=Count("pk")))
+    return {state: found.get(state, 0) for state in RunState.values}
+
+
+def failures_waiting() -> dict[str, int]:
+    """等待中的失败,按原因;数过的记半分钟。"""
+    known: dict[str, int] | None = cache.get(WAITING)
+    if known is None:
+        rows = SyncFailure.objects.filter(status=FailureStatus.WAITING).order_by()
+        counted = rows.values_list("reason_class").annotate(count=Count("pk"))
+        known = dict(counted)
+        cache.set(WAITING, known, REMEMBERED)
+    return known
+
+
+def tokens_now(at: datetime) -> dict[str, tuple[str, int]]:
+    """Token 的数目:说明和值。"""
+    usable, today = conditions.in_force(at), conditions.counted_today(at)
+    full = Q(daily_limit__gt=0, daily_used__gte=F("daily_limit"))
+    counts = ApiToken.objects.aggregate(
+        usable=Count("pk", filter=usable),
+        leased=Count("pk", filter=usable & ~conditions.free(at)),
+        resting=Count("pk", filter=usable & Q(resting_until__gt=at)),
+        full=Count("pk", filter=usable & today & full),
+        used=Sum("daily_used", filter=today, default=0),
+        reserved=Sum("reserved", filter=today, default=0),
+    )
+    return {
+        "tokens_usable": ("Enabled, not expired.", counts["usable"]),
+        "tokens_leased": ("Usable and held by a run.", counts["leased"]),
+        "tokens_resting": ("Usable and rate limited now.", counts["resting"]),
+        "tokens_at_daily_limit": ("Usable, none left today.", counts["full"]),
+        "calls_today": (
+            "Calls made today, of all tokens.",
+            max(0, counts["used"] - counts["reserved"]),
+        ),
+    }
+
+
+def _last_run() -> Iterator[Metric]:
+    run = SyncRun.objects.filter(finished_at__isnull=False).order_by("-id").first()
+    if run is None:
+        return
+    yield _gauge("last_run_seconds", "Duration of the last run.", run.seconds)
+    yield _gauge("last_run_klines", "K-lines of the last run.", run.klines)
+    yield _gauge("last_run_calls", "Calls of the last run.", run.calls)
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"stocksync_{name}", text, value=value)
+
+
+def _labelled(name: str, text: str, label: str, values: dict[str, int]) -> Metric:
+    gauge = GaugeMetricFamily(f"stocksync_{name}", text, labels=(label,))
+    for key, value in values.items():
+        gauge.add_metric((key,), value)
+    return gauge

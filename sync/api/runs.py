@@ -1,0 +1,114 @@
+"""运行:列出,看一次,开始,取消。"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.exceptions import ValidationError
+from rest_framework.generics import ListAPIView, RetrieveAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tokens.conditions import holds
+
+from .. import services
+from ..models import SyncRun
+from .forms import RunFilterForm, RunForm, checked, query_of, request_of
+from .guard import Guarded
+from .paging import Pages
+from .permissions import MayList, MayListOrRun, MayRun
+from .schema import answers
+from .shapes import RunDetailSerializer, RunSerializer
+
+
+class RunList(Guarded, ListAPIView[SyncRun]):
+    """运行,新的在前;登记一次新的。"""
+
+    permission_classes = (MayListOrRun,)
+    serializer_class = RunSerializer
+    pagination_class = Pages
+    # A run may name thousands of codes: they are for the page of one run.
+    queryset = SyncRun.objects.defer("codes")
+
+    @extend_schema(
+        operation_id="run_list",
+        summary="List runs, newest first",
+        description="With a market: the runs that include it.",
+        parameters=[RunFilterForm],
+        responses=answers({200: RunSerializer(many=True)}, 400),
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """列出。"""
+        return super().get(request, *args, **kwargs)
+
+    @extend_schema(
+        operation_id="run_start",
+        summary="Start a run, in the background",
+        description="No market means all, no code all stocks, no end up to today. "
+        "What is there already is not fetched again, unless forced.",
+        request=RunForm,
+        responses=answers({202: RunDetailSerializer}, 400, 409, 415),
+    )
+    def post(self, request: Request) -> Response:
+        """登记一次运行。"""
+        wanted = request_of(checked(RunForm, request.data))
+        by = request.user.get_username()
+        try:
+            run = services.start(wanted, at=timezone.now(), by=by, background=True)
+        except (services.AlreadyRunning, services.NoUsableToken):
+            raise
+        except services.Refused as error:
+            # The form has seen to everything else.
+            raise ValidationError({"codes": [str(error)]}) from error
+        return Response(RunDetailSerializer(run).data, status=status.HTTP_202_ACCEPTED)
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        """筛选;没有写市场的运行是所有市场的。"""
+        wanted = checked(RunFilterForm, query_of(self.request))
+        if market := wanted.get("market"):
+            queryset = queryset.filter(Q(market="") | holds("market", market))
+        named = {name: wanted[name] for name in ("state", "kind") if name in wanted}
+        return queryset.filter(**named)
+
+
+class RunDetail(Guarded, RetrieveAPIView[SyncRun]):
+    """一次运行,带着进度和分片。"""
+
+    permission_classes = (MayList,)
+    serializer_class = RunDetailSerializer
+    queryset = SyncRun.objects.prefetch_related("shards")
+
+    @extend_schema(
+        operation_id="run_detail",
+        summary="See a run: numbers so far, shards",
+        description="The numbers are saved about once a second.",
+        responses=answers({200: RunDetailSerializer}, 404),
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """看一次。"""
+        return super().get(request, *args, **kwargs)
+
+
+class RunCancel(Guarded):
+    """取消一次运行。"""
+
+    permission_classes = (MayRun,)
+
+    @extend_schema(
+        operation_id="run_cancel",
+        summary="Ask a run to stop",
+        description="One that waits for its turn ends at once, one that runs within "
+        "seconds.",
+        request=None,
+        responses=answers({202: RunDetailSerializer}, 404, 409, 415),
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """请求取消。"""
+        get_object_or_404(SyncRun.objects.only("pk"), pk=pk)
+        run = services.cancel(pk, at=timezone.now())
+        return Response(RunDetailSerializer(run).data, status=status.HTTP_202_ACCEPTED)

@@ -1,0 +1,97 @@
+"""回答的形状。"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from ..models import Kline, SyncFailure, SyncRun, SyncShard
+from . import fields
+
+Shape = serializers.Serializer[Any]
+
+
+class FailureSerializer(serializers.ModelSerializer[SyncFailure]):
+    """一条失败记录:表里的每一列。"""
+
+    run = serializers.IntegerField(source="run_id", allow_null=True, read_only=True)
+
+    class Meta:
+        model = SyncFailure
+        fields = (
+            *("id", "market", "stock_code", "period", "start_date", "end_date"),
+            *("failure_reason", "reason_class", "retry_count", "status"),
+            *("last_retry_time", "create_time", "update_time", "run"),
+        )
+        read_only_fields = fields
+
+
+class RunSerializer(serializers.ModelSerializer[SyncRun]):
+    """一次运行。"""
+
+    seconds = serializers.FloatField(read_only=True, help_text="0 until it has ended.")
+    reasons = serializers.DictField(child=serializers.IntegerField(), read_only=True)
+    tokens_per_thread = serializers.ListField(
+        child=serializers.IntegerField(), read_only=True
+    )
+
+    class Meta:
+        model = SyncRun
+        fields: tuple[str, ...] = (
+            *("id", "kind", "state", "market", "period", "start_date", "end_date"),
+            *("force", "max_retry_count", "requested_by"),
+            *("stocks", "succeeded", "failed", "skipped", "klines", "dropped", "calls"),
+            *("reasons", "threads", "tokens_per_thread", "error", "seconds"),
+            *("created_at", "started_at", "finished_at", "heartbeat_at"),
+            "cancel_requested_at",
+        )
+        read_only_fields = fields
+
+
+class ShardSerializer(serializers.ModelSerializer[SyncShard]):
+    """一个分片。"""
+
+    class Meta:
+        model = SyncShard
+        fields = (
+            *("number", "state", "attempts", "process"),
+            *("heartbeat_at", "leased_until"),
+        )
+        read_only_fields = fields
+
+
+class RunDetailSerializer(RunSerializer):
+    """一次运行,带着要的代码和它的分片。"""
+
+    codes = serializers.ListField(child=serializers.CharField(), read_only=True)
+    shards = ShardSerializer(many=True, read_only=True)
+
+    class Meta(RunSerializer.Meta):
+        fields = (*RunSerializer.Meta.fields, "codes", "shards")
+        read_only_fields = fields
+
+
+class KlineSerializer(serializers.ModelSerializer[Any]):
+    """一根 K 线;价格和数量是文字,一位也不丢。"""
+
+    class Meta:
+        model = Kline
+        fields = ("time", "open", "high", "low", "close", "volume", "turnover")
+        read_only_fields = fields
+
+
+class KlinePageSerializer(Shape):
+    """一页 K 线,旧的在前。"""
+
+    market = fields.market()
+    stock_code = fields.code()
+    period = fields.period()
+    next = serializers.URLField(allow_null=True)
+    results = KlineSerializer(many=True)
+
+
+class ErrorSerializer(Shape):
+    """DRF 的错误。"""
+
+    detail = serializers.CharField()

@@ -1,0 +1,61 @@
+"""接口测试用的行。"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sync.models import Kline, Stock, SyncFailure, SyncRun, SyncShard
+
+AT = datetime(2024, 3, 12, 8, 0, tzinfo=UTC)
+
+
+def failure(code: str = "700", **columns: Any) -> SyncFailure:
+    wanted: dict[str, Any] = {
+        "stock_code": code,
+        "market": "HK",
+        "start_date": date(2024, 3, 4),
+        "end_date": date(2024, 3, 8),
+        "failure_reason": "no answer in time",
+        "reason_class": "timeout",
+        "create_time": AT,
+        "update_time": AT,
+    }
+    return SyncFailure.objects.create(**wanted | columns)
+
+
+def run(**columns: Any) -> SyncRun:
+    wanted: dict[str, Any] = {
+        "kind": "batch",
+        "period": "day",
+        "start_date": date(2024, 3, 4),
+        "end_date": date(2024, 3, 8),
+        "created_at": AT,
+        "heartbeat_at": AT,
+    }
+    return SyncRun.objects.create(**wanted | columns)
+
+
+def shard(of: SyncRun, **columns: Any) -> SyncShard:
+    wanted: dict[str, Any] = {"heartbeat_at": AT, "leased_until": AT}
+    return SyncShard.objects.create(run=of, **wanted | columns)
+
+
+def stock(code: str = "700", *, market: str = "HK") -> Stock:
+    return Stock.objects.create(stock_code=code, market=market)
+
+
+def kline(of: Stock, time: datetime, *, period: str = "day", price: str = "1") -> None:
+    number = Decimal(price)
+    Kline.objects.create(
+        stock=of,
+        period=period,
+        time=time,
+        open=number,
+        high=number,
+        low=number,
+        close=number,
+        volume=number,
+        turnover=number,
+    )
