@@ -7,7 +7,7 @@ be a token's value. Lines are named by number, tokens by their last four charact
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import IntegrityError, OperationalError, transaction
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 # meet in either, and the whole transaction is rolled back.
 LOST_RACE = {1205, 1213}
 
-__all__ = ["Imported", "Refused", "import_tokens"]
+__all__ = ["Imported", "Refused", "Step", "import_tokens", "preview_import"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,28 @@ class Imported:
     updated: int
     unchanged: int
     restored: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """导入一行要做的事。
+
+    `outcome` is created, updated, unchanged or restored; `changes` are the columns that
+    get another value; `stored` is the token that is there already.
+    """
+
+    line: Line
+    stored: ApiToken | None
+    outcome: str
+    changes: dict[str, Any] = field(repr=False)
+
+
+def preview_import(data: bytes) -> list[Step]:
+    """说出 `import_tokens` 会做什么,什么也不改变。
+
+    Raises Refused as the import does.
+    """
+    return [_planned(line) for line in parse(data)]
 
 
 def import_tokens(data: bytes) -> Imported:
@@ -65,24 +87,35 @@ def import_tokens(data: bytes) -> Imported:
 
 
 def _apply(line: Line) -> str:
+    step = _planned(line)
+    _carry_out(step)
+    return step.outcome
+
+
+def _planned(line: Line) -> Step:
     stored = _find(line)
     if stored is None:
-        token = ApiToken(provider=line.provider, **line.values)
-        token.set_secret(line.token)
-        token.save(force_insert=True)
-        return "created"
+        return Step(line, None, "created", line.values)
     changes = {
         column: value
         for column, value in line.values.items()
         if getattr(stored, column) != value
     }
     if stored.deleted:
-        _write(stored, {"status": ApiToken.Status.ENABLED, **changes, "deleted": False})
-        return "restored"
-    if not changes:
-        return "unchanged"
-    _write(stored, changes)
-    return "updated"
+        return Step(line, stored, "restored", changes)
+    return Step(line, stored, "updated" if changes else "unchanged", changes)
+
+
+def _carry_out(step: Step) -> None:
+    if step.stored is None:
+        token = ApiToken(provider=step.line.provider, **step.changes)
+        token.set_secret(step.line.token)
+        token.save(force_insert=True)
+    elif step.outcome == "restored":
+        enabled = {"status": ApiToken.Status.ENABLED, **step.changes, "deleted": False}
+        _write(step.stored, enabled)
+    elif step.changes:
+        _write(step.stored, step.changes)
 
 
 def _find(line: Line) -> ApiToken | None:

@@ -21,6 +21,7 @@ from django.db.models.functions import Concat
 from . import conditions, quota
 from .availability import why_none_available
 from .conditions import DISABLED, ENABLED
+from .keeping import KeptQuerySet
 
 if TYPE_CHECKING:
     from .models import ApiToken
@@ -39,7 +40,7 @@ class LeaseLost(Exception):
     """Token 已经不归这个持有者。"""
 
 
-class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+class ApiTokenQuerySet(KeptQuerySet):
     """Token 的查询集。"""
 
     def usable(
@@ -155,9 +156,8 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         disabled, deleted or has expired meanwhile is neither renewed nor returned.
         """
         until = _until(at, seconds)
-        mine = self.filter(conditions.in_force(at), leased_by=owner).exclude(
-            leased_by=""
-        )
+        owned = self.filter(leased_by=owner).exclude(leased_by="")
+        mine = owned.filter(conditions.in_force(at))
         mine.update(leased_until=until)
         return set(mine.filter(leased_until=until).values_list("pk", flat=True))
 

@@ -1,9 +1,10 @@
-"""Token 值的加密:显式存取,没有自动解密。
+"""Token 值的加密:显式存取,没有自动解密;还有上传文件往返用的包裹。
 
 SecretError
 ├── BadSecret       the value cannot be a token; nothing was stored
 ├── WrongKey        no configured key opens the stored value; nothing is lost
-└── ForeignSecret   the stored value belongs to another row
+├── ForeignSecret   the stored value belongs to another row
+└── StaleParcel     a parcel is too old, changed, or was made for something else
 
 No text of these errors holds a token's value. The keys are TOKEN_ENCRYPTION_KEYS:
 the first encrypts, all decrypt.
@@ -14,6 +15,7 @@ from __future__ import annotations
 import base64
 import hmac
 import json
+import zlib
 from dataclasses import dataclass, field
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -40,6 +42,10 @@ class WrongKey(SecretError):
 
 class ForeignSecret(SecretError):
     """密文是别的行的。"""
+
+
+class StaleParcel(SecretError):
+    """包裹过期了,或者不是给这里的。"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +120,28 @@ def digests(value: str, *, provider: str) -> list[str]:
     by, so a search for duplicates has to ask for all of them.
     """
     return [_digest(value, provider=provider, key=key) for key in _keys()]
+
+
+def wrap(data: bytes, *, purpose: str) -> str:
+    """把一段内容加密成包裹,让它到浏览器里走一趟再回来。
+
+    `purpose` is one line; only `unwrap` with the same one opens the parcel.
+    """
+    head = f"parcel for {purpose}\n".encode()
+    return Fernet(_keys()[0]).encrypt(head + zlib.compress(data)).decode()
+
+
+def unwrap(parcel: str, *, purpose: str, seconds: int) -> bytes:
+    """打开包裹;超过 `seconds` 秒的、不对的抛出 StaleParcel。"""
+    box = MultiFernet([Fernet(key) for key in _keys()])
+    try:
+        plaintext = box.decrypt(parcel.encode(), ttl=seconds)
+    except InvalidToken as error:
+        raise StaleParcel("The upload is too old or was changed.") from error
+    head, _, packed = plaintext.partition(b"\n")
+    if head != f"parcel for {purpose}".encode():
+        raise StaleParcel("The upload was made for something else.")
+    return zlib.decompress(packed)
 
 
 def _bound_value(plaintext: bytes, *, provider: str, digest: str) -> str | None:

@@ -1,0 +1,163 @@
+"""访问密钥的页面:建一个,撤销。"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from ..models import AccessKey
+from ..models.access import AccessKeyQuerySet
+
+logger = logging.getLogger(__name__)
+
+LIFE = timedelta(days=365)
+
+
+class AccessKeyForm(ModelForm):  # type: ignore[type-arg]
+    """建一个密钥。"""
+
+    class Meta:
+        model = AccessKey
+        fields = ("user", "name", "expires_at")
+
+    def clean_expires_at(self) -> datetime:
+        """要在将来。"""
+        expires_at: datetime = self.cleaned_data["expires_at"]
+        if expires_at <= timezone.now():
+            raise ValidationError(_("Give a moment in the future."))
+        return expires_at
+
+
+@admin.register(AccessKey)
+class AccessKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """每个工作人员管自己的密钥,超级用户管所有人的。
+
+    A key has no more rights than its user, so making one needs no permission. It is
+    shown once, in the answer to the form that made it, and never put into a message:
+    those travel in cookies.
+    """
+
+    form = AccessKeyForm
+    list_display = (
+        *("name", "user", "shown_prefix", "state"),
+        *("expires_at", "last_used_at", "created_at"),
+    )
+    list_select_related = ("user",)
+    search_fields = ("name", "prefix")
+    actions = ("revoke",)
+
+    @admin.display(description=gettext_lazy("begins with"), ordering="prefix")
+    def shown_prefix(self, key: AccessKey) -> str:
+        """看得见的开头。"""
+        return f"{key.prefix}…"
+
+    @admin.display(description=gettext_lazy("state"))
+    def state(self, key: AccessKey) -> str:
+        """能不能用。"""
+        if key.revoked_at:
+            return _("revoked")
+        return _("expired") if key.expires_at <= timezone.now() else _("valid")
+
+    @admin.action(
+        description=gettext_lazy("Revoke: of no use from now on"),
+        permissions=["revoke"],
+    )
+    def revoke(self, request: HttpRequest, queryset: AccessKeyQuerySet) -> None:
+        """撤销。"""
+        count = queryset.revoke(at=timezone.now())
+        _log("access_key.revoked", "%d access keys revoked by %s", count, request)
+        said = ngettext("%d key is revoked.", "%d keys are revoked.", count)
+        self.message_user(request, said % count, messages.SUCCESS)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """自己的。"""
+        keys = super().get_queryset(request)
+        return keys if _is_superuser(request) else keys.filter(user=request.user)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """建的时候,超级用户选给谁。"""
+        if obj is not None:
+            return self.list_display
+        wanted = ("name", "expires_at")
+        return ("user", *wanted) if _is_superuser(request) else wanted
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """给自己,一年。"""
+        return {"user": request.user.pk, "expires_at": timezone.now() + LIFE}
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: AccessKey,
+        form: ModelForm[AccessKey],
+        change: bool,  # noqa: FBT001 Django passes it by position
+    ) -> None:
+        """抽一个密钥,只存它的摘要。"""
+        assert request.user.is_authenticated
+        if not _is_superuser(request):
+            obj.user = request.user
+        obj.draw()
+        obj.save(force_insert=True)
+        _log("access_key.created", "access key %s created by %s", obj.prefix, request)
+
+    def response_add(
+        self, request: HttpRequest, obj: AccessKey, post_url_continue: Any = None
+    ) -> HttpResponse:
+        """给人看这一次。"""
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("The new access key"),
+            "name": obj.name,
+            "key": obj.plain,
+        }
+        template = "admin/sync/accesskey/created.html"
+        return TemplateResponse(request, template, context)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """首页上有没有。"""
+        return _is_staff(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """看自己的。"""
+        mine = obj is None or _is_superuser(request) or obj.user_id == request.user.pk
+        return _is_staff(request) and mine
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """给自己建。"""
+        return _is_staff(request)
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        """撤销自己的。"""
+        return _is_staff(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """谁也不能。"""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """只有超级用户:撤销了的留着,好知道有过。"""
+        return _is_superuser(request)
+
+
+def _is_staff(request: HttpRequest) -> bool:
+    return request.user.is_active and request.user.is_staff
+
+
+def _is_superuser(request: HttpRequest) -> bool:
+    return _is_staff(request) and request.user.is_superuser
+
+
+def _log(event: str, text: str, what: object, request: HttpRequest) -> None:
+    logger.info(text, what, request.user.get_username(), extra={"event": event})

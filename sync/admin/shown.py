@@ -1,0 +1,113 @@
+"""数字、状态、时间怎样显示。"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from ..models import FailureStatus, RunKind, RunState, ShardState, SyncRun
+
+MINUTE = 60
+HOUR = 3600
+NAMED_CODES = 3
+
+COLOURS: dict[Any, str] = {
+    RunState.QUEUED: "idle",
+    RunState.RUNNING: "busy",
+    RunState.WAITING: "warn",
+    RunState.SUCCEEDED: "ok",
+    RunState.PARTIAL: "warn",
+    RunState.FAILED: "bad",
+    RunState.CANCELLED: "idle",
+    RunState.INTERRUPTED: "bad",
+    FailureStatus.WAITING: "warn",
+    FailureStatus.DONE: "ok",
+    FailureStatus.GIVEN_UP: "idle",
+    ShardState.DONE: "ok",
+}
+
+
+def badge(value: Any, label: str) -> SafeString:
+    """一个带颜色的词。"""
+    return format_html(
+        '<span class="badge {}">{}</span>', COLOURS.get(value, "idle"), label
+    )
+
+
+def state_badge(run: SyncRun) -> SafeString:
+    """一次运行的状态。"""
+    return badge(run.state, run.get_state_display())
+
+
+def number(value: int | None) -> SafeString:
+    """右对齐的数字,千位有逗号。"""
+    said = "–" if value is None else f"{value:,}"
+    return format_html('<span class="num">{}</span>', said)
+
+
+def moment(at: datetime | None) -> str:
+    """时刻,到分钟。"""
+    return f"{timezone.localtime(at):%Y-%m-%d %H:%M}" if at else "–"
+
+
+def duration(seconds: float) -> str:
+    """多久,人读的;只留两个单位。"""
+    whole = round(seconds)
+    if whole < MINUTE:
+        return _("%(seconds)d s") % {"seconds": whole}
+    if whole < HOUR:
+        return _("%(minutes)d min %(seconds)d s") % {
+            "minutes": whole // MINUTE,
+            "seconds": whole % MINUTE,
+        }
+    return _("%(hours)d h %(minutes)d min") % {
+        "hours": whole // HOUR,
+        "minutes": whole % HOUR // MINUTE,
+    }
+
+
+def elapsed(run: SyncRun, *, at: datetime) -> float:
+    """运行了多少秒;还没结束的算到现在。"""
+    if run.started_at is None:
+        return 0.0
+    return ((run.finished_at or at) - run.started_at).total_seconds()
+
+
+def asked(run: SyncRun) -> str:
+    """一句话说明要的是什么。"""
+    where = ", ".join(run.markets) or _("all markets")
+    if run.codes:
+        more = len(run.codes) - NAMED_CODES
+        named = ", ".join(run.codes[:NAMED_CODES]) + (f" +{more}" if more > 0 else "")
+        where = f"{where} {named}" if run.market else named
+    if run.kind == RunKind.RETRY:
+        return _("retry of failures: %(where)s") % {"where": where}
+    parts = [where, run.period, f"{run.start_date} – {run.end_date}"]
+    if run.force:
+        parts.append(_("fetch anew"))
+    return " · ".join(parts)
+
+
+def lanes(run: SyncRun) -> str:
+    """几条通道,各有几个 Token。"""
+    if not run.threads:
+        return "–"
+    return f"{run.threads} ({' + '.join(map(str, run.tokens_per_thread))})"
+
+
+def run_url(pk: int) -> str:
+    """一次运行的页面。"""
+    return reverse("admin:sync_syncrun_change", args=[pk])
+
+
+def failures_url(**wanted: str | int) -> str:
+    """筛选过的失败列表。"""
+    page = reverse("admin:sync_syncfailure_changelist")
+    return f"{page}?{urlencode(wanted)}" if wanted else page

@@ -1,0 +1,5 @@
+"""Token 的管理页面。"""
+
+from .pages import ApiTokenAdmin
+
+__all__ = ["ApiTokenAdmin"]

@@ -1,0 +1,133 @@
+"""Token 的列怎样显示。"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from .. import secrets
+from ..models import ApiToken
+from ..states import TokenState, state_of
+
+COLOURS = {
+    TokenState.ENABLED: "ok",
+    TokenState.HELD: "busy",
+    TokenState.RESTING: "warn",
+    TokenState.AT_LIMIT: "warn",
+    TokenState.EXPIRED: "bad",
+    TokenState.DISABLED: "idle",
+    TokenState.DELETED: "idle",
+}
+RUN = re.compile(r"run (\d{1,18}) ")
+# Of the day's calls in percent: from here on the bar warns.
+NEARLY_ALL = 90
+
+
+def named(token: ApiToken) -> SafeString:
+    """名字和最后四位。"""
+    name = token.name or _("unnamed")
+    return format_html('{} <span class="masked">{}</span>', name, token.masked)
+
+
+def state(token: ApiToken, *, at: datetime) -> SafeString:
+    """状态;下面是被谁占用、休息到什么时候、值解不解得开。"""
+    now = state_of(token, at=at)
+    lines = [format_html('<span class="badge {}">{}</span>', COLOURS[now], now.label)]
+    if held_by := holder(token, at=at):
+        lines.append(held_by)
+    if token.resting_until is not None and token.resting_until > at:
+        until = f"{timezone.localtime(token.resting_until):%H:%M:%S}"
+        lines.append(format_html("{}", _("rests until %s") % until))
+    if why := unreadable(token):
+        lines.append(format_html('<span class="badge bad">{}</span>', why))
+    return format_html_join("", "<div>{}</div>", ((line,) for line in lines))
+
+
+def unreadable(token: ApiToken) -> str:
+    """值为什么取不出来;取得出来就是空的。"""
+    try:
+        token.reveal()
+    except secrets.WrongKey:
+        return _("no key opens it")
+    except secrets.SecretError:
+        return _("value of another token")
+    return ""
+
+
+def limits(token: ApiToken) -> SafeString:
+    """套餐的上限,一行一个。"""
+    minute = f"{token.minute_limit:,}" if token.minute_limit else "∞"
+    day = f"{token.daily_limit:,}" if token.daily_limit else "∞"
+    parts = [_("%s/min") % minute, _("%s/day") % day]
+    if token.batch_size > 1:
+        parts.append(_("%d stocks/call") % token.batch_size)
+    return format_html_join("", "<div>{}</div>", ((part,) for part in parts))
+
+
+def used_today(token: ApiToken, *, at: datetime) -> SafeString:
+    """今天用了多少、还剩多少;有上限的带一个条。"""
+    used, left = token.used_today(at), token.left_today(at)
+    if left is None:
+        said = _("%(used)s used, no limit") % {"used": f"{used:,}"}
+        return format_html('<span class="quota">{}</span>', said)
+    words = {"used": f"{used:,}", "left": f"{left:,}"}
+    return format_html(
+        '<span class="quota"><progress class="bar {}" value="{}" max="{}">{}</progress>'
+        "{}</span>",
+        "warn" if used * 100 >= token.daily_limit * NEARLY_ALL else "ok",
+        min(used, token.daily_limit),
+        token.daily_limit,
+        used,
+        _("%(used)s used, %(left)s left") % words,
+    )
+
+
+def holder(token: ApiToken, *, at: datetime) -> SafeString | None:
+    """被谁占用;运行就是到它的页面的链接;没有被占用是 None。
+
+    The page is found by its name only: tokens know nothing of runs.
+    """
+    if not token.leased_by or token.leased_until is None or token.leased_until <= at:
+        return None
+    number, said = run_number(token.leased_by), said_holder(token.leased_by)
+    if number is None:
+        return format_html("{}", said)
+    url = reverse("admin:sync_syncrun_change", args=[number])
+    return format_html('<a href="{}">{}</a>', url, said)
+
+
+def said_holder(owner: str) -> str:
+    """持有者,给人看的:没有分片、进程之类。"""
+    number = run_number(owner)
+    if number is not None:
+        return _("run %d") % number
+    # "stock list host:12:345", and whatever else names a process at its end.
+    return owner.rpartition(" ")[0] or owner
+
+
+def run_number(owner: str) -> int | None:
+    """持有者是运行时,它的编号。"""
+    found = RUN.match(f"{owner} ")
+    return int(found[1]) if found else None
+
+
+def last_error(token: ApiToken) -> str:
+    """最近的错误,和什么时候。"""
+    if not token.last_error:
+        return "–"
+    return format_html(
+        '<div class="reason">{}</div><div class="quiet">{}</div>',
+        token.last_error,
+        moment(token.last_error_at),
+    )
+
+
+def moment(at: datetime | None) -> str:
+    """时刻,到分钟。"""
+    return f"{timezone.localtime(at):%Y-%m-%d %H:%M}" if at else "–"

@@ -1,0 +1,69 @@
+"""Token 列表的筛选;DeletedFilter 别的列表也用。"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from ..models import ApiToken
+from ..querysets import ApiTokenQuerySet
+from ..states import TokenState, in_state
+
+
+class StateFilter(admin.SimpleListFilter):
+    """按状态,和列表里的词一样。"""
+
+    title = gettext_lazy("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """没有删除的那些状态。"""
+        states = [state for state in TokenState if state != TokenState.DELETED]
+        return [(state.value, str(state.label)) for state in states]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[ApiToken]
+    ) -> QuerySet[ApiToken]:
+        """筛选;不是状态就是错误。"""
+        value = self.value()
+        if value is None:
+            return queryset
+        assert isinstance(queryset, ApiTokenQuerySet)
+        try:
+            state = TokenState(value)
+        except ValueError as error:
+            raise IncorrectLookupParameters from error
+        return in_state(queryset, state, at=timezone.now())
+
+
+class DeletedFilter(admin.SimpleListFilter):
+    """删除了的不显示,除非要看。"""
+
+    title = gettext_lazy("deleted")
+    parameter_name = "deleted"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """除了平常的,还可以看什么。"""
+        return [("1", _("Deleted")), ("all", _("All"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        """筛选;不认识的值就是错误。"""
+        value = self.value()
+        if value not in {None, "1", "all"}:
+            raise IncorrectLookupParameters
+        return queryset if value == "all" else queryset.filter(deleted=value == "1")
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        """Django 的第一个总叫「全部」,这里是没有删除的。"""
+        first, *others = super().choices(changelist)
+        yield {**first, "display": _("Not deleted")}
+        yield from others
