@@ -43,7 +43,7 @@ def texts() -> dict[Text, list[str]]:
     found: dict[Text, list[str]] = {}
     for path, source in _sources():
         stream = io.BytesIO(source.encode())
-        for _line, _name, text, _comments in extract_python(stream, NAMES, (), {}):
+        for _line, _name, text, _comments in extract_python(stream, dict.fromkeys(NAMES), (), {}):
             key = _key(text)
             if key:
                 places = found.setdefault(key, [])
