@@ -263,6 +263,8 @@ WHITENOISE_USE_FINDERS = True
 # could sign in on localhost. The rest is as Django has it: Lax, nosniff, DENY.
 SECURE_COOKIES = _switch("DJANGO_SECURE_COOKIES")
 SESSION_COOKIE_SECURE = SECURE_COOKIES
+# An uploaded file of tokens never touches the disk.
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 CSRF_COOKIE_SECURE = SECURE_COOKIES
 
 # Nothing inline, nothing evaluated, nothing from elsewhere.

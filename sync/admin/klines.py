@@ -27,6 +27,7 @@ from .start import DateInput
 
 ROWS = 100
 STAMP = "%Y-%m-%dT%H:%M:%S.%f"
+EARLIEST, LATEST = date(1900, 1, 1), date(2999, 12, 31)
 # Of the chart, in its own units.
 WIDTH, HEIGHT = 1000, 160
 
@@ -204,10 +205,14 @@ def _within(
 ) -> QuerySet[Kline]:
     if start is None and end is None:
         return klines
-    # The calendar's own last day has no next one.
-    window = Window(start or date(1970, 1, 1), min(end or date.max, date(9000, 1, 1)))
+    window = Window(_sane(start or EARLIEST), _sane(end or LATEST))
     since, until = markets.bounds(window, market=stock.market, period=period)
     return klines.filter(time__gte=since, time__lt=until)
+
+
+def _sane(day: date) -> date:
+    # The calendar's own first and last day have no neighbour in every zone.
+    return min(max(day, EARLIEST), LATEST)
 
 
 def _links(form: KlineForm, page: Page) -> dict[str, str]:

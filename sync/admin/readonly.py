@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
 
 from ..permissions import Permission
 
@@ -15,6 +16,19 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     Django's own view, add, change and delete permissions have no say here.
     """
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """列表;没有资格的动作是 403。
+
+        Django itself would just show the list again, as if there were nothing to tell.
+        """
+        if request.method == "POST":
+            actions, chosen = self.get_actions(request), request.POST.get("action")
+            if not actions or (chosen and chosen not in actions):
+                raise PermissionDenied
+        return super().changelist_view(request, extra_context)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         """首页上有没有。"""

@@ -144,11 +144,16 @@ def _sync_market(market: str, *, now: Callable[[], datetime]) -> Listed:
 
 def _ask(call: Callable[[Token], T], market: str, *, now: Callable[[], datetime]) -> T:
     """用一个接一个的 Token 问,直到有回答;每个 Token 最多问一次。"""
-    problem: SyncError | None = None
+    problem: Exception | None = None
     at = now()
     ledger = TokenLedger(owner=f"stock list {this_process()}"[:100], now=now)
     for row in ApiToken.objects.available(PROVIDER, at=at, market=market)[:ATTEMPTS]:
-        wallet = Wallet(ledger.lease([row]), ledger=ledger, clock=SystemClock())
+        try:
+            leased = ledger.lease([row])
+        except NoUsableToken as error:
+            problem = error  # nobody can read it, but perhaps the next
+            continue
+        wallet = Wallet(leased, ledger=ledger, clock=SystemClock())
         try:
             return _ask_once(call, wallet)
         except TokenFault as error:

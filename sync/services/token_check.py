@@ -39,6 +39,7 @@ DEADLINE = 15.0
 LEASE = 60.0
 # Asked for where the market has no stock of ours yet. A code that the provider does not
 # know is as good: it says so only to a token that it takes.
+USUAL_MARKET = "HK"
 USUAL_CODES = {"HK": "700", "SH": "600519", "SZ": "000001", "US": "AAPL"}
 
 
@@ -76,11 +77,10 @@ class Checked:
 def markets_to_check(token: ApiToken) -> list[str]:
     """可以拿来试的市场,先试的在前;没有限定就是全部,从 HK 开始。"""
     allowed = token.markets.split(",") if token.markets else list(MARKETS)
+    known_ones = [market for market in allowed if market in MARKETS] or [USUAL_MARKET]
     lacking = token.excluded_markets.split(",")
     # Those that the plan lacks come last: it may have been extended.
-    return sorted(
-        (market for market in allowed if market in MARKETS), key=lacking.__contains__
-    )
+    return sorted(known_ones, key=lacking.__contains__)
 
 
 def check_token(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import re
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.contrib.sessions.models import Session
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -160,18 +162,24 @@ def test_a_file_that_is_too_large_or_missing_is_refused(
     assert "Choose a file of at most 1 MB." in text(client.post(IMPORT))
 
 
-def test_the_largest_file_comes_back_whole() -> None:
-    client = tina()
-    # Hard to compress, so that the parcel is as long as it gets.
-    lines = (f"itick,{secrets._digest(str(n), provider='', key='A' * 44)}{n:08}"
-             for n in range(700))  # fmt: skip
-    content = "provider,token\n" + "\n".join(lines)
+def test_the_largest_file_fits_into_the_form(settings: Settings) -> None:
+    content = random.Random(1).randbytes(uploads.LARGEST)
 
-    page = upload(client, content)
+    parcel = secrets.wrap(content, purpose="test")
+
+    assert len(parcel) < settings.DATA_UPLOAD_MAX_MEMORY_SIZE - 10_000
+    assert secrets.unwrap(parcel, purpose="test", seconds=60) == content
+
+
+def test_a_long_file_is_listed_in_part_and_imported_whole() -> None:
+    client = tina()
+    lines = "\n".join(f"itick,some-value-{number:04}" for number in range(203))
+
+    page = upload(client, f"provider,token\n{lines}")
     answer = client.post(IMPORT, {"parcel": parcel_in(page)}, follow=True)
 
-    assert "Imported: 700 new" in text(answer)
-    assert page.context["more"] == 500
+    assert (len(page.context["lines"]), page.context["more"]) == (200, 3)
+    assert "Imported: 203 new" in text(answer)
 
 
 @pytest.mark.parametrize("missing", ["add_apitoken", "change_apitoken"])
@@ -192,7 +200,5 @@ def test_importing_needs_the_csrf_token() -> None:
 
 
 def _forget(codename: str) -> None:
-    from django.contrib.auth.models import Group  # noqa: PLC0415
-
     group = Group.objects.get(name="Token keepers")
     group.permissions.remove(*group.permissions.filter(codename=codename))

@@ -125,6 +125,19 @@ def test_another_token_is_tried_when_one_is_refused(
     assert no_token_is_held()
 
 
+def test_a_token_that_cannot_be_read_does_not_hide_the_next(
+    lists: Lists, make_token: MakeToken
+) -> None:
+    unreadable, good = make_token(minute_limit=0), make_token(minute_limit=0)
+    ApiToken.objects.filter(pk=unreadable.pk).update(token="scrambled")
+    asked = lists(LISTED)
+
+    assert run("HK").startswith("HK: created 2,")
+
+    assert asked == [(good.pk, "HK")]
+    assert no_token_is_held()
+
+
 def test_a_limited_token_rests_and_another_is_asked(
     lists: Lists, make_token: MakeToken
 ) -> None:

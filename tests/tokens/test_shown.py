@@ -48,53 +48,6 @@ def test_the_pages_show_the_last_four_characters_only(
         assert token.token_digest not in page
 
 
-def test_tokens_are_neither_added_nor_deleted_in_the_pages(
-    admin: Client, make_token: MakeToken
-) -> None:
-    token = make_token()
-    pages = [
-        reverse("admin:tokens_apitoken_add"),
-        reverse("admin:tokens_apitoken_delete", args=[token.pk]),
-    ]
-
-    assert [admin.post(page).status_code for page in pages] == [403, 403]
-
-
-def test_saving_a_page_writes_the_changed_columns_only(
-    admin: Client, make_token: MakeToken, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    token = make_token(name="before", value=CANARY)
-    form = {
-        "name": "after",
-        "status": 1,
-        "daily_limit": 9,
-        "minute_limit": 5,
-        "batch_size": 1,
-        "markets": "",
-        "excluded_markets": "",
-        "expire_time_0": "",
-        "expire_time_1": "",
-        "token": "x",
-        "base_url": "x",
-    }
-    save = ApiToken.save
-
-    def save_late(self: ApiToken, **options: object) -> None:
-        # A run is at work between the reading and the writing of the page.
-        ApiToken.objects.update(daily_used=7, reserved=3, leased_by="run 1")
-        save(self, **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(ApiToken, "save", save_late)
-
-    answer = admin.post(reverse(CHANGE, args=[token.pk]), form)
-
-    assert answer.status_code == 302
-    stored = ApiToken.objects.get()
-    assert (stored.name, stored.daily_limit, stored.base_url) == ("after", 9, "")
-    assert (stored.daily_used, stored.reserved, stored.leased_by) == (7, 3, "run 1")
-    assert stored.reveal() == CANARY
-
-
 def test_a_dump_holds_ciphertext_only(
     make_token: MakeToken, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -68,10 +68,11 @@ class TokenForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean(self) -> dict[str, Any]:
         """值没有存过,名字里没有值,换了主机就要重新输入值。"""
         super().clean()
-        if VALUE in self.cleaned_data:
-            self._check_duplicate(self.cleaned_data[VALUE])
-            self._check_name(self.cleaned_data[VALUE])
-            self._check_host(self.cleaned_data[VALUE])
+        value = self.cleaned_data.get(VALUE)
+        if value is not None:
+            self._check_duplicate(value)
+            self._check_name(value)
+            self._check_host(value)
         return self.cleaned_data
 
     def save(self, commit: bool = True) -> ApiToken:  # noqa: FBT001, FBT002 - Django's
