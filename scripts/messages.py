@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -23,7 +24,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PO = ROOT / "locale/zh_Hans/LC_MESSAGES/django.po"
 CODE = ("sync", "tokens", "stocksync_site")
 TEMPLATES = "templates"
-# Django's templatize writes these names; ours are gettext's and its alias _.
+# Django's templatize writes these names; ours are gettext's and its alias _. None with
+# a context: the catalogue here is by text alone.
 NAMES = (
     "_",
     "gettext",
@@ -31,9 +33,10 @@ NAMES = (
     "ngettext",
     "ngettext_lazy",
     "gettext_noop",
-    "pgettext",
-    "npgettext",
 )
+# In place of the moment it was made, which would make a difference where there is none.
+NEVER = datetime(2026, 1, 1, tzinfo=UTC)
+HEADER = "# 简体中文的译文。由 scripts.messages 收集,译文写在 msgstr 里。"
 
 Text = str | tuple[str, ...]
 
@@ -43,7 +46,9 @@ def texts() -> dict[Text, list[str]]:
     found: dict[Text, list[str]] = {}
     for path, source in _sources():
         stream = io.BytesIO(source.encode())
-        for _line, _name, text, _comments in extract_python(stream, dict.fromkeys(NAMES), (), {}):
+        for _line, _name, text, _comments in extract_python(
+            stream, dict.fromkeys(NAMES), (), {}
+        ):
             key = _key(text)
             if key:
                 places = found.setdefault(key, [])
@@ -63,17 +68,16 @@ def catalog() -> Catalog:
 
 def renewed(old: Catalog, found: dict[Text, list[str]]) -> Catalog:
     """按现在的文字更新译文;旧的译文留着,没有用的去掉。"""
-    new = Catalog(locale="zh_Hans", project="stocksync", charset="utf-8")
+    new = _empty()
     for text in sorted(found, key=str):
-        known = old.get(text if isinstance(text, str) else text[0])
-        string = known.string if known else None
         places = [(name, 1) for name in found[text]]
-        new.add(text, string or "", locations=places)
+        new.add(text, _translation(old, text), locations=places)
     return new
 
 
 def compiled(of: Catalog) -> bytes:
     """.mo 文件的内容。"""
+    of.creation_date = NEVER
     stream = io.BytesIO()
     write_mo(stream, of)
     return stream.getvalue()
@@ -85,7 +89,7 @@ def main() -> int:
     PO.parent.mkdir(parents=True, exist_ok=True)
     stream = io.BytesIO()
     write_po(stream, new, omit_header=False, include_lineno=False, width=88)
-    PO.write_bytes(_without_dates(stream.getvalue()))
+    PO.write_bytes(_without_stamps(stream.getvalue()))
     PO.with_suffix(".mo").write_bytes(compiled(catalog()))
     missing = [
         message.id for message in new if message.id and not any(_strings(message))
@@ -93,6 +97,28 @@ def main() -> int:
     for text in missing:
         print(f"not translated: {text!r}", file=sys.stderr)
     return 1 if missing else 0
+
+
+def _empty() -> Catalog:
+    return Catalog(
+        locale="zh_Hans",
+        project="stocksync",
+        version="1",
+        header_comment=HEADER,
+        msgid_bugs_address="stocksync",
+        last_translator="stocksync",
+        language_team="stocksync",
+        charset="utf-8",
+        fuzzy=False,
+    )
+
+
+def _translation(old: Catalog, text: Text) -> Text:
+    known = old.get(text if isinstance(text, str) else text[0])
+    string = _strings(known)[0] if known else ""
+    # A text that has got a plural, or lost it, keeps its translation: Chinese has one
+    # form for both.
+    return string if isinstance(text, str) else (string,)
 
 
 def _sources() -> Iterator[tuple[Path, str]]:
@@ -118,11 +144,10 @@ def _strings(message: object) -> tuple[str, ...]:
     return tuple(string) if isinstance(string, (list, tuple)) else (string,)
 
 
-def _without_dates(po: bytes) -> bytes:
-    # They would make a difference where there is none.
+def _without_stamps(po: bytes) -> bytes:
     lines = po.split(b"\n")
-    dated = (b'"POT-Creation-Date', b'"PO-Revision-Date')
-    return b"\n".join(line for line in lines if not line.startswith(dated))
+    stamps = (b'"POT-Creation-Date', b'"PO-Revision-Date', b'"Generated-By')
+    return b"\n".join(line for line in lines if not line.startswith(stamps))
 
 
 if __name__ == "__main__":

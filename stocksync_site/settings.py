@@ -248,6 +248,7 @@ SPECTACULAR_SETTINGS = configuration.SPECTACULAR_SETTINGS
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
 LOCALE_PATHS = [ROOT / "locale"]
+FORMAT_MODULE_PATH = ["stocksync_site.formats"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 

@@ -1,0 +1,4 @@
+"""简体中文的数字。"""
+
+THOUSAND_SEPARATOR = ","
+NUMBER_GROUPING = 3
