@@ -110,6 +110,7 @@ missing_for_build() {
 missing_for_tests() {
     have mariadbd && have mariadb-install-db || echo mariadb-server
     have chromium || have chromium-browser || have google-chrome || echo chromium
+    have chromedriver || echo chromium-driver
 }
 
 # install_missing REASON PACKAGE… : nothing named, nothing done.

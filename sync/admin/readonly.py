@@ -4,31 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+
+from tokens.admin.strict import StrictActions
 
 from ..permissions import Permission
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ReadOnlyAdmin(StrictActions):
     """同步的页面:只看 stock:sync:list;谁也不能在表单里添加、修改、删除。
 
     Django's own view, add, change and delete permissions have no say here.
     """
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """列表;没有资格的动作是 403。
-
-        Django itself would just show the list again, as if there were nothing to tell.
-        """
-        if request.method == "POST":
-            actions, chosen = self.get_actions(request), request.POST.get("action")
-            if not actions or (chosen and chosen not in actions):
-                raise PermissionDenied
-        return super().changelist_view(request, extra_context)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         """首页上有没有。"""

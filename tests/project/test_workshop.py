@@ -150,6 +150,7 @@ MISSING = (
     "mariadbd",
     "mariadb-install-db",
     "chromium",
+    "chromedriver",
     "mariadb_config",
     "mysql_config",
 )
@@ -164,12 +165,14 @@ def test_set_up_for_the_tests_installs_what_is_missing(ready: Path) -> None:
 
     calls = (ready / "apt").read_text()
     assert (
-        "noninteractive install -y --no-install-recommends mariadb-server chromium"
-        in (calls)
-    )
+        "noninteractive install -y --no-install-recommends "
+        "mariadb-server chromium chromium-driver"
+    ) in calls
     assert "libmariadb-dev" in calls
     assert calls.splitlines()[0].strip() == "update"
-    assert "installing mariadb-server chromium (a database and a browser" in done.stdout
+    assert (
+        "installing mariadb-server chromium chromium-driver (a database and a browser"
+    ) in done.stdout
 
 
 def test_without_root_set_up_says_what_to_install(ready: Path) -> None:
@@ -179,7 +182,9 @@ def test_without_root_set_up_says_what_to_install(ready: Path) -> None:
     done = set_up(ready, "test", path=path)
 
     assert done.returncode == 1
-    assert done.stderr.startswith("set-up: please install mariadb-server chromium (")
+    assert done.stderr.startswith(
+        "set-up: please install mariadb-server chromium chromium-driver ("
+    )
     assert done.stderr.count("\n") == 1
 
 

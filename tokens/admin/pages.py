@@ -23,6 +23,7 @@ from . import columns
 from .filters import DeletedFilter, StateFilter
 from .forms import VALUE, TokenForm
 from .importing import import_page
+from .strict import StrictActions
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ LIST = "admin:tokens_apitoken_changelist"
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ApiTokenAdmin(StrictActions):
     """Token 的页面:值只进不出,行不真的删掉。"""
 
     form = TokenForm
