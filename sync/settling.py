@@ -15,6 +15,7 @@ from typing import Protocol
 from django.db import transaction
 from django.db.models import Q
 
+from .engine import markets
 from .engine.errors import Cancelled, NoToken, ProviderDown
 from .engine.ports import Failure, Part, Task, Window
 from .models import SyncFailure, SyncRun
@@ -56,10 +57,16 @@ class Recording:
     ) -> None:
         """补上被包住的记录。"""
         by_key = {_key(gain.task): gain for gain in gains}
+        whole = {_key(part.task) for part in parts if part.last}
         rows = SyncFailure.objects.waiting().filter(
             stock_code__in={gain.task.code for gain in gains}
         )
-        done = [row.pk for row in rows if self._covers(by_key.get(row.stock_key), row)]
+        done = [
+            row.pk
+            for row in rows
+            if (gain := by_key.get(row.stock_key))
+            and self._covers(gain, row.window, whole=row.stock_key in whole)
+        ]
         if done:
             SyncFailure.objects.filter(pk__in=done).settle(at=at)
 
@@ -67,14 +74,14 @@ class Recording:
         """记下失败。"""
         SyncFailure.objects.record(failures, run_id=self._run.pk, at=at)
 
-    def _covers(self, gain: Gain | None, row: SyncFailure) -> bool:
-        # What was covered before is no proof: the row may be a hole in it. A run that
-        # fetches anew has asked for it again.
-        if gain is None or not _holds(gain.after, row.window):
+    def _covers(self, gain: Gain, wanted: Window, *, whole: bool) -> bool:
+        if not _holds(gain.after, wanted):
             return False
-        if self._run.force and gain.task.windows:
-            return any(_holds(window, row.window) for window in gain.task.windows)
-        return gain.before is None or not _holds(gain.before, row.window)
+        if gain.before is None or not _holds(gain.before, wanted):
+            return True
+        # What was covered before is no proof: the row may be a hole in it. A run that
+        # fetches anew has asked for it again, and has it once the stock is complete.
+        return whole and any(_holds(asked, wanted) for asked in gain.task.windows)
 
 
 class Retrying:
@@ -117,7 +124,13 @@ class Retrying:
     def _held(self, tasks: Iterable[Task]) -> SyncFailureQuerySet:
         wanted = Q(pk__in=[])
         for task in tasks:
-            wanted |= Q(market=task.market, stock_code=task.code, period=task.period)
+            # One that had not begun when the run was asked for is no part of the task.
+            wanted |= Q(
+                market=task.market,
+                stock_code=task.code,
+                period=task.period,
+                start_date__lte=markets.today(task.market, at=self._run.created_at),
+            )
         return SyncFailure.objects.held_by(self._run.pk).filter(wanted)
 
 

@@ -8,14 +8,14 @@ from datetime import date, datetime
 from typing import Self
 
 from django.db import models, transaction
-from django.db.models import Case, Q, Value, When
+from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext_lazy as _
 
 from tokens.fields import CodeField
 
 from ..engine.ports import Failure, Window
-from .runs import RunKind, SyncRun
+from .runs import RunKind, SyncRun, SyncRunQuerySet
 from .stocks import Stock
 
 REASON_LENGTH = 500
@@ -57,19 +57,21 @@ class SyncFailureQuerySet(models.QuerySet["SyncFailure"]):
         """记录失败;同一股票、周期和区间已有等待的记录时只更新原因。
 
         One transaction of its own. The stocks' rows are locked first, in one order, so
-        that two runs recording the same failure at once make one row.
+        that two runs recording the same failure at once make one row. A row that a
+        retry holds stays with it.
         """
         new = {_key(failure): failure for failure in failures}
         stock_ids = {failure.task.stock_id for failure in new.values()}
         with transaction.atomic():
             Stock.objects.lock(stock_ids)
             codes = {failure.task.code for failure in new.values()}
+            held = When(run__in=_active_retries(), then=F("run_id"))
             for row in self.waiting().filter(stock_code__in=codes):
                 if failure := new.pop(row.key, None):
                     self.filter(pk=row.pk).update(
                         failure_reason=_storable(failure.text),
                         reason_class=failure.reason,
-                        run_id=run_id,
+                        run_id=Case(held, default=Value(run_id)),
                         update_time=at,
                     )
             self.bulk_create(
@@ -88,13 +90,15 @@ class SyncFailureQuerySet(models.QuerySet["SyncFailure"]):
         seen, so that of two which chose the same row only one finds it. To be called in
         the transaction that makes the run.
         """
-        retries = SyncRun.objects.active().filter(kind=RunKind.RETRY)
-        free = self.waiting().exclude(run__in=retries).order_by()
+        retries = _active_retries()
+        # One order for all: no two that want the same rows lock each other out.
+        free = self.waiting().exclude(run__in=retries).order_by("run_id", "pk")
         seen: dict[int | None, array[int]] = {}
         for pk, holder in free.values_list("pk", "run_id").iterator():
             seen.setdefault(holder, array("q")).append(pk)
         return sum(
             SyncFailure.objects.waiting()
+            .exclude(run__in=retries)
             .filter(pk__in=ids[first : first + CHUNK], run_id=holder)
             .update(run_id=run_id)
             for holder, ids in seen.items()
@@ -221,6 +225,10 @@ class SyncFailure(models.Model):
     def key(self) -> tuple[str, str, str, date, date]:
         """等待中的记录按它去重。"""
         return *self.stock_key, self.start_date, self.end_date
+
+
+def _active_retries() -> SyncRunQuerySet:
+    return SyncRun.objects.active().filter(kind=RunKind.RETRY)
 
 
 def _key(failure: Failure) -> tuple[str, str, str, date, date]:

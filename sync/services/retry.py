@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 
 from ..engine import markets
-from ..models import RunKind, Stock, SyncFailure, SyncRun
+from ..models import FailureStatus, RunKind, Stock, SyncFailure, SyncRun
 from ..models.failures import SyncFailureQuerySet
 from .errors import AlreadyRunning, Refused
 from .recovery import reap
 from .requests import known, register, require_token
+from .retrylist import EARLIEST
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +52,8 @@ def retry_failed(
         stock_code=stock_code, market=market, max_retry_count=most
     )
     with transaction.atomic():
+        # Another program may leave the status out by writing NULL.
+        SyncFailure.objects.filter(status=None).update(status=FailureStatus.WAITING)
         run = register(
             SyncRun(
                 kind=RunKind.RETRY,
@@ -71,35 +76,51 @@ def retry_failed(
 def _sort_out(run: SyncRun, *, at: datetime) -> None:
     """放弃没法补的记录,给没有写市场的找到市场。"""
     held = SyncFailure.objects.held_by(run.pk).order_by()
-    _refuse(
-        held.exclude(period__in=list(markets.PERIODS)), "This period does not exist", at
-    )
+    no_period = held.exclude(period__in=list(markets.PERIODS))
+    _refuse(no_period, "This period does not exist", at=at)
+    reversed_ = held.filter(start_date__gt=F("end_date"))
+    _refuse(reversed_, "The window ends before it begins", at=at)
+    _refuse(held.filter(end_date__lt=EARLIEST), "No K-lines are so old", at=at)
     codes = sorted(set(held.values_list("stock_code", flat=True)))
     for first in range(0, len(codes), CHUNK):
-        chunk = codes[first : first + CHUNK]
-        homes: dict[str, list[str]] = {}
-        stocks = Stock.objects.active().filter(stock_code__in=chunk)
-        for code, market in stocks.values_list("stock_code", "market"):
-            homes.setdefault(code, []).append(market)
-        _find_homes(held.filter(stock_code__in=chunk), homes, at=at)
+        _find_homes(held.filter(stock_code__in=codes[first : first + CHUNK]), at=at)
 
 
-def _find_homes(
-    held: SyncFailureQuerySet, homes: dict[str, list[str]], *, at: datetime
-) -> None:
-    for code, market in set(held.values_list("stock_code", "market")):
-        rows, found = held.filter(stock_code=code, market=market), homes.get(code, [])
+def _find_homes(held: SyncFailureQuerySet, *, at: datetime) -> None:
+    """这些股票各在哪个市场;同样结果的一起改。"""
+    keys = set(held.values_list("stock_code", "market"))
+    homes = _homes({code for code, _market in keys})
+    movers, strays = defaultdict(list), defaultdict(list)
+    for code, market in keys:
+        found = homes.get(code, [])
         if market in found:
             continue
         if market or not found:
-            _refuse(rows, "The stock does not exist (any more)", at)
+            strays[market, "The stock does not exist (any more)"].append(code)
         elif len(found) > 1:
-            where = " and ".join(sorted(found))
-            _refuse(rows, f"The stock exists in {where}: the market is missing", at)
+            where = " and ".join(found)
+            text = f"The stock exists in {where}: the market is missing"
+            strays[market, text].append(code)
         else:
-            rows.update(market=found[0])
+            movers[found[0]].append(code)
+    for (market, text), codes in strays.items():
+        _refuse(held.filter(market=market, stock_code__in=codes), text, at=at)
+    for market, codes in movers.items():
+        held.filter(market="", stock_code__in=codes).update(market=market)
 
 
-def _refuse(rows: SyncFailureQuerySet, text: str, at: datetime) -> None:
+def _homes(codes: set[str]) -> dict[str, list[str]]:
+    """这些代码在哪些市场有股票;不认识的市场不算。"""
+    homes: dict[str, list[str]] = {}
+    stocks = Stock.objects.active().filter(
+        stock_code__in=codes, market__in=list(markets.MARKETS)
+    )
+    rows = stocks.order_by("market").values_list("stock_code", "market")
+    for code, market in rows:
+        homes.setdefault(code, []).append(market)
+    return homes
+
+
+def _refuse(rows: SyncFailureQuerySet, text: str, *, at: datetime) -> None:
     if given_up := rows.give_up(at=at, reason=NO_STOCK, text=text):
         logger.warning("%d failures are given up: %s", given_up, text)

@@ -12,6 +12,8 @@ from ..models import Coverage, Stock, SyncFailure, SyncRun
 from ..models.failures import SyncFailureQuerySet
 
 CHUNK = 500
+# Other programs may ask for everything since the year 1, where dates end.
+EARLIEST = date(1900, 1, 1)
 
 
 def held_rows(run: SyncRun) -> SyncFailureQuerySet:
@@ -23,7 +25,8 @@ def retry_tasks(run: SyncRun, market: str, *, at: datetime) -> Iterator[Task]:
     """一个市场的任务,一只股票的一种周期一个。
 
     Each row's own window, whatever is covered: a row may be a hole in the coverage.
-    Windows that overlap or touch become one.
+    Windows that overlap or touch become one; one that had not begun when the retry was
+    asked for is left out.
     """
     codes = sorted(
         held_rows(run)
@@ -57,10 +60,12 @@ def _chunk(
         (row.stock_id, row.period): row.window
         for row in Coverage.objects.filter(stock__in=ids.values())
     }
+    begun = markets.today(market, at=run.created_at)
     today = markets.today(market, at=at)
     rows.sort(key=lambda row: row.stock_key)
     for (_market, code, period), of_stock in groupby(rows, lambda row: row.stock_key):
-        if windows := _due(of_stock, period, today=today):
+        windows = _due(of_stock, period, begun=begun, today=today)
+        if windows and code in ids:
             yield Task(
                 stock_id=ids[code],
                 market=market,
@@ -72,10 +77,14 @@ def _chunk(
             )
 
 
-def _due(rows: Iterable[SyncFailure], period: str, *, today: date) -> list[Window]:
+def _due(
+    rows: Iterable[SyncFailure], period: str, *, begun: date, today: date
+) -> list[Window]:
     """要取的区间:今天以后的不取,周和月扩展到整个单位。"""
     return merged(
-        coverage.widen(Window(row.start_date, min(row.end_date, today)), period)
+        coverage.widen(
+            Window(max(row.start_date, EARLIEST), min(row.end_date, today)), period
+        )
         for row in rows
-        if row.start_date <= min(row.end_date, today)
+        if row.start_date <= begun
     )
