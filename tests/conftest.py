@@ -7,10 +7,15 @@ made in C and not affected.
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 from django.conf import settings
+
+# A shell starts its background jobs deaf to Ctrl-C, and so would be all that the tests
+# start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

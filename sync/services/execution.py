@@ -196,8 +196,9 @@ class Execution:
                 return leased
             require_token([market], at=at)
             why = ApiToken.objects.why_none_available(PROVIDER, at=at, markets=[market])
-            held = ApiToken.objects.usable(PROVIDER, at=at, market=market).held(at=at)
-            if not held.exists() and why:
+            # One query: another run may give its tokens back between two.
+            usable = ApiToken.objects.usable(PROVIDER, at=at, market=market)
+            if not (usable.held(at=at) | usable.with_calls_left(at=at)).exists():
                 raise NoUsableToken(why)
             self._wait(why)
             if self._stop.is_set():

@@ -132,7 +132,8 @@ def register(run: SyncRun, *, at: datetime, background: bool) -> SyncRun:
         leased_until=at,
     )
     if background:
-        transaction.on_commit(lambda: ring(run.pk))
+        # A broker that is away is no reason to refuse: the reviver rings again.
+        transaction.on_commit(lambda: ring(run.pk), robust=True)
     return run
 
 

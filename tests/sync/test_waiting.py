@@ -10,6 +10,7 @@ from sync.engine.ports import Progress
 from sync.models import SyncRun, SyncShard
 from sync.services import NoUsableToken, execute
 from tokens.models import ApiToken
+from tokens.querysets import ApiTokenQuerySet
 
 from .conftest import MakeToken, Provider
 from .rows import AT, stock
@@ -54,6 +55,25 @@ def test_a_run_waits_while_another_holds_all_tokens(
 
 def set_tokens_free() -> None:
     ApiToken.objects.update(leased_by="", leased_at=None, leased_until=None)
+
+
+def test_tokens_that_come_free_while_the_run_looks_do_not_end_it(
+    provider: Provider, make_token: MakeToken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_token(minute_limit=0, **HELD)
+    stock("1")
+    provider(honest)
+    why = ApiTokenQuerySet.why_none_available
+
+    def asked(*args: Any, **wanted: Any) -> str:
+        said = why(*args, **wanted)
+        set_tokens_free()
+        return said
+
+    run = started()
+    monkeypatch.setattr(ApiTokenQuerySet, "why_none_available", asked)
+
+    assert executed(run, stop=Waiting(lambda: None)).state == "succeeded"
 
 
 def test_a_run_that_waits_can_be_cancelled(
