@@ -25,21 +25,9 @@ class DateInput(forms.DateInput):
         super().__init__(format="%Y-%m-%d")
 
 
-class StartForm(forms.Form):
-    """要哪些市场、股票、周期和区间。"""
+class WindowFields(forms.Form):
+    """周期和区间。"""
 
-    markets = forms.MultipleChoiceField(
-        label=_("Markets"),
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
-        help_text=_("None ticked: all of them."),
-    )
-    codes = forms.CharField(
-        label=_("Stocks"),
-        required=False,
-        max_length=2000,
-        help_text=_("Codes with blanks or commas between. Blank: all stocks."),
-    )
     period = forms.ChoiceField(
         label=_("Period"), choices=[(name, name) for name in PERIODS], initial="day"
     )
@@ -54,6 +42,24 @@ class StartForm(forms.Form):
         label=_("Fetch anew"),
         required=False,
         help_text=_("Also what is there already. It costs all the calls again."),
+    )
+
+
+class StartForm(WindowFields):
+    """要哪些市场、股票、周期和区间。"""
+
+    field_order = ("markets", "codes", "period", "start", "end", "force")
+    markets = forms.MultipleChoiceField(
+        label=_("Markets"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("None ticked: all of them."),
+    )
+    codes = forms.CharField(
+        label=_("Stocks"),
+        required=False,
+        max_length=2000,
+        help_text=_("Codes with blanks or commas between. Blank: all stocks."),
     )
 
     def __init__(self, data: QueryDict | None = None) -> None:

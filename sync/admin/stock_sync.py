@@ -13,33 +13,17 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from .. import services
-from ..engine.markets import PERIODS
 from ..models import Stock, SyncRun
-from .start import DateInput, Preview
+from .start import Preview, WindowFields
 
 # More than that is a run over the market.
 MOST = 1000
 
 
-class WindowForm(forms.Form):
+class WindowForm(WindowFields):
     """周期和区间,和选中的股票。"""
 
     stocks = forms.CharField(widget=forms.HiddenInput)
-    period = forms.ChoiceField(
-        label=_("Period"), choices=[(name, name) for name in PERIODS], initial="day"
-    )
-    start = forms.DateField(label=_("From"), widget=DateInput())
-    end = forms.DateField(
-        label=_("To"),
-        required=False,
-        widget=DateInput(),
-        help_text=_("Included. Blank: today."),
-    )
-    force = forms.BooleanField(
-        label=_("Fetch anew"),
-        required=False,
-        help_text=_("Also what is there already. It costs all the calls again."),
-    )
 
     def __init__(self, data: QueryDict | None = None, *, chosen: str = "") -> None:
         super().__init__(data, label_suffix="", initial={"stocks": chosen})

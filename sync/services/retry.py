@@ -40,10 +40,7 @@ def retry_failed(
     `max_retry_count` times. Raises Refused: bad values, no token enabled, and
     AlreadyRunning where another retry holds all the rows that there are.
     """
-    most = settings.STOCK_SYNC_MAX_RETRY_COUNT if max_retry_count is None else None
-    most = most or max_retry_count or 0
-    if most < 1:
-        raise Refused("The largest number of attempts must be 1 or more.")
+    most = _most(max_retry_count)
     if market:
         known("market", market, markets.MARKETS)
     require_token([market] if market else [], at=at)
@@ -51,26 +48,30 @@ def retry_failed(
     wanted = (SyncFailure.objects.all() if rows is None else rows).waiting(
         stock_code=stock_code, market=market, max_retry_count=most
     )
+    run = SyncRun(
+        kind=RunKind.RETRY,
+        market=market,
+        codes=[stock_code] if stock_code else [],
+        max_retry_count=most,
+        requested_by=by,
+    )
     with transaction.atomic():
         # Another program may leave the status out by writing NULL.
         SyncFailure.objects.filter(status=None).update(status=FailureStatus.WAITING)
-        run = register(
-            SyncRun(
-                kind=RunKind.RETRY,
-                market=market,
-                codes=[stock_code] if stock_code else [],
-                max_retry_count=most,
-                requested_by=by,
-            ),
-            at=at,
-            background=background,
-        )
+        register(run, at=at, background=background)
         if not wanted.claim(run_id=run.pk) and wanted.exists():
             raise AlreadyRunning(
                 "A retry of these failures is running: wait for it or cancel it."
             )
         _sort_out(run, at=at)
     return run
+
+
+def _most(wanted: int | None) -> int:
+    most = settings.STOCK_SYNC_MAX_RETRY_COUNT if wanted is None else wanted
+    if most < 1:
+        raise Refused("The largest number of attempts must be 1 or more.")
+    return int(most)
 
 
 def _sort_out(run: SyncRun, *, at: datetime) -> None:

@@ -146,7 +146,7 @@ def test_no_file_mentions_a_path_of_the_machine_it_was_written_on(root: Path) ->
 def test_a_local_path_is_found() -> None:
     assert LOCAL_PATHS.search("cd /" + "work/main")
     assert LOCAL_PATHS.search("see ../" + "shared/docs")
-    assert not LOCAL_PATHS.search("https://example.org/work/main")
+    assert not LOCAL_PATHS.search("https://example.org/" + "work/main")
 
 
 def test_every_requirement_says_why_it_is_there(root: Path) -> None:

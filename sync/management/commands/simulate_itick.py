@@ -23,6 +23,7 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
+        """参数。"""
         parser.add_argument("--port", type=_count, default=9000, help="0: any free one")
         parser.add_argument("--host", choices=["127.0.0.1"], default="127.0.0.1")
         parser.add_argument("--stocks", type=_count, default=300, help="per market")
@@ -41,6 +42,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, tokens_csv: Path | None, **options: Any) -> None:
+        """执行命令,直到被要求停下。"""
         accounts = demo_accounts(
             options["tokens"],
             minute_limit=options["minute_limit"],
