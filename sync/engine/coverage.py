@@ -15,6 +15,7 @@ from .markets import PERIODS
 from .ports import Window
 
 DAY = timedelta(days=1)
+SATURDAY = 5  # of date.weekday()
 # A day without a bar counts as covered only after this while: the stock may have been
 # suspended, or the provider may be late.
 GRACE = timedelta(days=3)
@@ -110,6 +111,14 @@ def remaining(windows: Sequence[Window], left: Sequence[Window]) -> Iterator[Win
         inside = [w for w in left if window.start <= w.start and w.end <= window.end]
         if inside:
             yield hull(inside)
+
+
+def has_weekday(window: Window) -> bool:
+    """区间里有没有周一到周五。"""
+    days = (window.end - window.start).days + 1
+    return any(
+        (window.start + DAY * n).weekday() < SATURDAY for n in range(min(days, 3))
+    )
 
 
 def settled(

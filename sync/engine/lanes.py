@@ -149,7 +149,16 @@ class Lane:
     def _fetch(self, task: Task, window: Window) -> Walk:
         walk = Walk(task, window)
         while not walk.done:
-            walk.accept(self._page(walk))
+            page = self._page(walk)
+            if page.oldest_ms is not None:
+                walk.accept(page)
+            elif walk.before_coverage and not walk.begun:
+                # The stock is known to trade later, and two answers agree that it did
+                # not yet: before the listing, which is no fault.
+                walk.end_here()
+            else:
+                text = f"no data up to {window.end}: the answer was empty"
+                raise NoData(text)
         return walk
 
     def _page(self, walk: Walk) -> Page:
@@ -159,8 +168,6 @@ class Lane:
         expected = walk.begun or walk.task.covered
         if page.bad or (page.oldest_ms is None and expected):
             page = _together(page, ask())
-        if page.oldest_ms is None:
-            raise NoData(f"no data up to {walk.window.end}: the answer was empty")
         return page
 
     def _call(self, walk: Walk, token: Token) -> Page:

@@ -14,6 +14,8 @@ from .ports import Window
 
 # A provider needs a while after the close until the day's bar is the last word.
 MARGIN = timedelta(hours=1)
+# No session of any of the markets begins before.
+EARLIEST_OPEN = time(8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,13 @@ def trade_date(moment: datetime, *, market: str, period: str) -> date:
 def today(market: str, *, at: datetime) -> date:
     """交易所当地的日期。"""
     return at.astimezone(ZoneInfo(MARKETS[market].zone)).date()
+
+
+def latest(market: str, *, at: datetime) -> date:
+    """最后一个可能已经有 K 线的日期:一早还没开市,今天不算。"""
+    local = at.astimezone(ZoneInfo(MARKETS[market].zone))
+    begun = local.time() >= EARLIEST_OPEN
+    return local.date() if begun else local.date() - timedelta(days=1)
 
 
 def last_final(market: str, *, at: datetime) -> date:

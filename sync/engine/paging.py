@@ -122,6 +122,16 @@ class Walk:
             or (self._since <= bar.time < self._until and bar.time not in self._klines)
         ]
 
+    @property
+    def before_coverage(self) -> bool:
+        """要的是不是已有范围以前的日子。"""
+        covered = self.task.covered
+        return covered is not None and self.window.end < covered.start
+
+    def end_here(self) -> None:
+        """两个 Token 都说没有更旧的了:历史从这里以后开始。"""
+        self._done = self._exhausted = True
+
     def klines(self) -> Sequence[Kline]:
         """区间里的全部 K 线,旧的在前。"""
         return [self._klines[time] for time in sorted(self._klines)]

@@ -57,21 +57,25 @@ class Lines:
         self._pace = Pace(total)
         self._next = 0.0
         self._note = ""
+        self._last = ""
 
     def __enter__(self) -> Lines:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        pass
+        if self._last:
+            self._write(self._last)
 
     def __call__(self, run: SyncRun, progress: Progress, note: str) -> None:
         """写一行。"""
         if note and note != self._note:
             self._write(f"waiting: {note}")
         self._note = note
+        self._last = self._pace.words(progress)
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + EVERY
-            self._write(self._pace.words(progress))
+            self._write(self._last)
+            self._last = ""
 
 
 class OnTerminal:

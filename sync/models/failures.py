@@ -14,11 +14,13 @@ from django.utils.translation import gettext_lazy as _
 
 from tokens.fields import CodeField
 
+from ..engine.errors import NoData, UnknownSymbol
 from ..engine.ports import Failure, Window
 from .runs import RunKind, SyncRun, SyncRunQuerySet
 from .stocks import Stock
 
 REASON_LENGTH = 500
+LASTING = (NoData.reason, UnknownSymbol.reason)
 CHUNK = 5000
 
 
@@ -74,6 +76,14 @@ class SyncFailureQuerySet(models.QuerySet["SyncFailure"]):
                         run_id=Case(held, default=Value(run_id)),
                         update_time=at,
                     )
+            for row in self.filter(
+                status=FailureStatus.GIVEN_UP,
+                reason_class__in=LASTING,
+                stock_code__in=codes,
+            ):
+                # Given up already for a reason that does not pass: no news.
+                if row.key in new and new[row.key].reason == row.reason_class:
+                    del new[row.key]
             self.bulk_create(
                 _row(failure, run_id=run_id, at=at) for failure in new.values()
             )

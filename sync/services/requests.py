@@ -21,6 +21,8 @@ from .processes import this_process
 from .recovery import reap
 
 PROVIDER = "itick"
+# Before that no exchange's data are of use; a slip of the keys costs calls.
+EARLIEST = date(1900, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +44,11 @@ class SyncRequest:
         for market in self.markets:
             known("market", market, markets.MARKETS)
         known("period", self.period, markets.PERIODS)
-        today = max(
-            markets.today(market, at=at) for market in self.markets or markets.MARKETS
-        )
-        end = self.end or today
+        asked = self.markets or tuple(markets.MARKETS)
+        today = max(markets.today(market, at=at) for market in asked)
+        end = self.end or max(markets.latest(market, at=at) for market in asked)
+        if self.start < EARLIEST:
+            raise Refused(f"The start {self.start} is before {EARLIEST}.")
         if end > today:
             raise Refused(f"The end {end} is in the future: give {today} or earlier.")
         if self.start > end:

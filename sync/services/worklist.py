@@ -50,11 +50,12 @@ def _batch_tasks(run: SyncRun, market: str, *, at: datetime) -> Iterator[Task]:
 
     Never loaded ones first, then the stalest. The order is fixed at the start as a list
     of ids, the rest is read in chunks: memory hardly grows with the market, and no
-    cursor stays open while others write.
+    cursor stays open while others write. A weekend at the end is not asked for: it is
+    not counted as covered either, so a rare session on it comes with the next days.
     """
     final = markets.last_final(market, at=at)
-    today = markets.today(market, at=at)
-    wanted = Window(run.window.start, min(run.window.end, today))
+    latest = markets.latest(market, at=at)
+    wanted = Window(run.window.start, min(run.window.end, latest))
     if wanted.start > wanted.end:
         return
     wanted = coverage.widen(wanted, run.period)
@@ -65,7 +66,7 @@ def _batch_tasks(run: SyncRun, market: str, *, at: datetime) -> Iterator[Task]:
             market=market,
             code=code,
             period=run.period,
-            windows=tuple(plan(wanted, covered)),
+            windows=tuple(filter(coverage.has_weekday, plan(wanted, covered))),
             covered=covered,
             final=final,
         )

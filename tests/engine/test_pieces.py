@@ -11,6 +11,7 @@ from sync.engine.lanes import Message
 from sync.engine.ports import Page, PageRequest, Part, Task, Token, Window
 
 from .bench import (
+    GOOD,
     Bench,
     only_failure,
     only_part,
@@ -111,13 +112,24 @@ def test_new_days_are_stored_although_older_years_cannot_be_had() -> None:
     covered = Window(date(2024, 5, 1), date(2024, 6, 7))
     before = Window(date(2015, 1, 1), covered.start - DAY)
     after = Window(covered.end + DAY, date(2024, 6, 14))
-    exchange = Exchange(daily(weekdays(date(2024, 5, 6), date(2024, 6, 28))))
-    bench = served_by(Bench(), exchange)
+    bench = Bench(GOOD, UnknownSymbol("E001"))
 
     stored, failed = bench.run(task(1, before, after, covered=covered))
 
     assert only_part([stored]).covered == Window(after.start, after.end)
     assert only_failure([failed]).window == before
+
+
+def test_years_before_the_listing_are_covered_once_two_answers_agree() -> None:
+    covered = Window(date(2024, 5, 1), date(2024, 6, 7))
+    before = Window(date(2015, 1, 1), covered.start - DAY)
+    exchange = Exchange(daily(weekdays(date(2024, 5, 6), date(2024, 6, 28))))
+    bench = served_by(Bench(), exchange)
+
+    part = only_part(bench.run(task(1, before, covered=covered)))
+
+    assert (part.klines, part.covered, part.last) == ([], before, True)
+    assert bench.tokens_asked == [1, 2]
 
 
 def test_a_long_window_is_stored_piece_by_piece() -> None:

@@ -22,7 +22,7 @@ from .rows import AT, WINDOW, stock
 
 WANTED = SyncRequest(start=WINDOW.start, end=WINDOW.end, markets=("HK",))
 # Already the 11th in Hong Kong, and still the 10th in New York.
-EVENING = datetime(2026, 3, 10, 20, 0, tzinfo=UTC)
+MORNING = datetime(2026, 3, 11, 0, 30, tzinfo=UTC)
 
 
 def refused(request: SyncRequest, *, at: datetime = AT) -> str:
@@ -74,11 +74,31 @@ def test_the_last_day_is_the_markets_own_today(
     open_ended = replace(WANTED, markets=markets, end=None)
     tomorrow = replace(open_ended, end=today + timedelta(days=1))
 
-    text = refused(tomorrow, at=EVENING)
+    text = refused(tomorrow, at=MORNING)
 
     assert text == f"The end {tomorrow.end} is in the future: give {today} or earlier."
-    assert start(open_ended, at=EVENING).end_date == today
-    assert open_ended.checked(at=EVENING) == replace(open_ended, end=today)
+    assert start(open_ended, at=MORNING).end_date == today
+    assert open_ended.checked(at=MORNING) == replace(open_ended, end=today)
+
+
+@pytest.mark.django_db
+def test_before_any_session_can_have_begun_the_last_day_is_yesterday(
+    make_token: MakeToken,
+) -> None:
+    make_token()
+    at_four = datetime(2026, 3, 10, 20, 0, tzinfo=UTC)
+    open_ended = replace(WANTED, markets=("HK",), end=None)
+
+    assert start(open_ended, at=at_four).end_date == date(2026, 3, 10)
+
+
+@pytest.mark.django_db
+def test_a_start_before_1900_is_a_slip(make_token: MakeToken) -> None:
+    make_token()
+
+    text = refused(replace(WANTED, start=date(1800, 1, 1)))
+
+    assert text == "The start 1800-01-01 is before 1900-01-01."
 
 
 @pytest.mark.django_db

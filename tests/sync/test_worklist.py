@@ -131,7 +131,7 @@ def test_the_stocks_of_a_run(wanted: dict[str, Any], found: list[str]) -> None:
 
 def test_today_is_the_markets_own() -> None:
     # Already the 11th in Hong Kong, and still the 10th in New York.
-    evening = datetime(2026, 3, 10, 20, 0, tzinfo=UTC)
+    evening = datetime(2026, 3, 11, 0, 30, tzinfo=UTC)
     stock("700", market="HK")
     stock("AAPL", market="US")
     wanted = run(start_date="2026-03-02", end_date="2026-03-11")
@@ -140,7 +140,19 @@ def test_today_is_the_markets_own() -> None:
     (newyork,) = tasks(wanted, "US", at=evening)
 
     assert (hongkong.windows, hongkong.final) == ((march(2, 11),), date(2026, 3, 10))
-    assert (newyork.windows, newyork.final) == ((march(2, 10),), date(2026, 3, 9))
+    assert (newyork.windows, newyork.final) == ((march(2, 10),), date(2026, 3, 10))
+
+
+def test_a_weekend_at_the_end_is_neither_asked_for_nor_counted() -> None:
+    friday, sunday = date(2026, 3, 6), date(2026, 3, 8)
+    covered(stock("700"), march(2, friday.day))
+    wanted = run(start_date="2026-03-02", end_date=str(sunday))
+    longer = run(start_date="2026-03-02", end_date="2026-03-09")
+
+    (weekend,), (monday,) = tasks(wanted, "HK"), tasks(longer, "HK")
+
+    assert weekend.windows == ()
+    assert monday.windows == (march(7, 9),)
 
 
 def test_where_the_window_has_not_begun_yet_there_is_nothing_to_do() -> None:

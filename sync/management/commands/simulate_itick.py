@@ -111,7 +111,8 @@ def _stop_on_signals() -> Event:
 def _greeting(simulator: Simulator, *, tokens: int) -> str:
     return (
         f"Simulated iTick at {simulator.base_url} with tokens simulated-token-01 "
-        f"to -{tokens:02d}: set ITICK_BASE_URL to that address; stop with Ctrl-C."
+        f"to -{tokens:02d}: set ITICK_BASE_URL to that address, or import the file of "
+        "--tokens-csv; stop with Ctrl-C."
     )
 
 
