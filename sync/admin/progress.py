@@ -142,7 +142,7 @@ class ReasonRow:
 
 def progress_of(run: SyncRun, *, at: datetime) -> Progress:
     """进度;总数至少是已经有结果的。"""
-    total = _total(run) if run.state in ACTIVE else 0
+    total = _total(run) if run.state in ACTIVE else run.stocks
     done = run.succeeded + run.failed + run.skipped
     return Progress(run, at, max(total, done))
 

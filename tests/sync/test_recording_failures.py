@@ -43,6 +43,18 @@ def test_a_failure_is_one_waiting_row() -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(("reason", "rows"), [("no_data", 1), ("timeout", 2)])
+def test_what_was_given_up_for_good_is_not_filed_again(reason: str, rows: int) -> None:
+    one = failure(stock(), reason=reason)
+    record(one)
+    SyncFailure.objects.update(status=FailureStatus.GIVEN_UP)
+
+    record(one, at=LATER)
+
+    assert SyncFailure.objects.count() == rows
+
+
+@pytest.mark.django_db
 def test_the_same_failure_again_only_renews_the_reason() -> None:
     one, again = stock(), run()
     record(failure(one))
