@@ -130,6 +130,14 @@ def test_nobody_can_tell_how_long_it_takes_before_the_first_stock() -> None:
     assert progress.left == ""
 
 
+def test_a_stopped_run_counts_against_what_it_had_begun() -> None:
+    made = run("interrupted", succeeded=3, stocks=12)
+
+    progress = progress_of(made, at=AT)
+
+    assert (progress.done, progress.total, progress.percent) == (3, 12, 25)
+
+
 def test_an_ended_run_counts_against_itself() -> None:
     stocks(8)
     made = run("cancelled", succeeded=3)
