@@ -15,7 +15,7 @@ from django.core.management import call_command
 
 PACKAGES = ("sync", "tokens", "stocksync_site", "scripts")
 # Left out: what git ignores, and the test data of others.
-IGNORED = {".git", ".venv", "var", "__pycache__", "node_modules"}
+IGNORED = {".git", ".venv", ".hypothesis", "var", "__pycache__", "node_modules"}
 CHINESE = re.compile("[\u4e00-\u9fff]")
 # Put together here, so that this file does not mention them.
 LOCAL_PATHS = re.compile(r"(?<![\w.])/(?:work|root)/" + r"|\.\./sha" + "red")
