@@ -112,9 +112,19 @@ class Browser:
         return self.driver.find_element(By.CSS_SELECTOR, selector)
 
     def texts(self, selector: str) -> list[str]:
-        """页面上这样的每一处写着什么。"""
-        found = self.driver.find_elements(By.CSS_SELECTOR, selector)
-        return [" ".join(element.text.split()) for element in found]
+        """页面上这样的每一处写着什么。
+
+        A live page may swap its elements between finding and reading them; then again.
+        """
+        read: list[str] = []
+
+        def all_read() -> bool:
+            found = self.driver.find_elements(By.CSS_SELECTOR, selector)
+            read[:] = [" ".join(element.text.split()) for element in found]
+            return True
+
+        self.until(all_read, f"read {selector}")
+        return read
 
     def see(self, words: str) -> None:
         """等到页面上写着这几个字。"""

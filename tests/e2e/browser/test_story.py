@@ -82,6 +82,8 @@ def test_an_operator_starts_a_run_and_fetches_again_what_failed(
         assert not SyncRun.objects.exists()
 
         browser.follow("Start the run")
+        # First the page, then the row: a click does not wait for its answer.
+        browser.see("is queued.")
         browser.see(f"Run {SyncRun.objects.get().pk} is queued.")
         browser.driver.execute_script(MARK)
         browser.see("some stocks failed")
