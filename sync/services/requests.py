@@ -7,6 +7,7 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 
 from django.db import IntegrityError, transaction
 
@@ -15,10 +16,12 @@ from tokens.models import ApiToken
 from ..engine import markets
 from ..engine.ports import Window
 from ..models import RunKind, Stock, SyncRun, SyncShard
+from .cancelling import replace_parked
 from .doorbell import ring
 from .errors import AlreadyRunning, NoUsableToken, Refused
 from .processes import this_process
 from .recovery import reap
+from .sharding import MOST_SHARDS, WHOLE, Cut, cut
 
 PROVIDER = "itick"
 # Before that no exchange's data are of use; a slip of the keys costs calls.
@@ -29,7 +32,8 @@ EARLIEST = date(1900, 1, 1)
 class SyncRequest:
     """要哪些市场、哪些股票、哪种周期、哪个区间。
 
-    No markets means all, no codes all stocks; without `end` up to today.
+    No markets means all, no codes all stocks; without `end` up to today. `shards` is
+    how many jobs it is cut into, 0 for as many as its tokens call for.
     """
 
     start: date
@@ -38,6 +42,7 @@ class SyncRequest:
     codes: tuple[str, ...] = ()
     period: str = "day"
     force: bool = False
+    shards: int = 0
 
     def checked(self, *, at: datetime) -> SyncRequest:
         """检查并补全请求;不对时抛出 Refused。"""
@@ -53,6 +58,8 @@ class SyncRequest:
             raise Refused(f"The end {end} is in the future: give {today} or earlier.")
         if self.start > end:
             raise Refused(f"The start {self.start} is after the end {end}.")
+        if not 0 <= self.shards <= MOST_SHARDS:
+            raise Refused(f"The shards must be 1 to {MOST_SHARDS}.")
         self._check_codes()
         return replace(self, end=end, markets=tuple(dict.fromkeys(self.markets)))
 
@@ -101,6 +108,7 @@ def start(
     request = request.checked(at=at)
     require_token(request.markets, at=at)
     reap(at=at)
+    pieces = _cut(request, background=background, at=at)
     run = SyncRun(
         kind=RunKind.SINGLE if request.codes else RunKind.BATCH,
         market=",".join(request.markets),
@@ -114,30 +122,50 @@ def start(
     )
     try:
         with transaction.atomic():
-            return register(run, at=at, background=background)
+            replace_parked(SyncRun.objects.filter(request_key=request.key), at=at)
+            # Several shards belong to no process, whoever works on them first.
+            leave = background or pieces.shards > 1
+            return register(run, at=at, background=leave, cut=pieces)
     except IntegrityError as error:
         raise _already_running(request) from error
 
 
-def register(run: SyncRun, *, at: datetime, background: bool) -> SyncRun:
+def register(
+    run: SyncRun, *, at: datetime, background: bool, cut: Cut = WHOLE
+) -> SyncRun:
     """存下一次运行和它的分片,在调用者的事务里;后台的交给任务队列。
 
-    A run that waits for a job has no process yet. The job is sent once the transaction
-    is over, so that it finds what it is about.
+    A run that waits for a job has no process yet. The jobs are sent once the
+    transaction is over, so that they find what they are about.
     """
     run.created_at = run.heartbeat_at = at
     run.background = background
+    run.shares = cut.shares
     run.save(force_insert=True)
-    SyncShard.objects.create(
-        run=run,
-        process="" if background else this_process(),
-        heartbeat_at=at,
-        leased_until=at,
-    )
-    if background:
-        # A broker that is away is no reason to refuse: the reviver rings again.
-        transaction.on_commit(lambda: ring(run.pk), robust=True)
+    for number in range(cut.shards):
+        shard = SyncShard.objects.create(
+            run=run,
+            number=number,
+            process="" if background else this_process(),
+            heartbeat_at=at,
+            leased_until=at,
+        )
+        if background:
+            # A broker that is away is no reason to refuse: the reviver rings again.
+            transaction.on_commit(partial(ring, shard), robust=True)
     return run
+
+
+def _cut(request: SyncRequest, *, background: bool, at: datetime) -> Cut:
+    usable = ApiToken.objects.usable(PROVIDER, at=at)
+    tokens = usable.serving(request.markets) if request.markets else usable
+    stocks = Stock.objects.wanted(markets=request.markets, codes=request.codes)
+    return cut(
+        wanted=request.shards,
+        background=background,
+        tokens=tokens.count(),
+        stocks=stocks.count(),
+    )
 
 
 def require_token(wanted: Sequence[str], *, at: datetime) -> None:

@@ -13,10 +13,10 @@ from django_q.models import OrmQ
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from sync.models import RunState, SyncFailure, SyncRun, SyncShard
-from sync.models.runs import SyncShardQuerySet
+from sync.models.shards import ATTEMPTS, SyncShardQuerySet
 from sync.services import cancel, execute, retry_failed, revive, start
 from sync.services.processes import this_process
-from sync.services.reviving import ATTEMPTS, UNHEARD, Revived
+from sync.services.reviving import UNHEARD, Revived
 from tests.tokens.racing import at_once
 
 from .conftest import MakeToken, Provider
@@ -72,7 +72,7 @@ def test_a_run_whose_process_died_is_queued_and_rung_again(
     assert state_of(run) == ("queued", "queued")
     assert (run.request_key, run.error, run.finished_at) == (key, "", None)
     assert run.shards.get().process == ""
-    assert jobs() == [("sync.tasks.execute_run", (run.pk,))]
+    assert jobs() == [("sync.tasks.execute_shard", (run.shards.get().pk,))]
 
 
 @pytest.mark.django_db
@@ -221,7 +221,7 @@ def test_a_run_whose_job_was_lost_is_rung_again_after_a_while(run: SyncRun) -> N
     early, late = revive(at=LATER - SECOND), revive(at=LATER)
 
     assert (early.rung, late.rung) == ([], [run.pk])
-    assert jobs() == [("sync.tasks.execute_run", (run.pk,))]
+    assert jobs() == [("sync.tasks.execute_shard", (run.shards.get().pk,))]
 
 
 @pytest.mark.django_db
