@@ -51,11 +51,17 @@ def follow(
         # Set already, it would not wait: others need a moment to stop.
         (Event() if stop.is_set() else stop).wait(LOOK_AGAIN)
         run.refresh_from_db()
+    if stop.is_set():
+        _cancel(run, at=now())
+        run.refresh_from_db()
     return run
 
 
 def _cancel(run: SyncRun, *, at: datetime) -> None:
+    """为所有人停下,也不让任务集群接着做。"""
     try:
         cancel(run.pk, at=at)
     except Refused:
-        return  # it has ended meanwhile
+        # It has ended. Where our own stop has ended it, it would be taken up again.
+        interrupted = SyncRun.objects.filter(pk=run.pk, state=RunState.INTERRUPTED)
+        interrupted.update(state=RunState.CANCELLED, cancel_requested_at=at)

@@ -21,8 +21,8 @@ ADDED = ("stocks", "succeeded", "failed", "skipped", "klines", "dropped", "calls
 AT_WORK = {ShardState.QUEUED, ShardState.RUNNING}
 # What one shard has come to the whole run has come to, the first that applies.
 WORST = {
-    ShardState.INTERRUPTED: RunState.INTERRUPTED,
     ShardState.CANCELLED: RunState.CANCELLED,
+    ShardState.INTERRUPTED: RunState.INTERRUPTED,
     ShardState.FAILED: RunState.FAILED,
 }
 

@@ -11,9 +11,17 @@ from django_q.models import OrmQ
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from sync.engine.errors import UnknownSymbol
-from sync.engine.ports import Page, PageRequest, Token
+from sync.engine.ports import Page, PageRequest, Progress, Token
 from sync.models import Coverage, ShardState, SyncFailure, SyncRun, SyncShard
-from sync.services import cancel, execute, execute_shard, reap, revive, start
+from sync.services import (
+    cancel,
+    execute,
+    execute_shard,
+    follow,
+    reap,
+    revive,
+    start,
+)
 from sync.services.errors import Refused
 from sync.services.outcome import settle_shard
 from sync.services.processes import this_process
@@ -23,7 +31,7 @@ from tokens.models import ApiToken
 
 from .conftest import MakeToken, Provider
 from .rows import AT, SECOND, WINDOW, stock
-from .runs import BARS, executed, honest, no_token_is_held, numbers
+from .runs import BARS, Waiting, executed, honest, no_token_is_held, numbers
 
 OVER = AT + 61 * SECOND
 
@@ -329,3 +337,49 @@ def test_cancelling_ends_the_shards_nobody_has_begun(make_token: MakeToken) -> N
         shard_of(run, 1), fence=1, state=ShardState.CANCELLED, at=AT, numbers={}
     )
     assert states(run)[0] == "cancelled"
+
+
+@pytest.mark.django_db
+def test_who_stops_the_command_stops_the_run_for_good(
+    provider: Provider, make_token: MakeToken
+) -> None:
+    make_token(minute_limit=0)
+    for code in "12":
+        stock(code)
+    provider(honest)
+    run, stop = cut(2), Event()
+
+    def watch(_run: SyncRun, _progress: Progress, _note: str) -> None:
+        stop.set()
+
+    ended = follow(run, stop=stop, watch=watch, now=lambda: AT)
+
+    assert ended.state == "cancelled"
+    assert (ended.cancel_requested_at, revive(at=OVER).restarted) == (AT, [])
+    assert no_token_is_held()
+
+
+@pytest.mark.django_db
+def test_who_follows_a_run_sees_what_others_do_and_its_end(
+    make_token: MakeToken,
+) -> None:
+    make_token()
+    for code in "12":
+        stock(code)
+    run = cut(2)
+    SyncRun.objects.update(state="running", succeeded=1)
+    for shard in run.shards.all():
+        SyncShard.objects.claim(shard, process="elsewhere:1:1", at=AT)
+    run.refresh_from_db()
+    seen: list[int] = []
+
+    def watch(_run: SyncRun, progress: Progress, _note: str) -> None:
+        seen.append(progress.succeeded)
+
+    def end() -> None:
+        for shard in run.shards.all():
+            settle_shard(shard, fence=1, state=ShardState.DONE, at=AT, numbers={})
+
+    ended = follow(run, stop=Waiting(end), watch=watch, now=lambda: AT)
+
+    assert (ended.state, seen) == ("succeeded", [1])
