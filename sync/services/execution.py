@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from threading import Event
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F
 from django.db.utils import DatabaseError
 
@@ -92,7 +94,9 @@ class Execution:
         except Exception as error:
             self.end(ShardState.FAILED, error=_said(error))
             raise
-        return self.end(self._outcome())
+        if self._stop.is_set() and not self._cancelled:
+            return self._interrupted()
+        return self.end(ShardState.CANCELLED if self._cancelled else ShardState.DONE)
 
     def work(self) -> None:
         """逐个市场取完要取的股票;次数用完了就等,然后从头看起。"""
@@ -155,10 +159,13 @@ class Execution:
     def _tasks(self, market: str) -> Iterator[Task]:
         return tasks_of(self.run, market, at=self._now(), of=self._slice)
 
-    def _outcome(self) -> ShardState:
-        if not self._stop.is_set():
-            return ShardState.DONE
-        return ShardState.CANCELLED if self._cancelled else ShardState.INTERRUPTED
+    def _interrupted(self) -> ShardState:
+        """有人要这个进程停下:后台的放回队列,由别的进程接着做,不算一次尝试。"""
+        if not self.run.background:
+            return self.end(ShardState.INTERRUPTED)
+        left = self.end(ShardState.QUEUED, **PUT_BACK)
+        self._ring()
+        return left
 
     def _park(self, parked: Parked) -> ShardState:
         """停下来等 Token,不占着进程;这不算一次尝试。"""
@@ -185,8 +192,12 @@ class Execution:
         # It looks for queued ones after its own end is written, we for it after ours:
         # so at least one of the two sees the other.
         if not self.run.shards.filter(state=ShardState.RUNNING).exists():
-            ring(self.shard)
+            self._ring()
         return left
+
+    def _ring(self) -> None:
+        # A broker that is away is no harm: the reviver rings again.
+        transaction.on_commit(partial(ring, self.shard), robust=True)
 
     def _beaten(self) -> Beat:
         """保存进度,续租 Token,看看有没有人要求取消。"""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from threading import Event
 
@@ -12,7 +13,7 @@ from ..engine.ports import Progress
 from ..models import RunState, ShardState, SyncRun
 from .cancelling import cancel
 from .claiming import execute
-from .errors import Refused
+from .errors import AlreadyRunning, Refused
 from .execution import Watch
 from .outcome import ADDED
 from .reviving import revive
@@ -41,8 +42,11 @@ def follow(
         if stop.is_set():
             _cancel(run, at=now())
         elif run.shards.filter(state=ShardState.QUEUED).exists():
-            run = execute(run, stop=stop, watch=watch, now=now)
-            continue
+            with suppress(AlreadyRunning):  # somebody else was quicker
+                execute(run, stop=stop, watch=watch, now=now)
+            run.refresh_from_db()
+            if run.state not in AT_WORK:
+                break
         if now() - revived_at >= REVIVE:
             revived_at = now()
             revive(at=revived_at)
@@ -51,17 +55,9 @@ def follow(
         # Set already, it would not wait: others need a moment to stop.
         (Event() if stop.is_set() else stop).wait(LOOK_AGAIN)
         run.refresh_from_db()
-    if stop.is_set():
-        _cancel(run, at=now())
-        run.refresh_from_db()
     return run
 
 
 def _cancel(run: SyncRun, *, at: datetime) -> None:
-    """为所有人停下,也不让任务集群接着做。"""
-    try:
+    with suppress(Refused):  # it has ended meanwhile
         cancel(run.pk, at=at)
-    except Refused:
-        # It has ended. Where our own stop has ended it, it would be taken up again.
-        interrupted = SyncRun.objects.filter(pk=run.pk, state=RunState.INTERRUPTED)
-        interrupted.update(state=RunState.CANCELLED, cancel_requested_at=at)

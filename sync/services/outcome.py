@@ -57,7 +57,9 @@ def settle_run(run: SyncRun, *, at: datetime) -> None:
     active = SyncRun.objects.active().filter(pk=run.pk)
     error = next((shard.error for shard in shards if shard.error), "")
     if states & AT_WORK:
-        active.update(**numbers)
+        at_work = ShardState.RUNNING in states
+        state = RunState.RUNNING if at_work else RunState.QUEUED
+        active.update(state=state, **numbers)
     elif ShardState.WAITING in states:
         until = min(shard.resume_at for shard in shards if shard.resume_at)
         active.update(

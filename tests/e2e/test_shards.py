@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from time import monotonic, sleep
 
 import pytest
 from django.utils import timezone
@@ -17,7 +15,7 @@ from sync.simulator import demo_accounts
 from . import world
 from .cluster import cluster
 from .conftest import Simulate
-from .processes import PATIENCE, finished, manage, managing
+from .processes import finished, manage, managing, until
 from .world import SPRING, Staged
 
 pytestmark = [
@@ -28,14 +26,6 @@ COMMAND = [
     *("sync_klines", "--market", "HK", "--shards", "2", "--json"),
     *("--start", str(SPRING[0]), "--end", str(SPRING[1])),
 ]
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """等到有这么回事。"""
-    latest = monotonic() + PATIENCE
-    while not condition():
-        assert monotonic() < latest
-        sleep(0.1)  # other processes, whose doings nothing here announces
 
 
 def workers() -> set[str]:

@@ -90,19 +90,22 @@ def test_a_run_that_was_queued_again_is_executed_to_its_end(
 
 
 @pytest.mark.django_db
-def test_a_run_that_its_worker_left_half_way_is_queued_again(
-    run: SyncRun, provider: Provider
+def test_a_run_that_its_worker_left_half_way_is_queued_and_rung_again(
+    run: SyncRun,
+    provider: Provider,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     provider(honest)
     stop = Event()
     stop.set()
-    left = execute(run, stop=stop, now=lambda: AT)
 
-    done = revive(at=AT + SECOND)
+    with django_capture_on_commit_callbacks(execute=True):
+        execute(run, stop=stop, now=lambda: AT)
 
-    assert left.state == "interrupted"
-    assert (done.interrupted, done.restarted) == ([], [run.pk])
     assert state_of(run) == ("queued", "queued")
+    # Whoever stops workers, for a new version say, must not use up the attempts.
+    assert run.shards.get().attempts == 0
+    assert jobs() == [("sync.tasks.execute_shard", (run.shards.get().pk,))]
 
 
 @pytest.mark.django_db
