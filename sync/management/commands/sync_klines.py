@@ -10,6 +10,7 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from sync import services
+from sync.engine.markets import parse_day
 from sync.management import reporting
 from sync.management.running import RunCommand
 from sync.models import SyncRun
@@ -68,7 +69,7 @@ def _request(options: dict[str, Any]) -> services.SyncRequest:
 
 def _date(name: str, text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        return parse_day(text)
     except ValueError:
         raise services.Refused(
             f"{name} {text!r} is not a date: write it as YYYY-MM-DD."
