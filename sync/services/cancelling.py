@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from ..models import RunState, ShardState, SyncRun, SyncShard
 from .errors import Refused
@@ -19,8 +20,9 @@ def cancel(run_id: int, *, at: datetime) -> SyncRun:
     if not asked.update(cancel_requested_at=at):
         run = SyncRun.objects.filter(pk=run_id).first()
         if run is None:
-            raise Refused(f"There is no run {run_id}.")
-        raise Refused(f"Run {run_id} has ended already: {run.get_state_display()}.")
+            raise Refused(_("There is no run %d.") % run_id)
+        said = _("Run %(run)d has ended already: %(state)s.")
+        raise Refused(said % {"run": run_id, "state": run.get_state_display()})
     waiting = SyncShard.objects.filter(run_id=run_id, state=ShardState.QUEUED)
     # One transaction: a run whose shard has ended would never be reaped.
     with transaction.atomic():

@@ -9,6 +9,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
+from django.utils.translation import gettext as _
 
 from ..engine import markets
 from ..models import FailureStatus, RunKind, Stock, SyncFailure, SyncRun
@@ -61,7 +62,7 @@ def retry_failed(
         register(run, at=at, background=background)
         if not wanted.claim(run_id=run.pk) and wanted.exists():
             raise AlreadyRunning(
-                "A retry of these failures is running: wait for it or cancel it."
+                _("A retry of these failures is running: wait for it or cancel it.")
             )
         _sort_out(run, at=at)
     return run
