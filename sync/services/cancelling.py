@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from ..models import RunState, ShardState, SyncRun
 from ..models.runs import SyncRunQuerySet
@@ -21,8 +22,9 @@ def cancel(run_id: int, *, at: datetime) -> SyncRun:
     if not asked.update(cancel_requested_at=at):
         run = SyncRun.objects.filter(pk=run_id).first()
         if run is None:
-            raise Refused(f"There is no run {run_id}.")
-        raise Refused(f"Run {run_id} has ended already: {run.get_state_display()}.")
+            raise Refused(_("There is no run %d.") % run_id)
+        said = _("Run %(run)d has ended already: %(state)s.")
+        raise Refused(said % {"run": run_id, "state": run.get_state_display()})
     # One transaction: a run whose shards have ended would never be reaped.
     with transaction.atomic():
         run = locked(run_id)

@@ -9,6 +9,7 @@ from threading import Event
 
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from ..models import RunState, ShardState, SyncRun, SyncShard
 from .errors import AlreadyRunning
@@ -51,7 +52,8 @@ def execute_shard(
     run = shard.run
     ended = _claim_and_work(shard, stop=stop, watch=watch, now=now)
     if ended is None:
-        raise AlreadyRunning(f"{run} is being worked on by another process.")
+        said = _("%s is being worked on by another process.")
+        raise AlreadyRunning(said % run)
     while ended in {ShardState.DONE, None} and not stop.is_set():
         more = run.shards.filter(state=ShardState.QUEUED).order_by("number").first()
         if more is None:

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from functools import partial
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from tokens.models import ApiToken
 
@@ -53,13 +54,15 @@ class SyncRequest:
         today = max(markets.today(market, at=at) for market in asked)
         end = self.end or max(markets.latest(market, at=at) for market in asked)
         if self.start < EARLIEST:
-            raise Refused(f"The start {self.start} is before {EARLIEST}.")
+            said = _("The start %(start)s is before %(earliest)s.")
+            raise Refused(said % {"start": self.start, "earliest": EARLIEST})
         if end > today:
-            raise Refused(f"The end {end} is in the future: give {today} or earlier.")
+            said = _("The end %(end)s is in the future: give %(today)s or earlier.")
+            raise Refused(said % {"end": end, "today": today})
         if self.start > end:
-            raise Refused(f"The start {self.start} is after the end {end}.")
+            raise Refused(start_after_end(self.start, end))
         if not 0 <= self.shards <= MOST_SHARDS:
-            raise Refused(f"The shards must be 1 to {MOST_SHARDS}.")
+            raise Refused(_("The shards must be 1 to %d.") % MOST_SHARDS)
         self._check_codes()
         return replace(self, end=end, markets=tuple(dict.fromkeys(self.markets)))
 
@@ -84,17 +87,12 @@ class SyncRequest:
         for market, code in stocks.values_list("market", "stock_code"):
             found.setdefault(code, []).append(market)
         if unknown := [code for code in self.codes if code not in found]:
-            where = f" in {', '.join(self.markets)}" if self.markets else ""
-            raise Refused(
-                f"Unknown stock{where}: {', '.join(unknown)}. "
-                "Load the list with sync_stocks or import_stocks."
-            )
+            raise Refused(_unknown(unknown, self.markets))
         for code, where_found in found.items():
             if len(where_found) > 1 and not self.markets:
-                raise Refused(
-                    f"Stock {code} exists in {' and '.join(sorted(where_found))}: "
-                    "say which market."
-                )
+                said = _("Stock %(code)s exists in %(markets)s: say which market.")
+                several = _(" and ").join(sorted(where_found))
+                raise Refused(said % {"code": code, "markets": several})
 
 
 def start(
@@ -178,10 +176,24 @@ def require_token(wanted: Sequence[str], *, at: datetime) -> None:
 
 def _already_running(request: SyncRequest) -> AlreadyRunning:
     run = SyncRun.objects.filter(request_key=request.key).first()
-    return AlreadyRunning(
-        f"The same request is already running as {run or 'another run'}: "
-        "wait for it or cancel it."
-    )
+    said = _("The same request is already running as %s: wait for it or cancel it.")
+    return AlreadyRunning(said % (run or _("another run")))
+
+
+def start_after_end(start: date, end: date) -> str:
+    """区间反了。"""
+    said = _("The start %(start)s is after the end %(end)s.")
+    return said % {"start": start, "end": end}
+
+
+def _unknown(codes: Sequence[str], wanted: Sequence[str]) -> str:
+    if wanted:
+        said = _("Unknown stock in %(markets)s: %(codes)s.")
+    else:
+        said = _("Unknown stock: %(codes)s.")
+    remedy = _("Load the list with sync_stocks or import_stocks.")
+    named = said % {"markets": ", ".join(wanted), "codes": ", ".join(codes)}
+    return f"{named} {remedy}"
 
 
 def known(what: str, value: str, names: Collection[str]) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
+from django.utils.translation import gettext as _
 
 from ..engine import markets
 from ..models import FailureStatus, RunKind, Stock, SyncFailure, SyncRun
@@ -71,7 +72,7 @@ def _claim(wanted: SyncFailureQuerySet, run: SyncRun, *, at: datetime) -> None:
     replace_parked(SyncRun.objects.filter(kind=RunKind.RETRY), at=at)
     if not wanted.claim(run_id=run.pk):
         raise AlreadyRunning(
-            "A retry of these failures is running: wait for it or cancel it."
+            _("A retry of these failures is running: wait for it or cancel it.")
         )
 
 

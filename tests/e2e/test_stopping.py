@@ -165,7 +165,7 @@ def test_a_cluster_that_is_stopped_puts_its_runs_back_within_seconds(
     with cluster(tmp_path):
         until(lambda: SyncRun.objects.get().state == "succeeded")
 
-    # Its own processes need a moment to end as well.
+    # The processes of qcluster itself need a moment to end as well.
     assert took < AT_MOST + 5
     assert left == ("queued", 0, [])
     assert SyncRun.objects.get().succeeded == 20

@@ -10,6 +10,7 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from sync import services
+from sync.engine.markets import parse_day
 from sync.management import reporting
 from sync.management.running import RunCommand
 from sync.models import SyncRun
@@ -81,7 +82,7 @@ def _shards(wanted: int | None) -> int:
 
 def _date(name: str, text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        return parse_day(text)
     except ValueError:
         raise services.Refused(
             f"{name} {text!r} is not a date: write it as YYYY-MM-DD."
