@@ -30,6 +30,9 @@ def execute_run(run_id: int, **_: Any) -> str:
         except services.Refused as error:
             logger.warning("Run %d was not executed: %s", run_id, error)
             return "refused"
+        except services.Unavailable:
+            logger.exception("Run %d has failed", run_id)
+            return "failed"
 
 
 def revive_runs(**_: Any) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
+from itertools import count
 from threading import Event
 
 from django.conf import settings
@@ -16,11 +18,12 @@ from tokens.models import ApiToken
 
 from ..engine.errors import LostLease
 from ..engine.plan import Limits
-from ..engine.ports import Beat, Progress
+from ..engine.ports import Beat, Progress, Task
 from ..engine.runner import Desk, Runner
 from ..engine.wallet import LeasedToken
 from ..models import RunKind, RunState, ShardState, SyncRun, SyncShard
 from ..models.runs import LEASE
+from ..patience import AWAY, Patience, Unavailable
 from ..providers.itick import ItickClient
 from ..settling import Recording, Retrying
 from ..storage import DatabaseStore
@@ -28,6 +31,7 @@ from .clock import SystemClock
 from .errors import AlreadyRunning, NoUsableToken
 from .ledger import TokenLedger
 from .processes import this_process
+from .recovery import SILENT
 from .requests import PROVIDER, require_token
 from .worklist import markets_of, tasks_of
 
@@ -52,25 +56,28 @@ def execute(
     the run as it ended. Raises NoUsableToken where no token can serve it, and whatever
     nobody has foreseen, after the run has been marked as failed.
     """
-    shard = run.shards.get()
-    fence = SyncShard.objects.claim(shard, process=this_process(), at=now())
+    patience = Patience(stop=stop, clock=SystemClock(), limit=AWAY)
+    shard = patience(run.shards.get)
+    fence = _claim(shard, patience=patience, now=now)
     if fence is None:
         raise AlreadyRunning(f"{run} is being worked on by another process.")
-    SyncRun.objects.active().filter(pk=run.pk).update(
-        state=RunState.RUNNING, started_at=now()
+    execution = Execution(
+        run, shard, fence=fence, stop=stop, watch=watch, now=now, patience=patience
     )
-    execution = Execution(run, shard, fence=fence, stop=stop, watch=watch, now=now)
     logger.info("Run %d started", run.pk, extra={"event": "run.started"})
     try:
         execution.work()
     except LostLease:
         logger.warning("Run %d was taken over by another process", run.pk)
+        patience(run.refresh_from_db)
     except Exception as error:
-        execution.end(RunState.FAILED, error=_said(error))
-        raise
+        if not (stop.is_set() and isinstance(error, Unavailable)):
+            execution.end(RunState.FAILED, error=_said(error))
+            raise
+        logger.warning("Run %d stops: %s", run.pk, error)
+        execution.end(execution.outcome())
     else:
         execution.end(execution.outcome())
-    run.refresh_from_db()
     return run
 
 
@@ -86,6 +93,7 @@ class Execution:
         stop: Event,
         watch: Watch,
         now: Callable[[], datetime],
+        patience: Patience,
     ) -> None:
         self.run = run
         self.progress = Progress()
@@ -95,18 +103,26 @@ class Execution:
         self._note = ""
         self._cancelled = False
         self._threads: list[int] = []
-        self._ledger = TokenLedger(owner=shard.owner(fence), now=now)
+        self._patience = patience
+        self._ledger = TokenLedger(
+            owner=shard.owner(fence),
+            now=now,
+            patient=patience,
+            seconds=int(SILENT.total_seconds()),
+        )
         self._store = DatabaseStore(
             shard,
             fence=fence,
             now=now,
-            pause=stop.wait,
+            patient=patience,
             beaten=self._beaten,
             books=Retrying(run) if run.kind == RunKind.RETRY else Recording(run),
         )
 
     def work(self) -> None:
         """逐个市场取完要取的股票。"""
+        active, at = SyncRun.objects.active().filter(pk=self.run.pk), self._now()
+        self._patience(partial(active.update, state=RunState.RUNNING, started_at=at))
         limits = Limits(
             tokens_per_thread=settings.STOCK_SYNC_TOKENS_PER_THREAD,
             max_threads=settings.STOCK_SYNC_MAX_THREADS,
@@ -120,7 +136,7 @@ class Execution:
             stop=self._stop,
             watch=self._show,
         )
-        for market in markets_of(self.run):
+        for market in markets_of(self.run, patient=self._patience):
             if self._stop.is_set() or self._complete(market):
                 continue
             tokens = self._tokens_for(market)
@@ -131,7 +147,7 @@ class Execution:
             )
             self._threads = max(self._threads, runner.tokens_per_thread, key=len)
             # Read only now: the run whose tokens we waited for has fetched meanwhile.
-            runner.run(tasks_of(self.run, market, at=self._now()))
+            runner.run(self._tasks(market))
 
     def outcome(self) -> RunState:
         """没有意外时的最终状态。"""
@@ -145,9 +161,14 @@ class Execution:
     def end(self, state: RunState, *, error: str = "") -> None:
         """写下最终状态;数据库不在时留给下一次运行去收拾。"""
         try:
-            self._store.retrying(lambda: self._end(state, error=error))
-        except DatabaseError:
-            logger.exception("The end of run %d could not be written", self.run.pk)
+            self._patience(lambda: self._end(state, error=error))
+            self._patience(self.run.refresh_from_db)
+        except DatabaseError as fault:
+            text = "The end of run %d could not be written: %s"
+            unforeseen = not isinstance(fault, Unavailable)
+            logger.warning(text, self.run.pk, fault, exc_info=unforeseen)
+            # For who looks at it now; the row still says that it runs.
+            self.run.state, self.run.error = state, error
         self._show(self.progress)
 
     def _beaten(self) -> Beat:
@@ -164,13 +185,16 @@ class Execution:
     def _complete(self, market: str) -> bool:
         """这个市场已经齐全、不需要 Token 了吗;是的话股票都算跳过。"""
         stocks = 0
-        for task in tasks_of(self.run, market, at=self._now()):
+        for task in self._tasks(market):
             if task.windows:
                 return False
             stocks += 1
         self.progress.stocks += stocks
         self.progress.skipped += stocks
         return True
+
+    def _tasks(self, market: str) -> Iterator[Task]:
+        return tasks_of(self.run, market, at=self._now(), patient=self._patience)
 
     def _tokens_for(self, market: str) -> list[LeasedToken]:
         """能用于这个市场的 Token;第一个市场就没有时抛出 NoUsableToken。
@@ -194,13 +218,7 @@ class Execution:
             if leased := self._ledger.lease(available):
                 self._note = ""
                 return leased
-            require_token([market], at=at)
-            why = ApiToken.objects.why_none_available(PROVIDER, at=at, markets=[market])
-            # One query: another run may give its tokens back between two.
-            usable = ApiToken.objects.usable(PROVIDER, at=at, market=market)
-            if not (usable.held(at=at) | usable.with_calls_left(at=at)).exists():
-                raise NoUsableToken(why)
-            self._wait(why)
+            self._wait(self._patience(partial(_why_wait, market, at=at)))
             if self._stop.is_set():
                 return []
 
@@ -246,6 +264,33 @@ class Execution:
             "threads": len(self._threads),
             "tokens_per_thread": self._threads,
         }
+
+
+def _claim(
+    shard: SyncShard, *, patience: Patience, now: Callable[[], datetime]
+) -> int | None:
+    """抢占分片,返回 fence;已经抢到而没有听到回答的也算。"""
+    shards, process, attempts = SyncShard.objects, this_process(), count()
+
+    def claim() -> int | None:
+        again = next(attempts) > 0
+        if fence := shards.claim(shard, process=process, at=now()):
+            return fence
+        ours = shards.held(shard.pk, fence=shard.fence + 1).filter(process=process)
+        return shard.fence + 1 if again and ours.exists() else None
+
+    return patience(claim)
+
+
+def _why_wait(market: str, *, at: datetime) -> str:
+    """为什么要等 Token;等也没有用时抛出 NoUsableToken。"""
+    require_token([market], at=at)
+    why = ApiToken.objects.why_none_available(PROVIDER, at=at, markets=[market])
+    # One query: another run may give its tokens back between two.
+    usable = ApiToken.objects.usable(PROVIDER, at=at, market=market)
+    if not (usable.held(at=at) | usable.with_calls_left(at=at)).exists():
+        raise NoUsableToken(why)
+    return why
 
 
 def _said(error: Exception) -> str:
