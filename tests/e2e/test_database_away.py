@@ -108,13 +108,16 @@ def test_a_server_that_is_killed_and_comes_back_costs_nothing(
 ) -> None:
     wanted = world.request(*SPRING)
 
-    # Lanes go on for some thirty calls before they are held back.
-    for number in (40, 120):
-        sim.at_call(number, server.kill)
+    # Slow enough that stocks are left when the server is missed, a second later, and
+    # when lanes are held back, some thirty calls after that.
+    sim.latency = 0.05
+    sim.at_call(20, server.kill)
     with managing(*COMMAND) as process:
-        for _time in range(2):
-            wait_until_missed(process)
-            server.start()
+        wait_until_missed(process)
+        sim.at_call(sim.asked + 50, server.kill)
+        server.start()
+        wait_until_missed(process)
+        server.start()
         ended = finished(process)
 
     connection.close()
