@@ -77,7 +77,7 @@ class Progress:
     @property
     def lanes(self) -> str:
         """通道。"""
-        return lanes(self.run)
+        return lanes(self.run.tokens_per_thread)
 
     @property
     def took(self) -> str:

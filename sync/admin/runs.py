@@ -91,7 +91,7 @@ class SyncRunAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("lanes (tokens)"))
     def shown_lanes(self, run: SyncRun) -> str:
         """通道。"""
-        return lanes(run)
+        return lanes(run.tokens_per_thread)
 
     # --- pages ---
 

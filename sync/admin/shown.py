@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +19,7 @@ from ..models import FailureStatus, RunKind, RunState, ShardState, SyncRun
 MINUTE = 60
 HOUR = 3600
 NAMED_CODES = 3
+FEW_LANES = 4
 
 COLOURS: dict[Any, str] = {
     RunState.QUEUED: "idle",
@@ -95,11 +98,14 @@ def asked(run: SyncRun) -> str:
     return " · ".join(parts)
 
 
-def lanes(run: SyncRun) -> str:
-    """几条通道,各有几个 Token。"""
-    if not run.threads:
+def lanes(hands: Sequence[int]) -> str:
+    """几条通道,各有几个 Token;很多条的合起来写。"""
+    if not hands:
         return "–"
-    return f"{run.threads} ({' + '.join(map(str, run.tokens_per_thread))})"
+    if len(hands) <= FEW_LANES:
+        return f"{len(hands)} ({' + '.join(map(str, hands))})"
+    equal = Counter(hands).items()
+    return f"{len(hands)} ({', '.join(f'{times} × {hand}' for hand, times in equal)})"
 
 
 def run_url(pk: int) -> str:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from .. import services
 from ..engine.markets import PERIODS
 from ..models import Stock, SyncRun
-from .shown import asked, duration
+from .shown import asked, duration, lanes
 
 
 class DateInput(forms.DateInput):
@@ -134,8 +134,7 @@ class Preview:
     @property
     def lanes(self) -> str:
         """通道和它们的 Token。"""
-        hands = self.forecast.tokens_per_thread
-        return f"{len(hands)} ({' + '.join(map(str, hands))})" if hands else "–"
+        return lanes(self.forecast.tokens_per_thread)
 
 
 def _markets() -> list[tuple[str, str]]:

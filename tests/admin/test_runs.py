@@ -60,6 +60,12 @@ def test_the_list_says_what_was_asked_by_whom_and_what_came_of_it() -> None:
     assert "2 (6 + 5)" in page
 
 
+def test_many_lanes_are_told_together() -> None:
+    run("succeeded", threads=10, tokens_per_thread=[7, 7, *[6] * 8])
+
+    assert "10 (2 × 7, 8 × 6)" in text(vera().get(LIST))
+
+
 def test_a_retry_and_single_stocks_are_told_apart() -> None:
     run("succeeded", kind="retry", market="", start_date=None, end_date=None)
     run("succeeded", kind="single", codes=["1", "2", "3", "4", "5"])
