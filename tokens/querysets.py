@@ -258,6 +258,15 @@ class ApiTokenQuerySet(KeptQuerySet):
         tokens = self.filter(shorter, pk=token_id)
         return bool(tokens.update(resting_until=until, **_error(reason, at=at)))
 
+    def shrink(self, token_id: int, *, batch: int, reason: str, at: datetime) -> bool:
+        """一次最多问 `batch` 只股票;已经不多于它的返回 False。"""
+        larger = self.filter(pk=token_id, batch_size__gt=batch)
+        shrunk = bool(larger.update(batch_size=batch, **_error(reason, at=at)))
+        if shrunk:
+            extra = {"event": "token.batch_shrunk", "token": token_id}
+            logger.warning("token %s: %s", token_id, reason, extra=extra)
+        return shrunk
+
     def exclude_market(
         self, token_id: int, *, market: str, reason: str, at: datetime
     ) -> bool:

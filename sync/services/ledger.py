@@ -107,6 +107,11 @@ class TokenLedger:
         until = at + timedelta(seconds=seconds)
         ApiToken.objects.rest(token.id, until=until, reason=text, at=at)
 
+    def shrink(self, token: Token, *, batch: int, asked: int) -> None:
+        """一次问 `asked` 只太多,以后最多 `batch` 只。"""
+        reason = f"{asked} stocks in one call came back empty, at most {batch} from now"
+        ApiToken.objects.shrink(token.id, batch=batch, reason=reason, at=self._now())
+
     def renew(self) -> frozenset[int]:
         """续租,返回仍归我们的 Token。"""
         return frozenset(ApiToken.objects.renew(owner=self.owner, at=self._now()))
