@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from itertools import islice
 
 from django.db.models import Max, Q
 
 from ..engine import coverage, markets
 from ..engine.ports import Task, Window
-from ..models import Coverage, RunKind, Stock, SyncRun
+from ..models import Coverage, RunKind, Stock, SyncFailure, SyncRun
 from ..models.stocks import StockQuerySet
 from .retrylist import held_rows, retry_tasks
 
@@ -42,7 +43,7 @@ def tasks_of(run: SyncRun, market: str, *, at: datetime) -> Iterator[Task]:
     """一个市场的任务,包括已经齐全、没有区间要取的。"""
     if run.kind == RunKind.RETRY:
         return retry_tasks(run, market, at=at)
-    return _batch_tasks(run, market, at=at)
+    return _poison_last(_batch_tasks(run, market, at=at))
 
 
 def _batch_tasks(run: SyncRun, market: str, *, at: datetime) -> Iterator[Task]:
@@ -70,6 +71,31 @@ def _batch_tasks(run: SyncRun, market: str, *, at: datetime) -> Iterator[Task]:
             covered=covered,
             final=final,
         )
+
+
+def _poison_last(tasks: Iterator[Task]) -> Iterator[Task]:
+    """补拉过还是取不到的股票排到最后,免得占了别的股票的次数。"""
+    poison: list[Task] = []
+    while chunk := list(islice(tasks, CHUNK)):
+        failing = _failing([task for task in chunk if task.windows])
+        poison += [task for task in chunk if task.code in failing]
+        yield from (task for task in chunk if task.code not in failing)
+    yield from poison
+
+
+def _failing(tasks: Sequence[Task]) -> set[str]:
+    """哪些代码有屡次失败的记录,而且不早于已有的范围。
+
+    What failed before the end of the coverage is not what is wanted next.
+    """
+    if not tasks:
+        return set()
+    ends = {task.code: task.covered.end if task.covered else date.min for task in tasks}
+    rows = SyncFailure.objects.stubborn().filter(
+        market=tasks[0].market, period=tasks[0].period, stock_code__in=list(ends)
+    )
+    newest = rows.order_by().values_list("stock_code").annotate(Max("end_date"))
+    return {code for code, end in newest if end > ends[code]}
 
 
 Row = tuple[int, str, Window | None]
