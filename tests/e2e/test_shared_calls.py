@@ -7,7 +7,9 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
+from django.utils import timezone
 
+from sync import services
 from sync.models import Coverage, SyncFailure
 from sync.simulator import Account, Faults, Quirks, demo_accounts
 from sync.simulator.answers import Answer
@@ -23,9 +25,9 @@ pytestmark = [
 ]
 
 
-def tens(count: int, *, batch_size: int = 10) -> list[Account]:
+def tens(count: int) -> list[Account]:
     """Accounts that serve ten stocks a call."""
-    return [replace(account, batch_size=batch_size) for account in demo_accounts(count)]
+    return demo_accounts(count, batch_size=10)
 
 
 def batch_sizes() -> list[int]:
@@ -177,7 +179,7 @@ def test_a_batch_above_the_plan_lowers_the_tokens_batch_size(
 
 
 def test_tokens_of_different_plans_serve_one_market(simulate: Simulate) -> None:
-    accounts = [*tens(2), *tens(1, batch_size=3), *demo_accounts(6)[4:]]
+    accounts = [*tens(2), *demo_accounts(1, batch_size=3), *demo_accounts(2)]
     accounts = [
         replace(account, key=f"key-of-a-plan-{number}")
         for number, account in enumerate(accounts)
@@ -229,6 +231,24 @@ def test_with_all_tokens_revoked_no_stock_of_a_shared_call_is_lost(
     assert set(world.failures().values()) == {"no_token"}
     assert lost == world.uncovered(wanted)
     assert world.differences(sim, wanted, without=lost) == []
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_retry_shares_calls_as_well(simulate: Simulate) -> None:
+    accounts = tens(2)
+    sim = simulate(accounts=accounts, stocks=40)
+    world.hold_tokens(sim, accounts, batch_size=10)
+    world.hold_stocks(sim, "HK")
+    wanted = world.request(*SPRING)
+    sim.down("503")
+    first = world.synced(wanted)
+    sim.up()
+
+    retry = world.executed(services.retry_failed(at=timezone.now()))
+
+    assert (first.state, first.failed) == ("failed", 40)
+    assert (retry.state, retry.succeeded, retry.calls) == ("succeeded", 40, 4)
+    assert world.differences(sim, wanted) == []
 
 
 @pytest.mark.usefixtures("quick")
