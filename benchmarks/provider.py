@@ -11,15 +11,16 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from urllib.parse import unquote
 
 from sync.simulator import Simulator
 from sync.simulator.accounts import demo_accounts
 from sync.simulator.answers import Answer
 
 TOKENS = 60
-_CODE = re.compile(r"\bcode=[^&]*")
+_CODE = re.compile(r"\bcodes?=([^&]*)")
 
 
 class Replay(Simulator):
@@ -33,11 +34,21 @@ class Replay(Simulator):
 
     def answer(self, path: str, query: str, *, key: str | None) -> Answer:
         """每只股票都得到 HK 700 的答案,延迟之后。"""
-        query = _CODE.sub("code=700", query)
-        if query not in self._known:
-            self._known[query] = super().answer(path, query, key=key)
+        single = _CODE.sub("code=700", query)
+        if single not in self._known:
+            self._known[single] = super().answer("/stock/kline", single, key=key)
         self.pause(self.latency)
-        return self._known[query]
+        answer = self._known[single]
+        if path == "/stock/klines" and (found := _CODE.search(query)):
+            return _for_many(answer, unquote(found[1]).split(","))
+        return answer
+
+
+def _for_many(answer: Answer, codes: Sequence[str]) -> Answer:
+    """一只股票的答案,改成几只股票的。"""
+    head, _, bars = answer.body.partition(b'"data":')
+    data = b",".join(b'"%s":%s' % (code.encode(), bars[:-1]) for code in codes)
+    return Answer(b'%s"data":{%s}}' % (head, data))
 
 
 @contextmanager

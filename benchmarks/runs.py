@@ -37,11 +37,11 @@ class Result:
 
 
 @contextmanager
-def world(*, stocks: int, latency_ms: int) -> Iterator[None]:
+def world(*, stocks: int, latency_ms: int, batch_size: int = 1) -> Iterator[None]:
     """这么多股票,六十个没有分钟限额的 Token,一个本机的服务商。"""
     with provider.running(latency_ms=latency_ms) as base_url:
         ApiToken.objects.all().delete()
-        import_tokens(_tokens_csv(base_url))
+        import_tokens(_tokens_csv(base_url, batch_size))
         tables.fill(stocks)
         with override_settings(ITICK_ALLOWED_HOSTS=["127.0.0.1"]):
             yield
@@ -77,9 +77,10 @@ def _enable(count: int) -> None:
     ApiToken.objects.filter(pk__in=chosen).update(status=ApiToken.Status.ENABLED)
 
 
-def _tokens_csv(base_url: str) -> bytes:
+def _tokens_csv(base_url: str, batch_size: int) -> bytes:
     rows = [
-        f"itick,simulated-token-{number:02d},0,{base_url}"
+        f"itick,simulated-token-{number:02d},0,{batch_size},{base_url}"
         for number in range(1, provider.TOKENS + 1)
     ]
-    return "\n".join(["provider,token,minute_limit,base_url", *rows]).encode()
+    columns = "provider,token,minute_limit,batch_size,base_url"
+    return "\n".join([columns, *rows]).encode()

@@ -14,14 +14,11 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db import models
-from django.db.models import Case, F, Q, Value, When
-from django.db.models.functions import Concat
+from django.db.models import F, Q
 
 from . import conditions, quota
 from .availability import why_none_available
-from .conditions import DISABLED, ENABLED
-from .keeping import KeptQuerySet
+from .verdicts import JudgedQuerySet
 
 if TYPE_CHECKING:
     from .models import ApiToken
@@ -29,7 +26,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LEASE_SECONDS = 60
-ERROR_LENGTH = 500
 OWNER_LENGTH = 100
 # A miss means that somebody else has written, so few are ever needed.
 ATTEMPTS = 100
@@ -40,7 +36,7 @@ class LeaseLost(Exception):
     """Token 已经不归这个持有者。"""
 
 
-class ApiTokenQuerySet(KeptQuerySet):
+class ApiTokenQuerySet(JudgedQuerySet):
     """Token 的查询集。"""
 
     def usable(
@@ -238,41 +234,6 @@ class ApiTokenQuerySet(KeptQuerySet):
         del changes["daily_limit"]
         return bool(self.filter(**unchanged).update(**changes, **others))
 
-    def retire(self, token_id: int, *, reason: str, at: datetime) -> bool:
-        """停用被服务商拒绝的 Token;已经停用的返回 False。
-
-        `reason` is shown to people and never holds a token's value.
-        """
-        enabled = self.filter(pk=token_id, status=ENABLED)
-        retired = bool(enabled.update(status=DISABLED, **_error(reason, at=at)))
-        if retired:
-            extra = {"event": "token.retired", "token": token_id}
-            logger.warning("token %s retired: %s", token_id, reason, extra=extra)
-        return retired
-
-    def rest(
-        self, token_id: int, *, until: datetime, reason: str, at: datetime
-    ) -> bool:
-        """让 Token 休息到 `until`;已经要休息得更久的返回 False。"""
-        shorter = Q(resting_until=None) | Q(resting_until__lt=until)
-        tokens = self.filter(shorter, pk=token_id)
-        return bool(tokens.update(resting_until=until, **_error(reason, at=at)))
-
-    def exclude_market(
-        self, token_id: int, *, market: str, reason: str, at: datetime
-    ) -> bool:
-        """记下套餐不含这个市场;已经记过的返回 False。"""
-        tokens = self.filter(~conditions.holds("excluded_markets", market), pk=token_id)
-        # One column, so the order of assignments does not matter.
-        text = models.CharField()
-        longer = Case(
-            When(excluded_markets="", then=Value(market)),
-            default=Concat("excluded_markets", Value(f",{market}"), output_field=text),
-            output_field=text,
-        )
-        changes = {"excluded_markets": longer, **_error(reason, at=at)}
-        return bool(tokens.update(**changes))
-
 
 def _until(at: datetime, seconds: int) -> datetime:
     return at + timedelta(seconds=seconds)
@@ -293,7 +254,3 @@ def _taken_over(seen: ApiToken, *, at: datetime) -> dict[str, Any]:
         "reserved": 0,
         "recent_calls": recent,
     }
-
-
-def _error(reason: str, *, at: datetime) -> dict[str, Any]:
-    return {"last_error": reason[:ERROR_LENGTH], "last_error_at": at}

@@ -30,7 +30,7 @@ from .errors import (
     Transient,
 )
 from .pacing import REST, Meter
-from .ports import Clock, Token
+from .ports import Clock
 
 T = TypeVar("T")
 
@@ -87,7 +87,12 @@ class Caller:
         """是不是该停了。"""
         return self._stop.is_set() or self._breaker.open
 
-    def ask(self, call: Callable[[Token], T]) -> T:
+    @property
+    def batch(self) -> int:
+        """最先可以请求的 Token 一次能问几只股票;问的时候可能换成了别的。"""
+        return self._soonest()[1].batch if self.meters else 1
+
+    def ask(self, call: Callable[[Meter], T]) -> T:
         """问到一个回答为止,按错误的种类换 Token、休息或重试。"""
         failures = 0
         while True:
@@ -106,11 +111,11 @@ class Caller:
                     raise
                 self._pause(BACKOFF * 2**failures)
 
-    def _counted(self, call: Callable[[Token], T], meter: Meter) -> T:
+    def _counted(self, call: Callable[[Meter], T], meter: Meter) -> T:
         meter.begin()
         failed = False
         try:
-            return call(meter.token)
+            return call(meter)
         except Transient:
             failed = True
             raise
@@ -125,20 +130,32 @@ class Caller:
         meter.rest(self._clock.now() + seconds)
         self._report(TokenRests(meter, seconds, str(error)))
 
+    def ready(self) -> Meter | None:
+        """轮到的下一个可以请求的 Token;没有就等一会儿,返回 None。"""
+        self.wake.clear()
+        self._check()
+        wait, meter = self._soonest()
+        if wait <= 0:
+            return meter
+        self._clock.wait(self.wake, min(wait, LONGEST_WAIT))
+        return None
+
     def _next_meter(self) -> Meter:
-        """轮到的下一个可以请求的 Token;需要时等待。"""
-        while True:
-            self.wake.clear()
-            self._check()
-            now = self._clock.now()
-            waits = [(meter.ready_in(now), meter) for meter in self.meters]
-            for wait, meter in waits:
-                if wait <= 0:
-                    self.meters.remove(meter)
-                    self.meters.append(meter)
-                    return meter
-            soonest = min(wait for wait, _ in waits)
-            self._clock.wait(self.wake, min(soonest, LONGEST_WAIT))
+        while (meter := self.ready()) is None:
+            pass
+        self.meters.remove(meter)
+        self.meters.append(meter)
+        return meter
+
+    def _soonest(self) -> tuple[float, Meter]:
+        """轮到的第一个可以请求的 Token;都要等的话,等得最短的。"""
+        now = self._clock.now()
+        waits: list[tuple[float, Meter]] = []
+        for meter in self.meters:
+            waits.append((meter.ready_in(now), meter))
+            if waits[-1][0] <= 0:
+                return waits[-1]
+        return min(waits, key=lambda each: each[0])
 
     def _check(self) -> None:
         if self._breaker.open:

@@ -6,6 +6,10 @@ from collections import deque
 from threading import Condition
 
 from .ports import Task
+from .sharing import Group
+
+# Tasks of a queue that are passed over in search of some that can share a call.
+LOOK = 20
 
 
 class Deck:
@@ -30,12 +34,13 @@ class Deck:
             waiting = sum(map(len, self._queues))
             return max(0, self._size - waiting - self._under_way)
 
-    def deal(self, task: Task) -> None:
-        """发给下一条通道。"""
+    def deal(self, *tasks: Task) -> None:
+        """一个接一个发给各条通道;一起发的,通道一起看见。"""
         with self._changed:
-            self._queues[self._next].append(task)
-            self._next = (self._next + 1) % len(self._queues)
-            self._changed.notify()
+            for task in tasks:
+                self._queues[self._next].append(task)
+                self._next = (self._next + 1) % len(self._queues)
+            self._changed.notify(len(tasks))
 
     def close(self) -> None:
         """不会再有新任务。"""
@@ -43,17 +48,24 @@ class Deck:
             self._closed = True
             self._changed.notify_all()
 
-    def take(self, lane: int, *, seconds: float) -> Task | None:
-        """拿一个任务:先拿自己的,再从最长的队列末尾拿;等不到返回 None。"""
+    def take(self, lane: int, *, seconds: float, most: int = 1) -> list[Task]:
+        """拿一个任务:先拿自己的,再从最长的队列末尾拿;等不到就是空的。
+
+        With it come others that can share its call, `most` in all: from the lane's own
+        queue, and then from the ends of the others, because calls are scarcer than
+        lanes.
+        """
         with self._changed:
             if not any(self._queues) and not self._idle():
                 self._changed.wait(seconds)
             own = self._queues[lane]
             queue = own or max(self._queues, key=len)
             if not queue:
-                return None
-            self._under_way += 1
-            return queue.popleft() if queue is own else queue.pop()
+                return []
+            first = queue.popleft() if queue is own else queue.pop()
+            tasks = self._together(first, own, most) if most > 1 else [first]
+            self._under_way += len(tasks)
+            return tasks
 
     def finish(self) -> None:
         """拿走的任务有了结果。"""
@@ -82,5 +94,27 @@ class Deck:
                 queue.clear()
             return left
 
+    def _together(self, first: Task, own: deque[Task], most: int) -> list[Task]:
+        group = Group(first)
+        if not group.open:
+            return group.tasks
+        _draw(group, own, most)
+        for queue in sorted(self._queues, key=len, reverse=True):
+            if len(group.tasks) < most and queue is not own:
+                queue.reverse()
+                _draw(group, queue, most)
+                queue.reverse()
+        return group.tasks
+
     def _idle(self) -> bool:
         return self._closed and not self._under_way and not any(self._queues)
+
+
+def _draw(group: Group, queue: deque[Task], most: int) -> None:
+    """从队列开头起,把合得来的拿进组里;其余的留在原处。"""
+    passed: list[Task] = []
+    while queue and len(group.tasks) < most and len(passed) < LOOK:
+        task = queue.popleft()
+        if not group.join(task):
+            passed.append(task)
+    queue.extendleft(reversed(passed))

@@ -30,7 +30,8 @@ from .errors import (
 )
 from .pacing import Meter
 from .paging import Walk
-from .ports import Client, Clock, Failure, Page, Part, Task, Token, Window
+from .ports import Client, Clock, Failure, Page, Part, Task, Window
+from .sharing import BatchTooLarge, FirstPages
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,27 @@ class LaneEnded:
     error: Exception | None = None
 
 
-Message = Part | Failure | TokenOut | TokenRests | LaneEnded
+Message = Part | Failure | TokenOut | TokenRests | BatchTooLarge | LaneEnded
+
+
+class _Hand:
+    """手里的一只股票:还没有取到的段,和取到了却缺 K 线的段。
+
+    `walk` is that of the first piece, which may get its first page together with other
+    stocks.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.left = coverage.cut(task.windows, task.covered, task.period)
+        self.spoiled: list[Walk] = []
+        self.walk = Walk(task, self.left[0])
+
+    def rest(self) -> Task:
+        """没有做完的部分,留给别的通道。"""
+        again = [*self.left, *(walk.window for walk in self.spoiled)]
+        windows = tuple(coverage.remaining(self.task.windows, again))
+        return replace(self.task, windows=windows)
 
 
 class Lane:
@@ -100,34 +121,51 @@ class Lane:
         return None
 
     def _work(self) -> bool:
-        """做一个任务;该结束时返回 False。"""
+        """做一个任务,或者几个共用一次请求的;该结束时返回 False。
+
+        A token first: what waits for one had better wait where others can take it.
+        """
         if self._caller.stopped or self._deck.idle():
             return False
-        task = self._deck.take(self.number, seconds=LONGEST_WAIT)
-        if task is None:
-            return True
-        left = coverage.cut(task.windows, task.covered, task.period)
-        spoiled: list[Walk] = []
+        hands: list[_Hand] = []
         try:
-            self.do(task, left, spoiled)
+            if meter := self._caller.ready():
+                hands += self._take(meter.batch)
+                self._serve(hands)
         except (NoToken, Cancelled, ProviderDown):
-            again = [*left, *(walk.window for walk in spoiled)]
-            rest = tuple(coverage.remaining(task.windows, again))
-            self._deck.put_back(self.number, replace(task, windows=rest))
+            for hand in reversed(hands):
+                self._deck.put_back(self.number, hand.rest())
             return False
-        self._deck.finish()
         return True
 
-    def do(self, task: Task, left: list[Window], spoiled: list[Walk]) -> None:
+    def _take(self, most: int) -> list[_Hand]:
+        tasks = self._deck.take(self.number, seconds=LONGEST_WAIT, most=most)
+        return [_Hand(task) for task in tasks]
+
+    def _serve(self, hands: list[_Hand]) -> None:
+        """做完手里的几只股票;做完一只拿掉一只。"""
+        walks = [hand.walk for hand in hands]
+        first = FirstPages(walks, caller=self._caller, client=self.client)
+        first.ask()
+        while hands:
+            self.do(hands[0])
+            self._deck.finish()
+            del hands[0]
+        for trouble in first.too_large():
+            self._report(trouble)
+
+    def do(self, hand: _Hand) -> None:
         """取一只股票的全部区间,报告每一段;失败了报告还缺的区间。
 
         What has been reported is taken out of `left`. Pieces with bars that had to be
         left out are stored, join `spoiled`, and make the stock fail in the end: a bar
         that is missing must not be missing silently.
         """
+        task, left, spoiled = hand.task, hand.left, hand.spoiled
+        walk = hand.walk
         while left:
             try:
-                walk = self._fetch(task, left[0])
+                self._fetch(walk)
             except (StockFault, Transient) as error:
                 missed = [*left, *(walk.window for walk in spoiled)]
                 window = coverage.hull(missed)
@@ -143,11 +181,12 @@ class Lane:
             if walk.bad:
                 spoiled.append(walk)
             self._report(_part(walk, fetched, last=not left and not spoiled))
+            if left:
+                walk = Walk(task, left[0])
         if spoiled:
             self._report(_spoiled(task, spoiled))
 
-    def _fetch(self, task: Task, window: Window) -> Walk:
-        walk = Walk(task, window)
+    def _fetch(self, walk: Walk) -> None:
         while not walk.done:
             page = self._page(walk)
             if page.oldest_ms is not None:
@@ -157,9 +196,8 @@ class Lane:
                 # not yet: before the listing, which is no fault.
                 walk.end_here()
             else:
-                text = f"no data up to {window.end}: the answer was empty"
-                raise NoData(text)
-        return walk
+                end = walk.window.end
+                raise NoData(f"no data up to {end}: the answer was empty")
 
     def _page(self, walk: Walk) -> Page:
         """取下一页;空的或有坏数据的页,换一个 Token 再问一次。"""
@@ -170,9 +208,10 @@ class Lane:
             page = _together(page, ask())
         return page
 
-    def _call(self, walk: Walk, token: Token) -> Page:
-        page = self.client.fetch(token, walk.request())
-        walk.check(page)
+    def _call(self, walk: Walk, meter: Meter) -> Page:
+        request = walk.request()
+        page = self.client.fetch(meter.token, request)
+        walk.check(page, request)
         return page
 
 

@@ -33,6 +33,9 @@ class Meter:
 
     A call counts from its end: it reached the provider at some time before that, so
     that spacing from the end keeps the limit however long the way there was.
+
+    `batch` is how many stocks it may be asked for at once, `proven` how many have been
+    answered together; both are the lane's.
     """
 
     def __init__(
@@ -40,6 +43,8 @@ class Meter:
     ) -> None:
         self.token = token
         self.calls = 0
+        self.batch = token.batch_size
+        self.proven = 1
         self._lock = Lock()
         self._ends: deque[float] = deque(maxlen=token.minute_limit)
         for ago, count in sorted(carried, reverse=True):
@@ -65,6 +70,10 @@ class Meter:
     def retire(self, error: SyncError) -> None:
         """从这次运行里拿掉。"""
         self._out = error
+
+    def shrink(self, batch: int) -> None:
+        """以后一次最多问这么多只股票。"""
+        self.batch = min(self.batch, batch)
 
     def lease(self, until: float) -> None:
         """租约到什么时候为止;过了就不再请求。"""

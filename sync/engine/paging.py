@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 from . import markets
-from .coverage import DAY, widen
+from .coverage import DAY, SATURDAY, widen
 from .errors import BadAnswer
 from .ports import BadBar, Kline, Page, PageRequest, Task, Window
 
@@ -36,10 +36,29 @@ def most_bars(days: float, period: str) -> int:
 
 def pages(window: Window, period: str) -> int:
     """估计要翻多少页,按服务商不少给来算。"""
-    bars = most_bars((window.end - window.start) / DAY + 1, period)
-    if markets.PERIODS[period].intraday:
-        bars = int(bars * SESSION)
+    kind = markets.PERIODS[period]
+    if kind.intraday:
+        bars = weekdays(window) * (DAY / kind.interval) * SESSION
+    else:
+        bars = most_bars(days(window), period)
     return max(1, math.ceil(bars / PAGE_SIZE))
+
+
+def limit(window: Window, period: str) -> int:
+    """一页要问多少根,才看得到区间以前的一根。"""
+    return min(PAGE_SIZE, most_bars(days(window), period) + SLACK)
+
+
+def days(window: Window) -> int:
+    """区间有多少天,含首尾。"""
+    return (window.end - window.start) // DAY + 1
+
+
+def weekdays(window: Window) -> int:
+    """区间里有多少个周一到周五。"""
+    weeks, rest = divmod(days(window), 7)
+    first = window.start.weekday()
+    return weeks * 5 + sum((first + n) % 7 < SATURDAY for n in range(rest))
 
 
 class Walk:
@@ -83,14 +102,15 @@ class Walk:
             limit=min(PAGE_SIZE, self._expected() + SLACK),
         )
 
-    def check(self, page: Page) -> None:
+    def check(self, page: Page, request: PageRequest) -> None:
         """比所问的还要新的一页说明不了什么:抛出 BadAnswer。
 
         A provider that ignores the end would repeat its newest page, and that must not
         pass for the end of history. One interval is forgiven, for ends rounded up.
         """
         period = markets.PERIODS[self.task.period]
-        asked = max(self._bar_time(self._end_ms), self._bar_time(self._end_ms - 1))
+        end_ms = request.end_ms
+        asked = max(self._bar_time(end_ms), self._bar_time(end_ms - 1))
         if page.klines and page.klines[-1].time > asked + period.interval:
             raise BadAnswer(
                 f"bars newer than {asked:%Y-%m-%d %H:%M} were not asked for"

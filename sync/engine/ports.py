@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -233,6 +233,9 @@ class Ledger(Protocol):
     def rest(self, token: Token, *, seconds: float, text: str) -> None:
         """Token 被限流,要休息一会儿。"""
 
+    def shrink(self, token: Token, *, batch: int, asked: int) -> None:
+        """一次问 `asked` 只太多,以后最多 `batch` 只。"""
+
 
 class Store(Protocol):
     """结果的去处;只由协调者的线程调用。
@@ -272,6 +275,15 @@ class Client(Protocol):
 
     def fetch(self, token: Token, request: PageRequest) -> Page:
         """取一页;出错时抛出 `errors` 里的叶子。"""
+
+    def fetch_many(
+        self, token: Token, requests: Sequence[PageRequest]
+    ) -> Mapping[str, Page]:
+        """一次请求取几只股票的一页,按代码;除代码外,几个请求都一样。
+
+        Only pages with bars: a stock without a sound page is left out. Where pages
+        came and none is sound, BadAnswer.
+        """
 
     def abort(self) -> None:
         """打断正在进行的请求。"""

@@ -23,6 +23,7 @@ from .lanes import Lane, LaneEnded, Message
 from .pacing import Meter
 from .plan import Limits, deal_tokens, thread_count
 from .ports import Client, Clock, Failure, Ledger, Part, Progress, Store, Task
+from .sharing import BatchTooLarge
 from .wallet import LeasedToken, Wallet
 
 logger = logging.getLogger(__name__)
@@ -184,6 +185,8 @@ class Runner:
                 self._desk.ledger.out(meter.token, error, market=self._market)
             case TokenRests(meter, seconds, text):
                 self._desk.ledger.rest(meter.token, seconds=seconds, text=text)
+            case BatchTooLarge(token, asked, batch):
+                self._desk.ledger.shrink(token, batch=batch, asked=asked)
             case LaneEnded(number, crash):
                 self._alive.discard(number)
                 self._crash = self._crash or crash
@@ -231,14 +234,17 @@ class Runner:
         if self._halt.is_set():
             return
         room = self._deck.room()
-        while room and (task := next(waiting, None)):
+        # All at once: a lane that waits would take the first and leave the others,
+        # which could have shared its call.
+        tasks: list[Task] = []
+        while len(tasks) < room and (task := next(waiting, None)):
             if task.windows:
-                self._progress.stocks += 1
-                self._deck.deal(task)
-                room -= 1
+                tasks.append(task)
             else:
                 self._progress.skip(1)
-        if room:
+        self._progress.stocks += len(tasks)
+        self._deck.deal(*tasks)
+        if len(tasks) < room:
             self._deck.close()
 
     def _give_up(self, waiting: Iterator[Task]) -> None:

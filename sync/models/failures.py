@@ -53,6 +53,11 @@ class SyncFailureQuerySet(models.QuerySet["SyncFailure"]):
             rows = rows.filter(tried__lt=max_retry_count)
         return rows
 
+    def stubborn(self) -> Self:
+        """补拉过还是没有取到的记录,放弃了的也算。"""
+        tried = Q(status=FailureStatus.WAITING, retry_count__gt=0)
+        return self.filter(tried | Q(status=FailureStatus.GIVEN_UP))
+
     def record(
         self, failures: Iterable[Failure], *, run_id: int | None, at: datetime
     ) -> None:

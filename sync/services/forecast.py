@@ -9,9 +9,9 @@ from django.conf import settings
 
 from tokens.models import ApiToken
 
-from ..engine import paging
 from ..engine.pacing import SPAN
 from ..engine.plan import Limits, deal_tokens, thread_count
+from ..engine.sharing import Tally
 from ..models import SyncRun
 from .requests import PROVIDER, SyncRequest, require_token
 from .worklist import markets_of, tasks_of
@@ -56,13 +56,18 @@ def forecast(request: SyncRequest, *, at: datetime) -> Forecast:
         end_date=request.end,
         force=request.force,
     )
+    tokens = _tokens(request, at=at)
+    # With plans that differ, as if all calls were made with the smallest: rather too
+    # many than too few.
+    batch = min((token.batch_size for token in tokens), default=1)
     stocks = skipped = calls = 0
     for market in markets_of(run):
+        tally = Tally(batch=batch)
         for task in tasks_of(run, market, at=at):
             stocks += 1
             skipped += not task.windows
-            calls += sum(paging.pages(window, task.period) for window in task.windows)
-    tokens = _tokens(request, at=at)
+            tally.add(task)
+        calls += tally.calls
     limits = Limits(
         settings.STOCK_SYNC_TOKENS_PER_THREAD, settings.STOCK_SYNC_MAX_THREADS
     )

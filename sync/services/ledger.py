@@ -126,6 +126,12 @@ class TokenLedger:
             lambda: ApiToken.objects.rest(token.id, until=until, reason=text, at=at)
         )
 
+    def shrink(self, token: Token, *, batch: int, asked: int) -> None:
+        """一次问 `asked` 只太多,以后最多 `batch` 只。"""
+        reason = f"{asked} stocks in one call came back empty, at most {batch} from now"
+        shrink = partial(ApiToken.objects.shrink, token.id, batch=batch, reason=reason)
+        self._patient(lambda: shrink(at=self._now()))
+
     def renew(self) -> frozenset[int]:
         """续租,返回仍归我们的 Token;只做一遍,由心跳重做。"""
         renewed = ApiToken.objects.renew(

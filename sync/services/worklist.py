@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
+from itertools import islice
 
 from django.db.models import Max, Q
 
 from ..engine import coverage, markets
 from ..engine.ports import Task, Window
-from ..models import Coverage, RunKind, Stock, SyncRun
+from ..models import Coverage, RunKind, Stock, SyncFailure, SyncRun
 from ..models.stocks import StockQuerySet
 from ..patience import Patient, at_once
 from .retrylist import held_rows, retry_tasks
@@ -72,7 +73,8 @@ def tasks_of(
     if run.kind == RunKind.RETRY:
         tasks = retry_tasks(run, market, at=at, patient=patient)
         return (task for task in tasks if of.holds(task.stock_id))
-    return _batch_tasks(run, market, at=at, of=of, patient=patient)
+    tasks = _batch_tasks(run, market, at=at, of=of, patient=patient)
+    return _poison_last(tasks, patient=patient)
 
 
 def _batch_tasks(
@@ -102,6 +104,32 @@ def _batch_tasks(
             covered=covered,
             final=final,
         )
+
+
+def _poison_last(tasks: Iterator[Task], *, patient: Patient) -> Iterator[Task]:
+    """补拉过还是取不到的股票排到最后,免得占了别的股票的次数。"""
+    poison: list[Task] = []
+    while chunk := list(islice(tasks, CHUNK)):
+        wanting = [task for task in chunk if task.windows]
+        failing = patient(partial(_failing, wanting))
+        poison += [task for task in chunk if task.code in failing]
+        yield from (task for task in chunk if task.code not in failing)
+    yield from poison
+
+
+def _failing(tasks: Sequence[Task]) -> set[str]:
+    """哪些代码有屡次失败的记录,而且不早于已有的范围。
+
+    What failed before the end of the coverage is not what is wanted next.
+    """
+    if not tasks:
+        return set()
+    ends = {task.code: task.covered.end if task.covered else date.min for task in tasks}
+    rows = SyncFailure.objects.stubborn().filter(
+        market=tasks[0].market, period=tasks[0].period, stock_code__in=list(ends)
+    )
+    newest = rows.order_by().values_list("stock_code").annotate(Max("end_date"))
+    return {code for code, end in newest if end > ends[code]}
 
 
 Row = tuple[int, str, Window | None]

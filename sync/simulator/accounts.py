@@ -31,7 +31,7 @@ class Account:
 
 
 def demo_accounts(
-    count: int, *, minute_limit: int = 0, daily_limit: int = 0
+    count: int, *, minute_limit: int = 0, daily_limit: int = 0, batch_size: int = 1
 ) -> list[Account]:
     """一批演示用的账户:simulated-token-01、-02……"""
     return [
@@ -39,6 +39,7 @@ def demo_accounts(
             key=f"simulated-token-{number:02d}",
             minute_limit=minute_limit,
             daily_limit=daily_limit,
+            batch_size=batch_size,
         )
         for number in range(1, count + 1)
     ]

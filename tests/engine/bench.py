@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from random import Random
 from threading import Event
@@ -34,21 +34,31 @@ EMPTY = Page((), None)
 BAD = Page(GOOD.klines[:-1], GOOD.oldest_ms, [BadBar("2024-06-14: no close")])
 
 
+Step = Page | Exception | Callable[[], Page] | dict[str, Page]
+
+
 class Bench:
     """One lane on one thread; the script's answers come one by one."""
 
     def __init__(
-        self, *script: Page | Exception | Callable[[], Page], tokens: int = 3
+        self,
+        *script: Step,
+        tokens: int = 3,
+        batch: int | tuple[int, ...] = 1,
     ) -> None:
         self.script = list(script)
         self.asked: list[tuple[int, PageRequest]] = []
+        self.shared: list[tuple[int, list[str]]] = []
         self.messages: list[Message] = []
         self.clock = FakeClock()
         self.stop = Event()
         self.deck = Deck(1, size=100)
         self.breaker = Breaker(tokens)
-        self.client = FakeClient(self.answer)
-        self.meters = [Meter(token(n), now=0.0) for n in range(1, tokens + 1)]
+        self.client = FakeClient(self.answer, self.answer_many)
+        sizes = batch if isinstance(batch, tuple) else (batch,) * tokens
+        self.meters = [
+            Meter(token(n, batch_size=size), now=0.0) for n, size in enumerate(sizes, 1)
+        ]
         for meter in self.meters:
             meter.lease(float("inf"))
             meter.grant(1000, until=float("inf"))
@@ -69,7 +79,20 @@ class Bench:
         given = self.script.pop(0)
         if isinstance(given, Exception):
             raise given
-        return given if isinstance(given, Page) else given()
+        if callable(given):
+            return given()
+        assert isinstance(given, Page)
+        return given
+
+    def answer_many(
+        self, token: Token, requests: Sequence[PageRequest]
+    ) -> Mapping[str, Page]:
+        self.shared.append((token.id, [request.code for request in requests]))
+        given = self.script.pop(0)
+        if isinstance(given, Exception):
+            raise given
+        assert isinstance(given, dict)
+        return given
 
     def run(self, *tasks: Task) -> list[Message]:
         for each in tasks or (task(),):

@@ -6,8 +6,9 @@ Safe to use from the lanes' threads, and quick: nothing here sleeps.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from threading import Event, Lock
 
@@ -32,14 +33,15 @@ from sync.engine.ports import (
 FINAL = date(2024, 6, 28)
 
 
-def token(number: int, *, minute_limit: int = 0) -> Token:
-    """一个编造的 Token;默认不限速。"""
+def token(number: int, *, minute_limit: int = 0, batch_size: int = 1) -> Token:
+    """一个编造的 Token;默认不限速,一次一只股票。"""
     return Token(
         id=number,
         label=f"token-{number}",
         secret=Secret(f"secret-{number}"),
         base_url="https://provider.invalid",
         minute_limit=minute_limit,
+        batch_size=batch_size,
     )
 
 
@@ -98,19 +100,39 @@ class FakeClock:
 
 
 Answer = Callable[[Token, PageRequest], Page]
+Batch = Callable[[Token, Sequence[PageRequest]], Mapping[str, Page]]
+
+
+def one_by_one(answer: Answer) -> Batch:
+    """几只股票一起问,各自得到单独问的回答。"""
+
+    def batch(token: Token, requests: Sequence[PageRequest]) -> Mapping[str, Page]:
+        pages = {request.code: answer(token, request) for request in requests}
+        return {code: page for code, page in pages.items() if page.klines}
+
+    return batch
 
 
 class FakeClient:
-    """一条通道的客户端:回答由 `answer` 给出。"""
+    """一条通道的客户端:回答由 `answer` 给出,几只一起问的由 `batch`。"""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, batch: Batch | None = None) -> None:
         self._answer = answer
+        self._batch = batch or one_by_one(answer)
         self.aborted = Event()
         self.closed = 0
 
     def fetch(self, token: Token, request: PageRequest) -> Page:
         """取一页。"""
         return self._answer(token, request)
+
+    def fetch_many(
+        self, token: Token, requests: Sequence[PageRequest]
+    ) -> Mapping[str, Page]:
+        """取几只股票的一页。"""
+        assert len(requests) > 1
+        assert len({replace(request, code="") for request in requests}) == 1
+        return self._batch(token, requests)
 
     def abort(self) -> None:
         """打断。"""
@@ -129,20 +151,34 @@ class FakeClient:
 class Watchdog:
     """包住 `answer`,断言没有 Token 同时用在两次请求里,并数请求。"""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, batch: Batch | None = None) -> None:
         self._answer = answer
+        self._batch = batch or one_by_one(answer)
         self._lock = Lock()
         self._busy: set[int] = set()
         self.calls: Counter[int] = Counter()
 
     def __call__(self, token: Token, request: PageRequest) -> Page:
         """一次请求。"""
+        with self._busy_with(token):
+            return self._answer(token, request)
+
+    def batch(
+        self, token: Token, requests: Sequence[PageRequest]
+    ) -> Mapping[str, Page]:
+        """几只股票的一次请求。"""
+        assert len(requests) <= token.batch_size
+        with self._busy_with(token):
+            return self._batch(token, requests)
+
+    @contextmanager
+    def _busy_with(self, token: Token) -> Iterator[None]:
         with self._lock:
             assert token.id not in self._busy, f"{token.label} is in two calls at once"
             self._busy.add(token.id)
             self.calls[token.id] += 1
         try:
-            return self._answer(token, request)
+            yield
         finally:
             with self._lock:
                 self._busy.discard(token.id)
@@ -159,6 +195,7 @@ class MemoryLedger:
     released: list[int] = field(default_factory=list)
     outs: list[tuple[int, str]] = field(default_factory=list)
     rests: list[tuple[int, float]] = field(default_factory=list)
+    shrunk: list[tuple[int, int]] = field(default_factory=list)
     recent: dict[int, list[list[int]]] = field(default_factory=dict)
     unreleasable: frozenset[int] = frozenset()
     seconds: float = float("inf")
@@ -195,6 +232,11 @@ class MemoryLedger:
         """休息。"""
         assert text
         self.rests.append((token.id, seconds))
+
+    def shrink(self, token: Token, *, batch: int, asked: int) -> None:
+        """一次问得太多。"""
+        assert asked > batch
+        self.shrunk.append((token.id, batch))
 
     def _note(self, usage: Usage) -> None:
         self.done[usage.token.id] += usage.done

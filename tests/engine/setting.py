@@ -24,6 +24,7 @@ from sync.engine.wallet import LeasedToken
 from .exchange import Exchange, daily, weekdays
 from .fakes import (
     Answer,
+    Batch,
     FakeClient,
     FakeClock,
     MemoryLedger,
@@ -48,6 +49,8 @@ class Setting:
     answer: Answer = honest
     tokens: int = 12
     minute_limit: int = 0
+    batch: Batch | None = None
+    batch_size: int = 1
     limits: Limits = field(default_factory=lambda: Limits(tokens_per_thread=3))
     store: MemoryStore = field(default_factory=MemoryStore)
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
@@ -58,14 +61,14 @@ class Setting:
     clients: list[FakeClient] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.watchdog = Watchdog(self.answer)
+        self.watchdog = Watchdog(self.answer, self.batch)
         self.runner = self.made()
 
+    def token(self, number: int) -> Token:
+        return token(number, minute_limit=self.minute_limit, batch_size=self.batch_size)
+
     def made(self) -> Runner:
-        leased = [
-            LeasedToken(token(n, minute_limit=self.minute_limit))
-            for n in range(1, self.tokens + 1)
-        ]
+        leased = [LeasedToken(self.token(n)) for n in range(1, self.tokens + 1)]
         desk = Desk(
             store=self.store,
             ledger=self.ledger,
@@ -80,7 +83,7 @@ class Setting:
         )
 
     def connect(self) -> FakeClient:
-        self.clients.append(FakeClient(self.watchdog))
+        self.clients.append(FakeClient(self.watchdog, self.watchdog.batch))
         return self.clients[-1]
 
     def run(self, tasks: Iterable[Task]) -> None:

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+from datetime import date
 from threading import Thread
 
 from sync.engine.deck import Deck
-from sync.engine.ports import Task
+from sync.engine.ports import Task, Window
 
 from .fakes import task
 
@@ -17,7 +18,7 @@ def dealt(stocks: int, *, lanes: int, size: int = 100) -> Deck:
 
 def taken(deck: Deck, lane: int) -> int | None:
     found = deck.take(lane, seconds=0)
-    return found.stock_id if found else None
+    return found[0].stock_id if found else None
 
 
 def test_ten_stocks_are_dealt_four_three_three() -> None:
@@ -45,17 +46,82 @@ def test_a_dry_lane_takes_from_the_end_of_the_longest_queue() -> None:
 
 
 def test_take_returns_none_when_nothing_is_there() -> None:
-    assert Deck(2, size=5).take(0, seconds=0) is None
+    assert Deck(2, size=5).take(0, seconds=0) == []
+
+
+def together(deck: Deck, lane: int, most: int) -> list[int]:
+    return [task.stock_id for task in deck.take(lane, seconds=0, most=most)]
+
+
+def test_tasks_that_share_a_call_are_taken_together_in_order() -> None:
+    deck = dealt(10, lanes=2)
+
+    assert together(deck, 0, 3) == [0, 2, 4]
+    assert together(deck, 0, 1) == [6]
+    assert together(deck, 1, 4) == [1, 3, 5, 7]
+
+
+def test_a_short_queue_is_filled_up_from_the_ends_of_the_longest() -> None:
+    deck = dealt(12, lanes=3)
+    together(deck, 0, 3)
+    together(deck, 1, 1)
+
+    assert together(deck, 0, 6) == [9, 11, 8, 5, 2, 10]
+    assert together(deck, 1, 6) == [4, 7]
+
+
+def test_a_dry_lane_takes_what_shares_a_call_from_the_others() -> None:
+    deck = dealt(6, lanes=3)
+    together(deck, 2, 2)
+
+    assert together(deck, 2, 3) == [3, 4, 1]
+
+
+def test_tasks_that_fit_no_call_keep_their_places() -> None:
+    deck = Deck(1, size=10)
+    odd, other = (
+        task(number, Window(date(2010, 1, 1), date(2024, 6, 14))) for number in (8, 9)
+    )
+    deck.deal(task(1), odd, other, task(2), task(3), task(4))
+
+    assert together(deck, 0, 3) == [1, 2, 3]
+    assert together(deck, 0, 3) == [8]
+    assert together(deck, 0, 3) == [9]
+    assert together(deck, 0, 3) == [4]
+
+
+def test_all_that_are_taken_together_are_under_way() -> None:
+    deck = dealt(3, lanes=1, size=3)
+    deck.close()
+    together(deck, 0, 3)
+    room = deck.room()
+
+    for _ in range(3):
+        assert not deck.idle()
+        deck.finish()
+
+    assert (room, deck.room(), deck.idle()) == (0, 3, True)
+
+
+def test_a_lane_that_waits_sees_all_that_is_dealt_at_once() -> None:
+    deck = Deck(1, size=10)
+    found: list[list[Task]] = []
+    waiter = Thread(target=lambda: found.append(deck.take(0, seconds=30, most=3)))
+    waiter.start()
+
+    deck.deal(task(1), task(2), task(3))
+    waiter.join(5)
+
+    assert [len(tasks) for tasks in found] == [3]
 
 
 def test_a_task_put_back_is_taken_again_by_whoever_comes() -> None:
     deck = dealt(1, lanes=2)
-    first = deck.take(0, seconds=0)
-    assert first
+    [first] = deck.take(0, seconds=0)
 
     deck.put_back(0, first)
 
-    assert deck.take(1, seconds=0) is first
+    assert deck.take(1, seconds=0) == [first]
 
 
 def test_idle_only_when_closed_and_nothing_is_waiting_or_under_way() -> None:
@@ -79,8 +145,7 @@ def test_not_idle_while_open() -> None:
 def test_put_back_keeps_a_closed_deck_from_being_idle() -> None:
     deck = dealt(1, lanes=1)
     deck.close()
-    found = deck.take(0, seconds=0)
-    assert found
+    [found] = deck.take(0, seconds=0)
 
     deck.put_back(0, found)
 
@@ -113,28 +178,27 @@ def test_the_last_finish_wakes_a_lane_that_waits_for_work() -> None:
     deck = dealt(1, lanes=2)
     taken(deck, 0)
     deck.close()
-    found: list[Task | None] = []
+    found: list[list[Task]] = []
     waiter = Thread(target=lambda: found.append(deck.take(1, seconds=30)))
     waiter.start()
 
     deck.finish()
     waiter.join(5)
 
-    assert found == [None]
+    assert found == [[]]
 
 
 def test_a_task_put_back_wakes_a_lane_that_waits_for_work() -> None:
     deck = dealt(1, lanes=2)
-    first = deck.take(0, seconds=0)
-    assert first
-    found: list[Task | None] = []
+    [first] = deck.take(0, seconds=0)
+    found: list[list[Task]] = []
     waiter = Thread(target=lambda: found.append(deck.take(1, seconds=30)))
     waiter.start()
 
     deck.put_back(0, first)
     waiter.join(5)
 
-    assert found == [first]
+    assert found == [[first]]
 
 
 def test_each_task_is_taken_once_by_many_lanes() -> None:
@@ -146,7 +210,7 @@ def test_each_task_is_taken_once_by_many_lanes() -> None:
         while not deck.idle():
             found = deck.take(lane, seconds=1)
             if found:
-                hands[lane].append(found.stock_id)
+                hands[lane].append(found[0].stock_id)
                 deck.finish()
 
     lanes = [Thread(target=work, args=(lane,)) for lane in range(4)]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from itertools import repeat
+from threading import Event
 
 from sync.engine.breaker import WINDOW
 from sync.engine.caller import TokenOut
@@ -9,7 +10,7 @@ from sync.engine.errors import (
     TokenRejected,
     Unreachable,
 )
-from sync.engine.ports import BadBar, Failure, Page, Part, Window
+from sync.engine.ports import BadBar, Failure, Page, Part, Task, Window
 
 from .bench import (
     BAD,
@@ -187,6 +188,24 @@ def test_an_open_breaker_puts_the_stock_back() -> None:
 
     assert bench.run() == []
     assert [t.stock_id for t in bench.deck.drain()] == [1]
+
+
+def test_what_waits_for_a_token_can_be_taken_by_another_lane() -> None:
+    bench = Bench()
+    for meter in bench.meters:
+        meter.rest(30)
+    taken: list[Task] = []
+
+    def other(_event: Event, _seconds: float) -> bool:
+        taken.extend(bench.deck.take(0, seconds=0))
+        bench.deck.finish()
+        return False
+
+    bench.clock.wait = other  # type: ignore[assignment,method-assign]
+
+    assert bench.run() == []
+    assert len(taken) == 1
+    assert bench.ended.error is None
 
 
 def test_an_unexpected_error_ends_the_lane_and_is_reported() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from sync.engine import markets
 from sync.engine.errors import BadAnswer
-from sync.engine.paging import PAGE_SIZE, SLACK, Walk
+from sync.engine.paging import PAGE_SIZE, SLACK, Walk, pages
 from sync.engine.ports import BadBar, Kline, Page, Window
 
 from .exchange import DAY, STAMPS, Exchange, daily, page, weekdays
@@ -21,8 +21,9 @@ FAR_BACK = date(2020, 1, 1)
 def walk(exchange: Exchange, window: Window) -> Walk:
     walk = Walk(task(1, window, market=exchange.market, period=exchange.period), window)
     for _ in range(200):
-        found = exchange.fetch(walk.request())
-        walk.check(found)
+        asked = walk.request()
+        found = exchange.fetch(asked)
+        walk.check(found, asked)
         walk.accept(found)
         if walk.done:
             return walk
@@ -134,6 +135,18 @@ def test_the_limit_fits_the_window() -> None:
     assert long.limit == PAGE_SIZE
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [(14, 14, 1), (12, 14, 2), (14, 17, 1), (3, 16, 4), (15, 16, 1)],
+)
+def test_the_pages_of_minutes_are_estimated_by_weekdays(
+    first: int, last: int, expected: int
+) -> None:
+    window = Window(date(2024, 6, first), date(2024, 6, last))
+
+    assert pages(window, "1m") == expected
+
+
 def test_the_limit_shrinks_with_what_is_left() -> None:
     exchange = Exchange(daily(weekdays(FAR_BACK, LAST)), cap=60)
 
@@ -191,16 +204,18 @@ def test_an_honest_answer_is_never_found_too_new(kind: str) -> None:
 def test_a_provider_that_ignores_the_end_is_a_fault_not_the_end_of_history() -> None:
     newest = page(daily(weekdays(date(2024, 6, 3), date(2024, 6, 14))))
     done = Walk(task(1, WINDOW), WINDOW)
-    done.check(newest)
+    done.check(newest, done.request())
     done.accept(newest)
 
     with pytest.raises(BadAnswer):
-        done.check(newest)
+        done.check(newest, done.request())
 
 
 def test_an_empty_page_passes_the_check() -> None:
     # What it means is for the lane to ask.
-    Walk(task(1, WINDOW), WINDOW).check(Page((), None))
+    empty = Walk(task(1, WINDOW), WINDOW)
+
+    empty.check(Page((), None), empty.request())
 
 
 def test_bars_outside_the_window_are_left_out() -> None:

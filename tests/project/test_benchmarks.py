@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -11,7 +12,7 @@ from django.db import connection
 from rich.console import Console
 
 from benchmarks import __main__ as command
-from benchmarks import figures, machine, rivals, samples, tables, writing
+from benchmarks import figures, machine, provider, rivals, samples, tables, writing
 from benchmarks.figures import Against, Figure, higher, lower
 from sync.models import Kline
 from sync.storage import TOGETHER, write_klines
@@ -86,6 +87,19 @@ def test_an_unknown_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert ended.value.code == 2
     assert "wrting" in capsys.readouterr().err
+
+
+@pytest.mark.allow_hosts(["127.0.0.1"])
+def test_the_provider_answers_for_several_stocks_as_for_each_of_them() -> None:
+    rest = "region=HK&kType=8&limit=3&et=1767225600000"
+    with provider.Replay(latency=0) as replay:
+        key = next(iter(replay.ledger))
+        one = replay.answer("/stock/kline", f"{rest}&code=7", key=key)
+        many = replay.answer("/stock/klines", f"{rest}&codes=7%2C8,9", key=key)
+
+    bars = json.loads(one.body)["data"]
+    assert len(bars) == 3
+    assert json.loads(many.body)["data"] == {"7": bars, "8": bars, "9": bars}
 
 
 @pytest.mark.django_db(transaction=True)

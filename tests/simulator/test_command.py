@@ -38,10 +38,11 @@ def test_it_serves_until_a_signal_and_then_exits_with_0(
 ) -> None:
     file = tmp_path / "tokens.csv"
     options = ["--tokens-csv", str(file), "--page-cap", "3", "--minute-limit", "7"]
+    options += ["--batch-size", "2"]
     with running(*options) as (process, line):
         url = re.findall(r"http://127\.0\.0\.1:[0-9]+", line)[0]
         answer = requests.get(
-            f"{url}/stock/kline?region=HK&code=700&kType=8&limit=9",
+            f"{url}/stock/klines?region=HK&codes=700,701&kType=8&limit=9",
             headers={"token": "simulated-token-12"},
             timeout=10,
         )
@@ -49,13 +50,14 @@ def test_it_serves_until_a_signal_and_then_exits_with_0(
         code = process.wait(timeout=5)
 
     rows = list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
-    assert (code, len(answer.json()["data"])) == (0, 3)
+    assert (code, len(answer.json()["data"]["701"])) == (0, 3)
     assert len(rows) == 12
     assert rows[-1] == {
         "provider": "itick",
         "token": "simulated-token-12",
         "name": "simulated 12",
         "minute_limit": "7",
+        "batch_size": "2",
         "base_url": url,
     }
 

@@ -101,6 +101,22 @@ def test_a_dry_run_waits_for_the_minutes_limits(make_token: MakeToken) -> None:
     assert "there is no daily limit" in run("--dry-run")
 
 
+def test_a_dry_run_counts_the_calls_that_stocks_share_by_the_smallest_batch(
+    make_token: MakeToken,
+) -> None:
+    for code in range(25):
+        stock(str(code))
+
+    needed = []
+    for size in (10, 4):
+        make_token(minute_limit=0, batch_size=size)
+        needed.append(dry()["calls_needed"])
+    make_token(minute_limit=0, markets="US")
+    needed += [dry("--market", "HK")["calls_needed"], dry()["calls_needed"]]
+
+    assert needed == [3, 7, 7, 25]
+
+
 def test_a_dry_run_without_stocks_needs_nothing(make_token: MakeToken) -> None:
     make_token()
 

@@ -280,6 +280,18 @@ def test_a_limited_token_rests(make_token: MakeToken) -> None:
     assert row.last_error == "Too many requests"
 
 
+def test_a_batch_that_was_too_large_lowers_the_size_for_good(
+    make_token: MakeToken,
+) -> None:
+    token = leased(make_token(batch_size=10))
+
+    ledger().shrink(token, batch=5, asked=10)
+
+    row = ApiToken.objects.get()
+    assert row.batch_size == 5
+    assert row.last_error == "10 stocks in one call came back empty, at most 5 from now"
+
+
 def test_renewing_tells_what_is_still_ours(make_token: MakeToken) -> None:
     rows = [make_token() for _ in range(3)]
     ledger().lease(rows)

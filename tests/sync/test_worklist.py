@@ -9,7 +9,7 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from sync.engine.ports import Task, Window
-from sync.models import Coverage, Stock, SyncRun
+from sync.models import Coverage, FailureStatus, Stock, SyncFailure, SyncRun
 from sync.services import worklist
 from sync.services.worklist import markets_of, stocks_of, tasks_of
 
@@ -98,6 +98,44 @@ def test_never_loaded_stocks_come_first_then_the_stalest() -> None:
     assert codes == ["2", "5", "3", "4", "1"]
 
 
+def test_stocks_that_failed_again_and_again_come_last() -> None:
+    for code in "12345678":
+        stock(code)
+    covered(Stock.objects.get(stock_code="7"), march(2, 6))
+    for code, columns in (
+        ("1", {"retry_count": 1}),
+        ("2", {"retry_count": 3, "status": FailureStatus.GIVEN_UP}),
+        ("3", {"retry_count": 0}),  # has not been tried again yet
+        ("4", {"retry_count": 2, "status": FailureStatus.DONE}),
+        ("5", {"retry_count": 2, "period": "1m"}),
+        ("6", {"retry_count": 2, "market": "US"}),
+        ("7", {"retry_count": 2, "end_date": "2026-03-06"}),  # not what is wanted
+    ):
+        SyncFailure.objects.create(
+            **{
+                "stock_code": code,
+                "market": "HK",
+                "start_date": "2026-03-02",
+                "end_date": "2026-03-09",
+            }
+            | columns
+        )
+
+    codes = [task.code for task in tasks(run())]
+
+    assert codes == ["3", "4", "5", "6", "8", "7", "1", "2"]
+
+
+def test_of_stocks_that_want_nothing_nobody_asks_whether_they_failed(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    covered(stock("1"), WINDOW)
+    wanted = run()
+
+    with django_assert_num_queries(3):
+        tasks(wanted)
+
+
 def test_deleted_stocks_and_other_markets_are_left_out() -> None:
     stock("1")
     stock("2", deleted=True)
@@ -171,14 +209,14 @@ def test_stocks_are_read_in_chunks(
         covered(stock(code), march(2, 5))
     wanted = run()
 
-    with django_assert_num_queries(1 + 3 * 2):
+    with django_assert_num_queries(1 + 3 * 3):
         found = tasks(wanted)
 
     assert [task.code for task in found] == list("12345")
     assert {task.windows for task in found} == {(march(6, 9),)}
 
 
-def test_a_market_of_many_stocks_takes_three_queries(
+def test_a_market_of_many_stocks_takes_four_queries(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     Stock.objects.bulk_create(
@@ -186,7 +224,7 @@ def test_a_market_of_many_stocks_takes_three_queries(
     )
     wanted = run()
 
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         found = tasks(wanted)
 
     assert len(found) == 500

@@ -42,6 +42,25 @@ def test_retiring_twice_keeps_the_first_reason(make_token: MakeToken) -> None:
 
 
 @pytest.mark.django_db
+def test_a_batch_size_is_lowered_and_never_raised(
+    make_token: MakeToken, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = make_token(batch_size=10)
+
+    changed = [
+        ApiToken.objects.shrink(token.pk, batch=size, reason="10 were empty", at=AT)
+        for size in (5, 7, 5, 2)
+    ]
+
+    token.refresh_from_db()
+    assert changed == [True, False, False, True]
+    assert (token.batch_size, token.last_error) == (2, "10 were empty")
+    assert token.last_error_at == AT
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
+    assert "10 were empty" in caplog.text
+
+
+@pytest.mark.django_db
 def test_a_token_rests_until_the_later_moment(make_token: MakeToken) -> None:
     token = make_token()
 

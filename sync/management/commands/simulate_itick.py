@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from sync.simulator import Account, Faults, Quirks, Simulator, demo_accounts
 from sync.simulator.quirks import End, Order, Stamp
 
-_COLUMNS = ("provider", "token", "name", "minute_limit", "base_url")
+_COLUMNS = ("provider", "token", "name", "minute_limit", "batch_size", "base_url")
 
 
 class Command(BaseCommand):
@@ -30,6 +30,7 @@ class Command(BaseCommand):
         parser.add_argument("--tokens", type=_count, default=12)
         parser.add_argument("--minute-limit", type=_count, default=0, help="0: none")
         parser.add_argument("--daily-limit", type=_count, default=0, help="0: none")
+        parser.add_argument("--batch-size", type=_count, default=1, help="per call")
         parser.add_argument("--latency-ms", type=_count, default=0)
         parser.add_argument("--page-cap", type=_count, default=0, help="0: none")
         parser.add_argument("--stamp", choices=get_args(Stamp), default="utc_midnight")
@@ -47,6 +48,7 @@ class Command(BaseCommand):
             options["tokens"],
             minute_limit=options["minute_limit"],
             daily_limit=options["daily_limit"],
+            batch_size=max(1, options["batch_size"]),
         )
         with _simulator(accounts, options=options) as simulator:
             if tokens_csv is not None:
@@ -86,6 +88,7 @@ def _write(path: Path, *, accounts: list[Account], base_url: str) -> None:
             account.key,
             f"simulated {number:02d}",
             account.minute_limit,
+            account.batch_size,
             base_url,
         )
         for number, account in enumerate(accounts, start=1)

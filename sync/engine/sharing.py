@@ -1,0 +1,171 @@
+"""几只股票共用一次请求:谁和谁可以一起问,怎么问,问不了这么多怎么办。
+
+The provider takes one end and one limit for all codes of a call, so the window around
+all of them is asked for, and each stock's walk picks its own bars out of its page.
+Sharing only saves calls: a stock whose page is missing, bad or too short goes on by
+itself as if it had been alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from . import coverage, paging
+from .caller import Caller
+from .errors import BadAnswer, StockFault, Transient
+from .pacing import Meter
+from .paging import Walk
+from .ports import Client, Page, PageRequest, Task, Token, Window
+
+# Bars in one answer: about 2 MB, a quarter of a second of work.
+MOST_BARS = 20_000
+# What a group may ask for beyond its windows: less work than any call it saves.
+MOST_WIDENED = paging.PAGE_SIZE
+
+
+@dataclass(frozen=True, slots=True)
+class BatchTooLarge:
+    """一个 Token 一次问不了 `asked` 只股票;以后最多 `batch` 只。"""
+
+    token: Token
+    asked: int
+    batch: int
+
+
+class Group:
+    """可以共用一次请求的任务:同一种周期,各有一个区间,合起来一页装得下。"""
+
+    def __init__(self, first: Task) -> None:
+        self.tasks = [first]
+        self._window = _single(first)
+        self._alone = _limit(self._window, first) if self._window else 0
+
+    @property
+    def open(self) -> bool:
+        """别的任务有没有可能加进来。"""
+        return self._window is not None
+
+    def join(self, task: Task) -> bool:
+        """加进一个任务;合不到一起返回 False。"""
+        window = _single(task)
+        if not (self._window and window) or task.period != self.tasks[0].period:
+            return False
+        common = coverage.hull([self._window, window])
+        alone = self._alone + _limit(window, task)
+        bars = _limit(common, task) * (len(self.tasks) + 1)
+        wide = paging.pages(common, task.period) > 1 or bars - alone > MOST_WIDENED
+        if wide or bars > MOST_BARS:
+            return False
+        self.tasks.append(task)
+        self._window, self._alone = common, alone
+        return True
+
+
+class Tally:
+    """预先数一数要多少次请求:挨着的任务,合得来就算在一次里。"""
+
+    def __init__(self, *, batch: int) -> None:
+        self.calls = 0
+        self._batch = batch
+        self._group: Group | None = None
+
+    def add(self, task: Task) -> None:
+        """再数一个任务;没有区间的不算。"""
+        group = self._group
+        if not task.windows or (
+            group and len(group.tasks) < self._batch and group.join(task)
+        ):
+            return
+        self._group = Group(task)
+        self.calls += sum(paging.pages(window, task.period) for window in task.windows)
+
+
+class FirstPages:
+    """一组股票的第一页,用尽量少的请求去问;问不到的留给单独的请求。
+
+    Used by one lane for one group.
+    """
+
+    def __init__(self, walks: Sequence[Walk], *, caller: Caller, client: Client):
+        self._walks = walks
+        self._caller = caller
+        self._client = client
+        self._doubts: list[tuple[Meter, Sequence[Walk]]] = []
+
+    def ask(self) -> None:
+        """问一遍;有回答的翻页都收下第一页。"""
+        waiting, most = list(self._walks), len(self._walks)
+        while min(len(waiting), most) > 1 and self._caller.batch > 1:
+            call = partial(self._call, waiting[:most])
+            try:
+                meter, walks, answered = self._caller.ask(call)
+            except (StockFault, Transient):
+                return
+            if answered or len(walks) == 1:
+                del waiting[: len(walks)]
+            elif meter.proven >= len(walks):
+                return  # as many have been answered before: it is the stocks
+            else:
+                self._doubts.append((meter, walks))
+                most = len(walks) // 2
+
+    def too_large(self) -> Iterator[BatchTooLarge]:
+        """一个也没有回答、后来却有数据的:那一次问得太多了。"""
+        for meter, walks in self._doubts:
+            if any(walk.begun for walk in walks):
+                meter.shrink(len(walks) // 2)
+                yield BatchTooLarge(meter.token, len(walks), meter.batch)
+
+    def _call(
+        self, walks: Sequence[Walk], meter: Meter
+    ) -> tuple[Meter, Sequence[Walk], bool]:
+        walks = walks[: meter.batch]
+        asked = requests(walks)
+        pages = self._fetch(meter.token, asked)
+        for walk, request in zip(walks, asked, strict=True):
+            if page := pages.get(request.code):
+                _take(walk, page, request)
+        if pages:
+            meter.proven = max(meter.proven, len(walks))
+        return meter, walks, bool(pages)
+
+    def _fetch(self, token: Token, asked: Sequence[PageRequest]) -> Mapping[str, Page]:
+        if len(asked) > 1:
+            return self._client.fetch_many(token, asked)
+        # Another token than was expected, and it serves one stock at a time.
+        page = self._client.fetch(token, asked[0])
+        return {} if page.oldest_ms is None else {asked[0].code: page}
+
+
+def requests(walks: Sequence[Walk]) -> list[PageRequest]:
+    """各自的第一页,终点和根数都用包得住全部区间的。"""
+    window = coverage.hull([walk.window for walk in walks])
+    limit = _limit(window, walks[0].task)
+    own = [walk.request() for walk in walks]
+    end_ms = max(request.end_ms for request in own)
+    return [replace(request, end_ms=end_ms, limit=limit) for request in own]
+
+
+def _take(walk: Walk, page: Page, request: PageRequest) -> None:
+    """收下好的一页;有坏数据的、不是所问的不收,留给单独的请求。"""
+    if page.bad:
+        return
+    try:
+        walk.check(page, request)
+    except BadAnswer:
+        return
+    walk.accept(page)
+
+
+def _single(task: Task) -> Window | None:
+    """唯一的、一页装得下的区间。"""
+    if len(task.windows) != 1:
+        return None
+    window = coverage.widen(task.windows[0], task.period)
+    return window if paging.pages(window, task.period) == 1 else None
+
+
+def _limit(window: Window, task: Task) -> int:
+    return paging.limit(window, task.period)
