@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from itertools import islice
 from queue import Empty, Full, Queue
 from random import Random
 from threading import Event
@@ -93,11 +94,14 @@ class Runner:
         futures: list[Future[None]] = []
         try:
             self._beat()
-            self._wallet.top_up()
             self._deal(waiting)
             for lane in self._lanes:
                 logger.info("Lane %d has %d tokens", lane.number, len(lane.meters))
+                # Calls with one token go on while the others' are being reserved.
+                self._wallet.top_up(*islice(lane.meters, 1))
                 futures.append(pool.submit(lane.run))
+            self._wallet.top_up()
+            self._wake_lanes()
             self._loop(waiting)
             self._finish(waiting)
         finally:

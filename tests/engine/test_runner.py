@@ -21,12 +21,14 @@ from sync.engine.errors import (
 from sync.engine.plan import Limits
 from sync.engine.ports import (
     Failure,
+    Grant,
     Page,
     PageRequest,
     Part,
     Progress,
     Task,
     Token,
+    Usage,
 )
 
 from .fakes import (
@@ -61,6 +63,26 @@ def test_twelve_tokens_make_two_lanes_of_six() -> None:
 
     assert setting.runner.tokens_per_thread == [6, 6]
     assert len(setting.clients) == 2
+
+
+def test_calls_begin_while_other_tokens_are_still_being_reserved() -> None:
+    called = Event()
+
+    class SlowLedger(MemoryLedger):
+        def reserve(self, usage: Usage, calls: int) -> Grant:
+            if len(self.granted) == 4:  # one for each lane
+                assert called.wait(5)
+            return super().reserve(usage, calls)
+
+    def answer(_token: Token, request: PageRequest) -> Page:
+        called.set()
+        return EXCHANGE.fetch(request)
+
+    setting = Setting(answer=answer, ledger=SlowLedger())
+
+    setting.run(stocks(30))
+
+    assert len(setting.store.finished) == 30
 
 
 def test_complete_stocks_are_skipped_without_a_call() -> None:
