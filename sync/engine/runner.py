@@ -20,6 +20,7 @@ from .breaker import Breaker
 from .caller import TokenOut, TokenRests
 from .deck import Deck
 from .errors import NoToken, ProviderDown, SyncError
+from .garbage import seldom_collected
 from .lanes import Lane, LaneEnded, Message
 from .pacing import Meter
 from .plan import Limits, deal_tokens, thread_count
@@ -87,6 +88,7 @@ class Runner:
         self._klines = 0
         self._flush_at = self._beat_at = desk.clock.now()
 
+    @seldom_collected()
     def run(self, tasks: Iterable[Task]) -> None:
         """执行全部任务,直到做完或者被要求停下。"""
         waiting = iter(tasks)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -18,6 +19,7 @@ from sync.engine.errors import (
     TokenRejected,
     UnknownSymbol,
 )
+from sync.engine.garbage import OBJECTS
 from sync.engine.plan import Limits
 from sync.engine.ports import (
     Failure,
@@ -83,6 +85,16 @@ def test_calls_begin_while_other_tokens_are_still_being_reserved() -> None:
     setting.run(stocks(30))
 
     assert len(setting.store.finished) == 30
+
+
+def test_garbage_is_seldom_collected_during_a_run_and_as_usual_after_it() -> None:
+    usual, seen = gc.get_threshold(), []
+    setting = Setting(watch=lambda _progress: seen.append(gc.get_threshold()[0]))
+
+    setting.run(stocks(1))
+
+    assert min(seen) >= OBJECTS > usual[0]
+    assert gc.get_threshold() == usual
 
 
 def test_complete_stocks_are_skipped_without_a_call() -> None:
