@@ -26,13 +26,15 @@ def main(group: str, *, quick: bool) -> None:
 def _measured(group: str, *, quick: bool) -> dict[str, Any]:
     from django.core.management import call_command  # noqa: PLC0415
 
-    from . import idle, lanes, pages, pipeline, writing  # noqa: PLC0415
+    from . import idle, lanes, limits, pages, pipeline, size, writing  # noqa: PLC0415
 
     groups = {
         "writing": writing.measure,
         "lanes": lanes.measure,
         "pipeline": pipeline.measure,
         "idle": idle.measure,
+        "limits": limits.measure,
+        "size": size.measure,
         "pages": pages.measure,
     }
     call_command("migrate", verbosity=0)
