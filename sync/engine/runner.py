@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
-from queue import Empty, Full, Queue
+from queue import Empty, Full
 from random import Random
 from threading import Event
 
@@ -25,13 +25,13 @@ from .lanes import Lane, LaneEnded, Message
 from .pacing import Meter
 from .plan import Limits, deal_tokens, thread_count
 from .ports import Client, Clock, Failure, Ledger, Part, Progress, Store, Task
+from .results import BARS, Results
 from .wallet import LeasedToken, Wallet
 
 logger = logging.getLogger(__name__)
 
 TICK = 0.1  # seconds the coordinator waits for a message
 BEAT = 1.0  # seconds between two heartbeats, and until what waits is written
-RESULTS = 32  # parts that may wait for the coordinator before lanes are held back
 BATCH_PARTS = 200
 BATCH_KLINES = 20_000
 LANES_STOP = 3.0  # seconds until lanes that do not stop are left behind
@@ -77,7 +77,7 @@ class Runner:
         self.tokens_per_thread = [len(hand) for hand in hands]
         self._deck = Deck(len(hands), size=limits.queue_size)
         self._breaker = Breaker(len(meters))
-        self._results: Queue[Message] = Queue(RESULTS)
+        self._results = Results(BARS)
         self._halt = Event()
         self._abandoned = Event()
         self._lanes = [self._lane(number, hand) for number, hand in enumerate(hands)]

@@ -32,6 +32,7 @@ from sync.engine.ports import (
     Token,
     Usage,
 )
+from sync.engine.results import BARS, LEAST
 
 from .fakes import (
     MemoryLedger,
@@ -273,12 +274,12 @@ def test_stocks_in_memory_are_bounded_by_the_queue_size(size: int) -> None:
 def test_lanes_are_held_back_while_the_store_is_slow() -> None:
     called, enough = Counter[str](), Event()
     lock = Lock()
-    bound = module.RESULTS + module.BATCH_PARTS + 4
+    waiting = BARS // LEAST + 4
 
     def answer(token: Token, request: PageRequest) -> Page:
         with lock:
             called[request.code] += 1
-            if len(called) >= module.RESULTS + 4:
+            if len(called) >= waiting:
                 enough.set()
         return EXCHANGE.fetch(request)
 
@@ -297,7 +298,7 @@ def test_lanes_are_held_back_while_the_store_is_slow() -> None:
     setting.run(stocks(1000))
 
     assert len(store.finished) == 1000
-    assert store.called_before <= bound
+    assert store.called_before <= waiting + module.BATCH_PARTS
 
 
 def test_failures_are_recorded_within_a_second_even_where_nothing_is_stored() -> None:
