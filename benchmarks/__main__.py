@@ -27,7 +27,7 @@ from .figures import Figure
 
 ROOT = Path(__file__).resolve().parent.parent
 # The databases of a group, the first that is there or, for writing, all.
-USUAL = ("writing", "lanes", "pipeline", "idle", "topup")
+USUAL = ("writing", "lanes", "pipeline", "idle", "topup", "limits", "size")
 GROUPS = (*USUAL, "pages")  # filling the tables for the pages takes minutes
 
 

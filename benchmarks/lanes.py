@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from . import runs, tables
+from . import barehttp, runs, tables
 from .figures import Against, Figure, lower, medians
 
 LATENCY_MS = 50
+# Calls of the bare client, for each of its threads: one takes as long as the other.
+BARE_CALLS = 50
 # lanes: times as fast as one lane; share of what the waiting alone allows
 GOALS = {1: (None, 0.95), 2: (1.95, 0.95), 5: (4.8, 0.95), 10: (9.0, 0.9)}
 
@@ -18,16 +20,26 @@ def measure(*, quick: bool) -> list[Figure]:
     One lane is measured once: a minute of waiting hardly varies.
     """
     stocks, rounds = (20, 1) if quick else (1_000, 3)
+    calls = 2 if quick else BARE_CALLS
     with runs.world(stocks=stocks, latency_ms=LATENCY_MS):
         runs.first(runs.MONTH, lanes=2)  # so that nobody pays for the first call
         one = _seconds(1)
         many = {lanes: partial(_seconds, lanes) for lanes in (2, 5, 10)}
-        taken = medians(many, rounds=rounds)
+        taken = {1: one} | medians(many, rounds=rounds)
+        bare = medians(
+            {lanes: partial(barehttp.ask, calls, threads=lanes) for lanes in taken},
+            rounds=rounds,
+        )
     waiting = stocks * LATENCY_MS / 1000
-    figures = [_figure(1, one, one=one, waiting=waiting, rounds=1)]
-    for lanes, seconds in taken.items():
-        figures.append(_figure(lanes, seconds, one=one, waiting=waiting, rounds=rounds))
-    return figures
+    return [
+        _figure(
+            lanes,
+            seconds,
+            rivals=(waiting / lanes, bare[lanes] * stocks / lanes / calls, one),
+            rounds=rounds if lanes > 1 else 1,
+        )
+        for lanes, seconds in taken.items()
+    ]
 
 
 def _seconds(lanes: int) -> float:
@@ -37,11 +49,13 @@ def _seconds(lanes: int) -> float:
 
 
 def _figure(
-    lanes: int, seconds: float, *, one: float, waiting: float, rounds: int
+    lanes: int, seconds: float, *, rivals: tuple[float, float, float], rounds: int
 ) -> Figure:
     faster, share = GOALS[lanes]
+    waiting, bare, one = rivals
     against: list[Against] = [
-        lower(seconds, "calls × latency ÷ lanes", waiting / lanes, share)
+        lower(seconds, "calls × latency ÷ lanes", waiting, share),
+        lower(seconds, "bare http.client, as many threads", bare),
     ]
     if faster:
         against.append(lower(seconds, "1 lane", one, faster))

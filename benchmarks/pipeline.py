@@ -19,6 +19,8 @@ from tokens.models import ApiToken
 from . import rivals, runs, samples, tables
 from .figures import Against, Figure, higher, medians, seconds
 
+GOAL = 0.6  # of what the database takes from LOAD DATA
+
 
 def measure(*, quick: bool) -> list[Figure]:
     """全程的速度,和每一步单独做的速度。"""
@@ -33,7 +35,7 @@ def measure(*, quick: bool) -> list[Figure]:
         stages = _stages(rounds=rounds * 10)
     limit = 1 / taken.pop("LOAD DATA")
     whole = [
-        _rate(name, 1 / time, rounds, (higher(1 / time, _limit(), limit),))
+        _rate(name, 1 / time, rounds, (higher(1 / time, _limit(), limit, GOAL),))
         for name, time in taken.items()
     ]
     return [

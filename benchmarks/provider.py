@@ -1,9 +1,10 @@
 """一个几乎不花时间的服务商:同样的问题只算一次,HTTP 是真的。
 
-    python -m benchmarks.provider LATENCY_MS
+    python -m benchmarks.provider LATENCY_MS MINUTE_LIMIT
 
 prints its address and serves until its standard input ends. Every code has the bars of
-the simulator's HK 700, so that making up bars is not what is measured.
+the simulator's HK 700, so that making up bars is not what is measured. With a minute
+limit each call is counted as the simulator does, and one too many refused.
 """
 
 from __future__ import annotations
@@ -51,10 +52,23 @@ def _for_many(answer: Answer, codes: Sequence[str]) -> Answer:
     return Answer(b'%s"data":{%s}}' % (head, data))
 
 
+class Strict(Simulator):
+    """每个 Token 一分钟只能问这么多次的模拟器。"""
+
+    def __init__(self, *, minute_limit: int) -> None:
+        accounts = demo_accounts(TOKENS, minute_limit=minute_limit)
+        super().__init__(accounts=accounts, stocks=1)
+
+    def answer(self, path: str, query: str, *, key: str | None) -> Answer:
+        """每只股票都得到 HK 700 的答案。"""
+        return super().answer(path, _CODE.sub("code=700", query), key=key)
+
+
 @contextmanager
-def running(*, latency_ms: int) -> Iterator[str]:
+def running(*, latency_ms: int, minute_limit: int = 0) -> Iterator[str]:
     """另一个进程里的服务商;给出它的地址。"""
-    command = [sys.executable, "-m", "benchmarks.provider", str(latency_ms)]
+    numbers = [str(latency_ms), str(minute_limit)]
+    command = [sys.executable, "-m", "benchmarks.provider", *numbers]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -66,12 +80,13 @@ def running(*, latency_ms: int) -> Iterator[str]:
             process.stdin.close()
 
 
-def main(latency_ms: int) -> None:
+def main(latency_ms: int, minute_limit: int) -> None:
     """命令行入口。"""
-    with Replay(latency=latency_ms / 1000) as replay:
-        print(replay.base_url, flush=True)
+    strict = minute_limit and Strict(minute_limit=minute_limit)
+    with strict or Replay(latency=latency_ms / 1000) as server:
+        print(server.base_url, flush=True)
         sys.stdin.read()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(*map(int, sys.argv[1:]))

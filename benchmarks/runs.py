@@ -58,7 +58,8 @@ def again(window: Window, *, lanes: int) -> Result:
     request = services.SyncRequest(window.start, window.end, markets=("HK",))
     ended: list[SyncRun] = []
     with override_settings(STOCK_SYNC_MAX_THREADS=lanes):
-        _enable(6 * lanes)
+        # As many tokens as the lanes need, six each, as a user would have them.
+        enable(6 * lanes)
         taken = seconds(lambda: ended.append(_run(request)))
     run = ended[0]
     assert run.state == "succeeded", f"{run.state}: {run.error} {run.reasons}"
@@ -70,8 +71,8 @@ def _run(request: services.SyncRequest) -> SyncRun:
     return services.execute(run, stop=Event())
 
 
-def _enable(count: int) -> None:
-    # As many tokens as the lanes need, six each, as a user would have them.
+def enable(count: int) -> None:
+    """只用这么多个 Token。"""
     ApiToken.objects.update(status=ApiToken.Status.DISABLED)
     chosen = list(ApiToken.objects.order_by("pk").values_list("pk", flat=True)[:count])
     ApiToken.objects.filter(pk__in=chosen).update(status=ApiToken.Status.ENABLED)

@@ -26,7 +26,16 @@ def main(group: str, *, quick: bool) -> None:
 def _measured(group: str, *, quick: bool) -> dict[str, Any]:
     from django.core.management import call_command  # noqa: PLC0415
 
-    from . import idle, lanes, pages, pipeline, topup, writing  # noqa: PLC0415
+    from . import (  # noqa: PLC0415
+        idle,
+        lanes,
+        limits,
+        pages,
+        pipeline,
+        size,
+        topup,
+        writing,
+    )
 
     groups = {
         "writing": writing.measure,
@@ -34,6 +43,8 @@ def _measured(group: str, *, quick: bool) -> dict[str, Any]:
         "pipeline": pipeline.measure,
         "idle": idle.measure,
         "topup": topup.measure,
+        "limits": limits.measure,
+        "size": size.measure,
         "pages": pages.measure,
     }
     call_command("migrate", verbosity=0)

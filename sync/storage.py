@@ -193,7 +193,7 @@ def _write_mysql(parts: Sequence[Part]) -> None:
 
 
 def _sqlite_rows(parts: Sequence[Part]) -> Iterator[tuple[int | str, ...]]:
-    stamps = _Stamps()
+    stamps = _Stamps("%Y-%m-%d %H:%M:%S")
     for part in parts:
         stock_id, period = part.task.stock_id, part.task.period
         for time, open_, high, low, close, volume, turnover in part.klines:
@@ -209,12 +209,13 @@ def _mysql_rows(parts: Sequence[Part]) -> Iterator[str]:
     is exact enough: str writes one only for numbers below 0.000001 or, of those that
     are not rounded to the column's scale, for round ones.
     """
-    stamps = _Stamps()
+    # A moment as a number is shorter, and sooner read by the server, than as text.
+    stamps = _Stamps("%Y%m%d%H%M%S")
     for part in parts:
-        head = f"({part.task.stock_id:d},'{part.task.period}','"
+        head = f"({part.task.stock_id:d},'{part.task.period}',"
         for time, open_, high, low, close, volume, turnover in part.klines:
             # % asks a Decimal for its str, three times as fast as its format.
-            yield head + "%s',%s,%s,%s,%s,%s,%s)" % (  # noqa: UP031
+            yield head + "%s,%s,%s,%s,%s,%s,%s)" % (  # noqa: UP031
                 stamps[time], open_, high, low, close, volume, turnover,
             )  # fmt: skip
 
@@ -222,8 +223,12 @@ def _mysql_rows(parts: Sequence[Part]) -> Iterator[str]:
 class _Stamps(dict[datetime, str]):
     """时间的文本,每个时间只格式化一次:同一天有上千只股票。"""
 
+    def __init__(self, style: str) -> None:
+        super().__init__()
+        self._style = style
+
     def __missing__(self, time: datetime) -> str:
-        text = self[time] = f"{time:%Y-%m-%d %H:%M:%S}"
+        text = self[time] = time.strftime(self._style)
         return text
 
 

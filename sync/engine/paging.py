@@ -10,8 +10,10 @@ that history ends here, and an empty page is never an answer, always a question.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from operator import attrgetter
 
 from . import markets
 from .coverage import DAY, SATURDAY, widen
@@ -23,6 +25,7 @@ PAGE_SIZE = 1000
 SLACK = 12
 # The share of a day in which an exchange trades, about.
 SESSION = 0.27
+_TIME = attrgetter("time")
 
 
 def most_bars(days: float, period: str) -> int:
@@ -119,9 +122,12 @@ class Walk:
     def accept(self, page: Page) -> None:
         """收下一页;非空。"""
         assert page.oldest_ms is not None
-        for kline in page.klines:
-            if self._since <= kline.time < self._until:
-                self._klines[kline.time] = kline
+        first, last = (
+            bisect_left(page.klines, moment, key=_TIME)
+            for moment in (self._since, self._until)
+        )
+        inside = page.klines[first:last]
+        self._klines.update(zip(map(_TIME, inside), inside, strict=True))
         for bar in page.bad:
             self._bad[bar.time or bar.text] = bar
         reached = self._reached(page)
@@ -160,9 +166,8 @@ class Walk:
         """区间里最新一根的交易日。"""
         if not self._klines:
             return None
-        newest = max(kline.time for kline in self._klines.values())
         return markets.trade_date(
-            newest, market=self.task.market, period=self.task.period
+            max(self._klines), market=self.task.market, period=self.task.period
         )
 
     def _reached(self, page: Page) -> bool:

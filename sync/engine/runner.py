@@ -10,7 +10,8 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from queue import Empty, Full, Queue
+from itertools import islice
+from queue import Empty, Full
 from random import Random
 from threading import Event
 
@@ -19,10 +20,12 @@ from .breaker import Breaker
 from .caller import TokenOut, TokenRests
 from .deck import Deck
 from .errors import NoToken, ProviderDown, SyncError
+from .garbage import seldom_collected
 from .lanes import Lane, LaneEnded, Message
 from .pacing import Meter
 from .plan import Limits, deal_tokens, thread_count
 from .ports import Client, Clock, Failure, Ledger, Part, Progress, Store, Task
+from .results import BARS, Results
 from .sharing import BatchTooLarge
 from .wallet import LeasedToken, Wallet
 
@@ -30,7 +33,6 @@ logger = logging.getLogger(__name__)
 
 TICK = 0.1  # seconds the coordinator waits for a message
 BEAT = 1.0  # seconds between two heartbeats, and until what waits is written
-RESULTS = 32  # parts that may wait for the coordinator before lanes are held back
 BATCH_PARTS = 200
 BATCH_KLINES = 20_000
 LANES_STOP = 3.0  # seconds until lanes that do not stop are left behind
@@ -77,7 +79,7 @@ class Runner:
         self.tokens_per_thread = [len(hand) for hand in hands]
         self._deck = Deck(len(hands), size=limits.queue_size)
         self._breaker = Breaker(len(meters))
-        self._results: Queue[Message] = Queue(RESULTS)
+        self._results = Results(BARS)
         self.starved = False
         self._halt = Event()
         self._abandoned = Event()
@@ -89,6 +91,7 @@ class Runner:
         self._klines = 0
         self._flush_at = self._beat_at = desk.clock.now()
 
+    @seldom_collected()
     def run(self, tasks: Iterable[Task]) -> None:
         """执行全部任务,直到做完或者被要求停下。"""
         waiting = iter(tasks)
@@ -96,11 +99,14 @@ class Runner:
         futures: list[Future[None]] = []
         try:
             self._beat()
-            self._wallet.top_up()
             self._deal(waiting)
             for lane in self._lanes:
                 logger.info("Lane %d has %d tokens", lane.number, len(lane.meters))
+                # Calls with one token go on while the others' are being reserved.
+                self._wallet.top_up(*islice(lane.meters, 1))
                 futures.append(pool.submit(lane.run))
+            self._wallet.top_up()
+            self._wake_lanes()
             self._loop(waiting)
             self._finish(waiting)
         finally:

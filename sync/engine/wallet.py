@@ -60,9 +60,9 @@ class Wallet:
             elif not meter.out:
                 meter.retire(NoToken(f"the lease of {meter.token.label} was lost"))
 
-    def top_up(self) -> bool:
-        """给快用完的 Token 预订请求次数;有新的预订返回 True。"""
-        return sum(self._reserve(meter) for meter in self.meters) > 0
+    def top_up(self, *meters: Meter) -> bool:
+        """给快用完的 Token(默认全部)预订请求次数;有新的预订返回 True。"""
+        return sum(self._reserve(meter) for meter in meters or self.meters) > 0
 
     def release(self) -> None:
         """归还全部 Token;一个归还失败不妨碍其他的。"""

@@ -11,6 +11,8 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
+
 from sync.engine.errors import (
     BadAnswer,
     MarketNotAllowed,
@@ -35,6 +37,8 @@ _TOO_FAST = re.compile(
     r"too much|too many requests|request limit exceeded|\bcode\W{1,8}429\b",
     re.IGNORECASE,
 )
+# Twice as fast as json, and as exact: a number with a fraction is never a float.
+_DECODE = msgspec.json.Decoder(float_hook=Decimal).decode
 _SECONDS = re.compile(r"\s*-?[0-9]{1,9}(\.[0-9]{1,9})?\s*", re.ASCII)
 
 # Codes, words, the leaf they lead to and its text; milder ones first.
@@ -103,13 +107,21 @@ def _outcome(answer: Answer, *, secret: Secret) -> Any:
 
 
 def _envelope(answer: Answer) -> dict[str, Any] | None:
-    try:
-        body = json.loads(answer.body, parse_float=Decimal, parse_constant=str)
     # RecursionError: thousands of nested brackets. ArithmeticError: an exponent that
     # not even a Decimal holds.
+    try:
+        body = _decoded(answer.body)
     except (ValueError, RecursionError, ArithmeticError):
         return None
     return body if isinstance(body, dict) else None
+
+
+def _decoded(body: bytes) -> Any:
+    try:
+        return _DECODE(body)
+    except (ValueError, RecursionError, ArithmeticError):
+        # Python's own also takes what is no JSON: NaN, half a character.
+        return json.loads(body, parse_float=Decimal, parse_constant=str)
 
 
 def _fault(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -18,16 +19,20 @@ from sync.engine.errors import (
     TokenRejected,
     UnknownSymbol,
 )
+from sync.engine.garbage import OBJECTS
 from sync.engine.plan import Limits
 from sync.engine.ports import (
     Failure,
+    Grant,
     Page,
     PageRequest,
     Part,
     Progress,
     Task,
     Token,
+    Usage,
 )
+from sync.engine.results import BARS, LEAST
 
 from .fakes import (
     MemoryLedger,
@@ -61,6 +66,36 @@ def test_twelve_tokens_make_two_lanes_of_six() -> None:
 
     assert setting.runner.tokens_per_thread == [6, 6]
     assert len(setting.clients) == 2
+
+
+def test_calls_begin_while_other_tokens_are_still_being_reserved() -> None:
+    called = Event()
+
+    class SlowLedger(MemoryLedger):
+        def reserve(self, usage: Usage, calls: int) -> Grant:
+            if len(self.granted) == 4:  # one for each lane
+                assert called.wait(5)
+            return super().reserve(usage, calls)
+
+    def answer(_token: Token, request: PageRequest) -> Page:
+        called.set()
+        return EXCHANGE.fetch(request)
+
+    setting = Setting(answer=answer, ledger=SlowLedger())
+
+    setting.run(stocks(30))
+
+    assert len(setting.store.finished) == 30
+
+
+def test_garbage_is_seldom_collected_during_a_run_and_as_usual_after_it() -> None:
+    usual, seen = gc.get_threshold(), []
+    setting = Setting(watch=lambda _progress: seen.append(gc.get_threshold()[0]))
+
+    setting.run(stocks(1))
+
+    assert min(seen) >= OBJECTS > usual[0]
+    assert gc.get_threshold() == usual
 
 
 def test_complete_stocks_are_skipped_without_a_call() -> None:
@@ -255,12 +290,12 @@ def test_stocks_in_memory_are_bounded_by_the_queue_size(size: int) -> None:
 def test_lanes_are_held_back_while_the_store_is_slow() -> None:
     called, enough = Counter[str](), Event()
     lock = Lock()
-    bound = module.RESULTS + module.BATCH_PARTS + 4
+    waiting = BARS // LEAST + 4
 
     def answer(token: Token, request: PageRequest) -> Page:
         with lock:
             called[request.code] += 1
-            if len(called) >= module.RESULTS + 4:
+            if len(called) >= waiting:
                 enough.set()
         return EXCHANGE.fetch(request)
 
@@ -279,7 +314,7 @@ def test_lanes_are_held_back_while_the_store_is_slow() -> None:
     setting.run(stocks(1000))
 
     assert len(store.finished) == 1000
-    assert store.called_before <= bound
+    assert store.called_before <= waiting + module.BATCH_PARTS
 
 
 def test_failures_are_recorded_within_a_second_even_where_nothing_is_stored() -> None:

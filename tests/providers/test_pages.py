@@ -11,6 +11,7 @@ import pytest
 
 from sync.engine.errors import BadAnswer
 from sync.engine.ports import Kline
+from sync.providers import pages
 from sync.providers.pages import build
 
 from .server import DAY, START, asking, bar
@@ -263,3 +264,35 @@ def test_counts_a_bad_bars_stamp_as_the_oldest() -> None:
 def test_only_bad_bars_are_a_bad_answer() -> None:
     with pytest.raises(BadAnswer, match=r"All 2 bars are unusable.*price"):
         build([bar(0, l=0), bar(1, l=0)], request=asking())
+
+
+ODD: list[Any] = [None, True, "1.5", "NaN", 0, -1, 10**30, Decimal("1E-9"), [1]]
+
+
+def outcome(path: Any, rows: list[Any]) -> Any:
+    try:
+        return path(rows, asking())
+    except BadAnswer as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_page_checked_in_columns_is_what_the_loop_makes_of_it(seed: int) -> None:
+    dice = random.Random(seed)
+    bars = [bar(day, c=dice.randint(9, 12)) for day in range(30)]
+    rows = dice.choice([bars, bars[::-1], [*bars, bars[3]], dice.sample(bars, 30)])
+    for _ in range(dice.randint(0, 2)):
+        dice.choice(rows)[dice.choice("tohlcv")] = dice.choice(ODD)
+
+    quick, careful = outcome(pages._in_columns, rows), outcome(pages._bar_by_bar, rows)
+
+    assert quick in (None, careful)
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_a_page_as_it_should_be_is_checked_in_columns(step: int) -> None:
+    bars = [bar(day, o=Decimal("9.5"), tu=day) for day in range(30)][::step]
+
+    page = pages._in_columns(bars, asking())
+
+    assert page == pages._bar_by_bar(bars, asking())
