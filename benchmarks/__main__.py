@@ -27,7 +27,10 @@ from .figures import Figure
 
 ROOT = Path(__file__).resolve().parent.parent
 # The databases of a group, the first that is there or, for writing, all.
-USUAL = ("writing", "lanes", "pipeline", "idle", "topup", "limits", "size")
+USUAL = (
+    *("writing", "lanes", "pipeline", "idle", "topup", "limits", "size"),
+    "clusters",
+)
 GROUPS = (*USUAL, "pages")  # filling the tables for the pages takes minutes
 
 

@@ -20,7 +20,7 @@ from sync.simulator import Simulator
 from sync.simulator.accounts import demo_accounts
 from sync.simulator.answers import Answer
 
-TOKENS = 60
+TOKENS = 120
 _CODE = re.compile(r"\bcodes?=([^&]*)")
 
 

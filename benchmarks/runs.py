@@ -38,7 +38,7 @@ class Result:
 
 @contextmanager
 def world(*, stocks: int, latency_ms: int, batch_size: int = 1) -> Iterator[None]:
-    """这么多股票,六十个没有分钟限额的 Token,一个本机的服务商。"""
+    """这么多股票,没有分钟限额的 Token,一个本机的服务商。"""
     with provider.running(latency_ms=latency_ms) as base_url:
         ApiToken.objects.all().delete()
         import_tokens(_tokens_csv(base_url, batch_size))

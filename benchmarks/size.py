@@ -39,14 +39,12 @@ def measure(*, quick: bool) -> list[Figure]:
     with runs.world(stocks=sizes[0], latency_ms=0):
         runs.enable(12)
         # The biggest once: half a minute hardly varies.
-        found = {
-            stocks: _median(stocks, runs.MONTH, 1 if stocks == sizes[-1] else rounds)
-            for stocks in sizes
-        }
+        times = dict.fromkeys(sizes, rounds) | {sizes[-1]: 1}
+        found = {stocks: _median(stocks, runs.MONTH, times[stocks]) for stocks in sizes}
         years = _median(sizes[0], runs.YEARS, 1)
     few, many = sizes[0], sizes[-1]
     return [
-        *(_cost(stocks, found[stocks], found[few], rounds) for stocks in sizes[1:]),
+        *(_cost(n, found[n], found[few], times[n]) for n in sizes[1:]),
         _peak(f"peak, {few:,} stocks, a month", found[few], rounds),
         _peak(f"peak, {few:,} stocks, 986 bars each", years, 1),
         _peak(f"peak, {many:,} stocks, a month", found[many], 1, found[few]),

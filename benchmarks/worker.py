@@ -27,6 +27,7 @@ def _measured(group: str, *, quick: bool) -> dict[str, Any]:
     from django.core.management import call_command  # noqa: PLC0415
 
     from . import (  # noqa: PLC0415
+        clusters,
         idle,
         lanes,
         limits,
@@ -45,6 +46,7 @@ def _measured(group: str, *, quick: bool) -> dict[str, Any]:
         "topup": topup.measure,
         "limits": limits.measure,
         "size": size.measure,
+        "clusters": clusters.measure,
         "pages": pages.measure,
     }
     call_command("migrate", verbosity=0)

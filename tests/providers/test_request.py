@@ -81,6 +81,18 @@ def test_uses_one_connection_for_several_requests(
     assert len({seen.peer for seen in server.seen}) == 1
 
 
+def test_each_call_has_its_own_token_and_its_own_query(
+    server: Server, client: ItickClient
+) -> None:
+    one, other = token(server.url, value="key-1"), token(server.url, value="key-2")
+
+    for number, held in enumerate([one, other, one, one], 1):
+        client.fetch(held, asking(code=str(number)))
+
+    asked = [(seen.headers["token"], seen.query["code"]) for seen in server.seen]
+    assert asked == [("key-1", "1"), ("key-2", "2"), ("key-1", "3"), ("key-1", "4")]
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_follows_no_redirect(
     server: Server, other: Server, client: ItickClient, status: int
