@@ -9,7 +9,7 @@ from left to right and lets the later assignments see the earlier ones.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -116,8 +116,7 @@ class ApiTokenQuerySet(JudgedQuerySet):
         over: calls reserved in it count as made at its end, for nobody can say they
         were not.
         """
-        if not owner or len(owner) > OWNER_LENGTH:
-            raise ValueError(f"an owner has 1 to {OWNER_LENGTH} characters")
+        _check(owner)
         seen = self.filter(pk=token.pk).first()
         if seen is None:
             return False
@@ -142,6 +141,27 @@ class ApiTokenQuerySet(JudgedQuerySet):
             )
         token.refresh_from_db()
         return True
+
+    def lease_idle(
+        self,
+        ids: Collection[int],
+        *,
+        owner: str,
+        at: datetime,
+        seconds: int = LEASE_SECONDS,
+    ) -> dict[int, ApiToken]:
+        """一次租用其中没有人占着、账也结清了的;返回租到的,按 id。
+
+        As `lease`, but two statements for all of them: nothing has to be taken over.
+        Asked again with the same `at`, it returns what it has leased before.
+        """
+        _check(owner)
+        idle = self.filter(conditions.in_force(at), leased_by="", reserved=0)
+        idle.with_calls_left(at=at).filter(pk__in=ids).update(
+            leased_by=owner, leased_at=at, leased_until=_until(at, seconds)
+        )
+        mine = self.filter(pk__in=ids, leased_by=owner, leased_at=at)
+        return {token.pk: token for token in mine}
 
     def renew(
         self, *, owner: str, at: datetime, seconds: int = LEASE_SECONDS
@@ -233,6 +253,11 @@ class ApiTokenQuerySet(JudgedQuerySet):
         changes = asdict(new)
         del changes["daily_limit"]
         return bool(self.filter(**unchanged).update(**changes, **others))
+
+
+def _check(owner: str) -> None:
+    if not owner or len(owner) > OWNER_LENGTH:
+        raise ValueError(f"an owner has 1 to {OWNER_LENGTH} characters")
 
 
 def _until(at: datetime, seconds: int) -> datetime:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain, count, repeat
@@ -60,8 +60,10 @@ class TokenLedger:
         self._away = False
         leased = []
         unread: SecretError | None = None
-        for token in self._patient(lambda: list(tokens)):
-            mine = self._take(token)
+        wanted = self._patient(lambda: list(tokens))
+        idle = self._take_idle(wanted)
+        for token in wanted:
+            mine = idle.get(token.pk) or self._take(token)
             if mine is None:
                 continue
             try:
@@ -138,6 +140,16 @@ class TokenLedger:
             owner=self.owner, at=self._now(), seconds=self._seconds
         )
         return frozenset(renewed)
+
+    def _take_idle(self, tokens: Sequence[ApiToken]) -> dict[int, ApiToken]:
+        take = partial(
+            ApiToken.objects.lease_idle,
+            [token.pk for token in tokens if not token.leased_by],
+            owner=self.owner,
+            at=self._now(),
+            seconds=self._seconds,
+        )
+        return self._patient(take)
 
     def _take(self, token: ApiToken) -> ApiToken | None:
         tokens = ApiToken.objects

@@ -248,3 +248,77 @@ def test_a_release_between_looking_and_taking_loses_no_calls(
     assert not lease(token, "quick")
 
     assert ApiToken.objects.get().recent_calls == log
+
+
+def lease_idle(owner: str = "run 1", **at: Any) -> set[int]:
+    ids = list(ApiToken.objects.values_list("pk", flat=True))
+    return set(ApiToken.objects.lease_idle(ids, owner=owner, **{"at": AT, **at}))
+
+
+@pytest.mark.django_db
+def test_idle_tokens_are_leased_together(make_token: MakeToken) -> None:
+    tokens = [make_token() for _ in range(3)]
+
+    taken = ApiToken.objects.lease_idle(
+        [token.pk for token in tokens[:2]], owner="run 1", at=AT, seconds=30
+    )
+
+    assert set(taken) == {tokens[0].pk, tokens[1].pk}
+    until = AT + 30 * SECOND
+    assert {(one.leased_by, one.leased_until) for one in taken.values()} == {
+        ("run 1", until)
+    }
+    tokens[2].refresh_from_db()
+    assert tokens[2].leased_by == ""
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"status": 0},
+        {"deleted": True},
+        {"expire_time": AT},
+        {"daily_limit": 5, "daily_used": 5, "usage_date": TODAY},
+        {"leased_by": "run 2", "leased_until": AT + SECOND},
+        # Calls that nobody has accounted for: they have to be counted first.
+        {"leased_by": "run 2", "leased_until": AT - SECOND},
+        {"reserved": 1},
+    ],
+    ids=str,
+)
+def test_what_is_not_idle_is_left_alone(
+    change: dict[str, Any], make_token: MakeToken
+) -> None:
+    make_token()
+    ApiToken.objects.update(**change)
+
+    assert lease_idle() == set()
+
+    assert ApiToken.objects.filter(**change).exists()
+
+
+@pytest.mark.django_db
+def test_asked_again_with_the_same_moment_it_tells_what_it_has(
+    make_token: MakeToken,
+) -> None:
+    make_token()
+
+    first, again, later = lease_idle(), lease_idle(), lease_idle(at=AT + SECOND)
+
+    assert first == again != set()
+    assert later == set()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_at_once_each_idle_token_goes_to_one(make_token: MakeToken) -> None:
+    for _ in range(20):
+        make_token()
+
+    taken = at_once([partial(lease_idle, f"run {number}") for number in range(4)])
+
+    assert sum(map(len, taken)) == 20
+    assert len(set().union(*taken)) == 20
+    for number, ids in enumerate(taken):
+        owners = ApiToken.objects.filter(pk__in=ids).values_list("leased_by", flat=True)
+        assert set(owners) <= {f"run {number}"}
