@@ -16,7 +16,7 @@ from ..engine.errors import LostLease
 from ..engine.plan import Limits
 from ..engine.ports import Beat, Progress, Task
 from ..engine.runner import Desk, Runner
-from ..engine.wallet import LeasedToken
+from ..engine.wallet import LeasedToken, Wallet
 from ..models import RunKind, RunState, ShardState, SyncRun, SyncShard
 from ..models.shards import LEASE
 from ..patience import Patience, Unavailable
@@ -159,6 +159,8 @@ class Execution:
                 continue
             tokens = self._tokens_for(market)
             if self._stop.is_set():
+                # Asked to stop while they were leased.
+                Wallet(tokens, ledger=self._ledger, clock=SystemClock()).release()
                 continue
             runner = Runner(
                 market, tokens, desk=self._desk(), limits=limits, progress=self.progress
