@@ -51,16 +51,20 @@ class TokenLedger:
         self._seconds = seconds
         self._away = False
 
-    def lease(self, tokens: Iterable[ApiToken]) -> list[LeasedToken]:
-        """租用这些 Token 里能租到的。
+    def lease(
+        self, tokens: Iterable[ApiToken], *, most: int | None = None
+    ) -> list[LeasedToken]:
+        """租用这些 Token 里能租到的,至多 `most` 个。
 
         One whose value no configured key opens is given back; raises NoUsableToken
         where that leaves none.
         """
         self._away = False
-        leased = []
+        leased: list[LeasedToken] = []
         unread: SecretError | None = None
         for token in self._patient(lambda: list(tokens)):
+            if len(leased) == most:
+                break
             mine = self._take(token)
             if mine is None:
                 continue

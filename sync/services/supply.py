@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
 from tokens import quota
 from tokens.models import ApiToken
-from tokens.querysets import ApiTokenQuerySet
 
 from ..engine.wallet import LeasedToken
 from ..models import SyncRun
@@ -68,8 +67,9 @@ class Supply:
         while True:
             at = self._now()
             available = ApiToken.objects.available(PROVIDER, at=at, market=market)
-            share = self._patient(partial(self._share, available, market, at=at))
-            if leased := self._ledger.lease(share):
+            share = self._patient(partial(self._share, market, at=at))
+            # Of all that there are: a sibling may be quicker with the first ones.
+            if leased := self._ledger.lease(available, most=share):
                 return leased
             why = self._patient(partial(self._why_none, market, began=began, at=at))
             if not self._wait(why):
@@ -83,17 +83,15 @@ class Supply:
         self._check_patience(market, why, began=began, at=at)
         return why
 
-    def _share(
-        self, available: ApiTokenQuerySet, market: str, *, at: datetime
-    ) -> Iterable[ApiToken]:
-        """可以租的里面归这个分片的:它公平的一份,也不超过一个进程用得了的。"""
+    def _share(self, market: str, *, at: datetime) -> int | None:
+        """归这个分片的有几个:它公平的一份,不超过一个进程用得了的;None 是全部。"""
         if self._shards == 1:
-            return available
+            return None
         usable = ApiToken.objects.usable(PROVIDER, at=at, market=market)
         tokens = usable.with_calls_left(at=at).count()
         unfinished = self._run.shards.filter(state__in=UNFINISHED).count()
         shares = max(1, min(self._run.shares, unfinished))
-        return available[: min(math.ceil(tokens / shares), capacity())]
+        return min(math.ceil(tokens / shares), capacity())
 
     def _check_siblings(self, market: str, *, at: datetime) -> None:
         if self._shards == 1:
