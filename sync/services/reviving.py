@@ -32,6 +32,8 @@ UNHEARD = timedelta(minutes=5)
 # A shard that has just stopped to wait is not woken by tokens that are free: it has
 # seen them, and they do not serve its market.
 SETTLED = timedelta(seconds=30)
+# A run in one of these has shards that may be queued again.
+GOES_ON = (*ACTIVE, RunState.INTERRUPTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,12 @@ def revive(*, at: datetime) -> Revived:
     done = Revived(interrupted=reap(at=at))
     dead = SyncShard.objects.filter(
         state=ShardState.INTERRUPTED,
-        run__state__in=(*ACTIVE, RunState.INTERRUPTED),
+        run__state__in=GOES_ON,
         run__background=True,
         run__cancel_requested_at=None,
     )
-    for shard in dead.select_related("run"):
+    # Those that may go on first: a run ends with a poison shard only as the last one.
+    for shard in dead.select_related("run").order_by("attempts", "pk"):
         if shard.attempts >= ATTEMPTS:
             if _give_up(shard, at=at):
                 done.given_up.append(shard.run_id)
@@ -123,6 +126,9 @@ def _restart(shard: SyncShard, *, at: datetime) -> bool:
 def _requeued(shard: SyncShard, *, at: datetime) -> bool:
     """在调用者的事务里;IntegrityError 表示同样的请求正在运行。"""
     run = locked(shard.run_id)
+    # It may have ended since it was looked at, by another shard's misfortune too.
+    if run.cancel_requested_at or run.state not in GOES_ON:
+        return False
     if not SyncShard.objects.seen(shard).update(
         state=ShardState.QUEUED,
         process="",
@@ -131,14 +137,12 @@ def _requeued(shard: SyncShard, *, at: datetime) -> bool:
         leased_until=at,
     ):
         return False
-    mine = SyncRun.objects.filter(pk=run.pk, cancel_requested_at=None)
     again = {"state": RunState.QUEUED, "error": "", "heartbeat_at": at}
     if run.state == RunState.INTERRUPTED:
         again |= {"request_key": _request_key(run), "finished_at": None}
-    changed = mine.update(**again) if run.state != RunState.RUNNING else mine.count()
-    if not changed:
-        transaction.set_rollback(True)
-    return bool(changed)
+    if run.state != RunState.RUNNING:
+        SyncRun.objects.filter(pk=run.pk).update(**again)
+    return True
 
 
 def _request_key(run: SyncRun) -> str | None:

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from sync.models import SyncRun, SyncShard
-from sync.services import execute_shard, start
+from sync.models import ShardState, SyncRun, SyncShard
+from sync.services import cancel, execute_shard, revive, start
 from sync.services.ledger import TokenLedger
+from sync.services.outcome import settle_shard
+from sync.services.processes import this_process
 from sync.services.recovery import SILENT
 from sync.services.requests import SyncRequest
 from tokens.models import ApiToken
@@ -17,7 +19,7 @@ from tokens.querysets import ApiTokenQuerySet
 
 from .conftest import MakeToken, Provider
 from .rows import AT, WINDOW, stock
-from .runs import executed, honest, no_token_is_held, started
+from .runs import HOUR, executed, honest, no_token_is_held, started
 
 pytestmark = pytest.mark.django_db
 OVER = AT + SILENT
@@ -81,3 +83,68 @@ def test_who_is_slower_with_the_same_tokens_takes_the_next_ones(
 
     shard = shard_of(run, 0)
     assert (shard.state, shard.numbers["tokens_per_thread"]) == ("done", [2])
+
+
+def die(run: SyncRun, number: int, *, times: int = 1) -> None:
+    """一个分片被接手,然后它的进程死掉,几次就几次。"""
+    SyncShard.objects.filter(run=run, number=number).update(attempts=times - 1)
+    shard = shard_of(run, number)
+    assert SyncShard.objects.claim(shard, process="elsewhere:1:1", at=AT)
+    SyncRun.objects.filter(pk=run.pk).update(state="running")
+
+
+def test_a_run_whose_place_was_taken_stays_cancelled_with_all_its_shards(
+    make_token: MakeToken,
+) -> None:
+    make_token()
+    for code in "12":
+        stock(code)
+    run = cut(2)
+    die(run, 0)
+    die(run, 1)
+    again = start(SyncRequest(WINDOW.start, WINDOW.end), at=OVER)
+
+    done = revive(at=OVER)
+
+    assert done.restarted == []
+    assert states(run) == ["cancelled", "interrupted", "interrupted"]
+    assert states(again)[0] == "queued"
+
+
+def test_a_poison_shard_that_dies_with_the_others_does_not_end_the_run(
+    make_token: MakeToken,
+) -> None:
+    make_token()
+    for code in "12":
+        stock(code)
+    run = cut(2)
+    die(run, 0, times=3)
+    die(run, 1)
+
+    done = revive(at=OVER)
+
+    assert (done.given_up, done.restarted) == ([run.pk], [run.pk])
+    assert states(run) == ["queued", "failed", "queued"]
+    assert run.request_key is not None
+    assert run.finished_at is None
+
+
+def test_a_cancel_that_meets_a_shard_which_stops_to_wait_ends_it(
+    make_token: MakeToken,
+) -> None:
+    make_token()
+    for code in "12":
+        stock(code)
+    run = cut(2)
+    for number in (0, 1):
+        shard = shard_of(run, number)
+        assert SyncShard.objects.claim(shard, process=this_process(), at=AT)
+    SyncRun.objects.update(state="running")
+    cancel(run.pk, at=AT)
+
+    for number, state in ((0, ShardState.WAITING), (1, ShardState.QUEUED)):
+        shard = shard_of(run, number)
+        waits = {"resume_at": AT + HOUR} if state == ShardState.WAITING else {}
+        settle_shard(shard, fence=1, state=state, at=AT, numbers={}, **waits)
+
+    assert states(run) == ["cancelled", "cancelled", "cancelled"]
