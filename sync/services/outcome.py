@@ -19,6 +19,7 @@ from ..models.runs import ERROR_LENGTH
 
 ADDED = ("stocks", "succeeded", "failed", "skipped", "klines", "dropped", "calls")
 AT_WORK = {ShardState.QUEUED, ShardState.RUNNING}
+GOES_ON = {ShardState.QUEUED, ShardState.WAITING}
 # What one shard has come to the whole run has come to, the first that applies.
 WORST = {
     ShardState.CANCELLED: RunState.CANCELLED,
@@ -30,9 +31,15 @@ WORST = {
 def settle_shard(
     shard: SyncShard, *, fence: int, state: ShardState, at: datetime, **columns: Any
 ) -> bool:
-    """写下归这个 fence 所有的分片的新状态,和由此得出的运行的;已被接管时返回 False。"""
+    """写下归这个 fence 所有的分片的新状态,和由此得出的运行的;已被接管时返回 False。
+
+    One that is to be cancelled does not go on later: whoever cancelled it has found it
+    at work and looks no more.
+    """
     with transaction.atomic():
         run = locked(shard.run_id)
+        if run.cancel_requested_at and state in GOES_ON:
+            state, columns = ShardState.CANCELLED, columns | {"error": ""}
         held = SyncShard.objects.held(shard.pk, fence=fence)
         if not held.update(state=state, heartbeat_at=at, leased_until=at, **columns):
             return False
