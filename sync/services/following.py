@@ -15,7 +15,7 @@ from ..patience import Patience
 from .cancelling import cancel
 from .claiming import execute
 from .clock import SystemClock
-from .errors import AlreadyRunning, Refused
+from .errors import AlreadyRunning, NoUsableToken, Refused
 from .execution import Watch
 from .outcome import ADDED
 from .reviving import revive
@@ -46,7 +46,9 @@ def follow(
         if stop.is_set():
             patience(lambda: _cancel(run, at=now()))
         elif patience(queued.exists):
-            with suppress(AlreadyRunning):  # somebody else was quicker
+            # Somebody else was quicker, or there is no token: that fails a shard and
+            # not yet the run.
+            with suppress(AlreadyRunning, NoUsableToken):
                 execute(run, stop=stop, watch=watch, now=now)
         if now() - revived_at >= REVIVE:
             revived_at = now()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sync.models import ShardState, SyncRun, SyncShard
-from sync.services import cancel, execute_shard, revive, start
+from sync.services import cancel, execute_shard, follow, revive, start
 from sync.services.ledger import TokenLedger
 from sync.services.outcome import settle_shard
 from sync.services.processes import this_process
@@ -19,7 +19,7 @@ from tokens.querysets import ApiTokenQuerySet
 
 from .conftest import MakeToken, Provider
 from .rows import AT, WINDOW, stock
-from .runs import HOUR, executed, honest, no_token_is_held, started
+from .runs import HOUR, Waiting, executed, honest, no_token_is_held, started
 
 pytestmark = pytest.mark.django_db
 OVER = AT + SILENT
@@ -148,3 +148,20 @@ def test_a_cancel_that_meets_a_shard_which_stops_to_wait_ends_it(
         settle_shard(shard, fence=1, state=state, at=AT, numbers={}, **waits)
 
     assert states(run) == ["cancelled", "cancelled", "cancelled"]
+
+
+def test_who_follows_a_run_sees_it_fail_to_the_last_shard(
+    provider: Provider, make_token: MakeToken
+) -> None:
+    make_token(minute_limit=0)
+    for code in "12":
+        stock(code)
+    provider(honest)
+    run = cut(2)
+    ApiToken.objects.update(status=0)
+
+    ended = follow(run, stop=Waiting(), watch=lambda *_: None, now=lambda: AT)
+
+    # Left in the queue, the second one would keep its request from being made again.
+    assert states(ended) == ["failed", "failed", "failed"]
+    assert ended.error.startswith("没有可用的 Token")
