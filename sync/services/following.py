@@ -21,6 +21,8 @@ from .outcome import ADDED
 from .reviving import revive
 
 LOOK_AGAIN = 1.0  # seconds between two looks at what the others do
+# So many looks after a stop: others have ended by then, or their machine is dead.
+LAST_LOOKS = 4
 REVIVE = timedelta(seconds=10)
 AT_WORK = (RunState.QUEUED, RunState.RUNNING)
 
@@ -35,16 +37,18 @@ def follow(
     """执行一次运行并等它结束;有几个分片时,别的进程也可以一起做。
 
     `stop` stops the whole run: one with several shards is cancelled for the others as
-    well. Otherwise as `execute`. A run that waits for quota is not waited for.
+    well, which are not waited for longer than a few seconds. Otherwise as `execute`. A
+    run that waits for quota is not waited for.
     """
     patience = Patience(stop=stop, clock=SystemClock())
     if patience(run.shards.count) == 1:
         return execute(run, stop=stop, watch=watch, now=now)
     queued = run.shards.filter(state=ShardState.QUEUED)
-    revived_at = now()
+    revived_at, looks = now(), LAST_LOOKS
     while run.state in AT_WORK:
         if stop.is_set():
             patience(lambda: _cancel(run, at=now()))
+            looks -= 1
         elif patience(queued.exists):
             # Somebody else was quicker, or there is no token: that fails a shard and
             # not yet the run.
@@ -54,6 +58,8 @@ def follow(
             revived_at = now()
             patience(lambda: revive(at=now()))
         patience(run.refresh_from_db)
+        if not looks and run.state in AT_WORK:
+            run.state = RunState.CANCELLED  # for who looks at it now
         _look(run, stop=stop, watch=watch)
     return run
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sync.models import ShardState, SyncRun, SyncShard
-from sync.services import cancel, execute_shard, follow, revive, start
+from sync.services import cancel, execute_shard, follow, following, revive, start
 from sync.services.ledger import TokenLedger
 from sync.services.outcome import settle_shard
 from sync.services.processes import this_process
@@ -165,3 +165,22 @@ def test_who_follows_a_run_sees_it_fail_to_the_last_shard(
     # Left in the queue, the second one would keep its request from being made again.
     assert states(ended) == ["failed", "failed", "failed"]
     assert ended.error.startswith("没有可用的 Token")
+
+
+def test_who_stops_the_command_does_not_wait_for_a_sibling_that_is_silent(
+    make_token: MakeToken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_token()
+    for code in "12":
+        stock(code)
+    monkeypatch.setattr(following, "LOOK_AGAIN", 0.0)
+    run, stop = cut(2), Event()
+    die(run, 0)
+    stop.set()
+
+    ended = follow(run, stop=stop, watch=lambda *_: None, now=lambda: AT)
+
+    assert ended.state == "cancelled"
+    # Its process is dead or will find it out: the reaper ends it then.
+    assert states(run) == ["running", "running", "cancelled"]
+    assert run.cancel_requested_at == AT
