@@ -30,7 +30,7 @@ from .ledger import TokenLedger
 from .outcome import ADDED, numbers_of, resumed, totals
 from .recovery import SILENT
 from .supply import LeftToSiblings, Parked, Supply
-from .worklist import Slice, markets_of, tasks_of
+from .worklist import Slice, failed_of, markets_of, tasks_of
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,6 @@ class Execution:
     ) -> None:
         self.run = shard.run
         self.shard = shard
-        self.progress = resumed(self.run.kind, shard.numbers)
         self._slice = Slice(shard.number, patience(self.run.shards.count))
         self._stop = stop
         self._watch = watch
@@ -65,6 +64,7 @@ class Execution:
         self._threads: list[int] = []
         self._of_the_run: Progress | None = None  # where there are several shards
         self._patience = patience
+        self.progress = self._resumed(shard.numbers)
         self._ledger = TokenLedger(
             owner=shard.owner(fence),
             now=now,
@@ -137,7 +137,13 @@ class Execution:
         """逐个市场取完要取的股票;次数用完了就等,然后从头看起。"""
         self._patience(self._begin)
         while not self._through_the_markets():
-            self.progress = resumed(self.run.kind, self._numbers())
+            self.progress = self._resumed(self._numbers())
+
+    def _resumed(self, before: dict[str, Any]) -> Progress:
+        if not before:
+            return Progress()
+        failed = failed_of(self.run, self._slice, patient=self._patience)
+        return resumed(self.run.kind, before, failed=failed)
 
     def _begin(self) -> None:
         SyncRun.objects.active().filter(pk=self.run.pk).update(

@@ -14,7 +14,7 @@ from typing import Any
 from django.db import transaction
 
 from ..engine.ports import Progress
-from ..models import RunKind, RunState, ShardState, SyncRun, SyncShard
+from ..models import Finished, RunKind, RunState, ShardState, SyncRun, SyncShard
 from ..models.runs import ERROR_LENGTH
 
 ADDED = ("stocks", "succeeded", "failed", "skipped", "klines", "dropped", "calls")
@@ -78,6 +78,8 @@ def settle_run(run: SyncRun, *, at: datetime) -> None:
         )
     else:
         state = _final(states, numbers)
+        if state != RunState.INTERRUPTED:  # which may be taken up again
+            Finished.objects.of(run.pk).delete()
         SyncRun.objects.end(run.pk, state=state, error=error, at=at, **numbers)
 
 
@@ -112,13 +114,14 @@ def numbers_of(progress: Progress, lanes: Sequence[int]) -> dict[str, Any]:
     return {**asdict(progress), "tokens_per_thread": list(lanes)}
 
 
-def resumed(kind: str, before: dict[str, Any]) -> Progress:
-    """接着以前的数字做:以前成功的还会再遇到一次,不过已经齐全。
+def resumed(kind: str, before: dict[str, Any], *, failed: dict[str, int]) -> Progress:
+    """接着以前的数字做:以前做完的还会再遇到一次,不过没有什么要取的了。
 
-    A retry does not meet them again: their rows are settled.
+    `failed` are the stocks that are not tried again, by reason. A retry does not meet
+    any of them again: their rows are settled or left out.
     """
-    if not before:
-        return Progress()
     done = {name: before[name] for name in ("succeeded", "klines", "dropped", "calls")}
-    again = 0 if kind == RunKind.RETRY else done["succeeded"]
-    return Progress(stocks=done["succeeded"], again=again, **done)
+    done["failed"] = sum(failed.values())
+    stocks = done["succeeded"] + done["failed"]
+    again = 0 if kind == RunKind.RETRY else stocks
+    return Progress(stocks=stocks, again=again, reasons=dict(failed), **done)
