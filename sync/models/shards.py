@@ -83,7 +83,7 @@ class SyncShard(models.Model):
     Of a run's N shards, number k has the stocks whose id leaves the remainder k when
     divided by N. `numbers` is its share of the run's numbers. One that waits for quota
     belongs to no process and is queued again at `resume_at`, or as soon as there are
-    tokens.
+    tokens for one of the markets that it `waits_for`.
     """
 
     run = models.ForeignKey(SyncRun, models.CASCADE, related_name="shards")
@@ -99,6 +99,9 @@ class SyncShard(models.Model):
         _("error"), max_length=ERROR_LENGTH, blank=True, default=""
     )
     resume_at = models.DateTimeField(_("goes on"), null=True)
+    waits_for = models.CharField(
+        _("waits for tokens of"), max_length=200, blank=True, default=""
+    )
     heartbeat_at = models.DateTimeField(_("last heartbeat"))
     leased_until = models.DateTimeField(_("leased until"))
 

@@ -29,7 +29,7 @@ from .errors import NoUsableToken
 from .ledger import TokenLedger
 from .outcome import ADDED, numbers_of, resumed, totals
 from .recovery import SILENT
-from .supply import LeftToSiblings, Parked, Supply
+from .supply import LeftToSiblings, Parked, Supply, soonest
 from .worklist import Slice, failed_of, markets_of, tasks_of
 
 logger = logging.getLogger(__name__)
@@ -154,7 +154,12 @@ class Execution:
         )
 
     def _through_the_markets(self) -> bool:
-        """每个市场做一遍;半路上次数用完了返回 False。"""
+        """每个市场做一遍;半路上次数用完了返回 False。
+
+        A market without tokens does not keep the others from theirs: what to wait for
+        is raised in the end.
+        """
+        waits: list[Parked | LeftToSiblings] = []
         limits = Limits(
             tokens_per_thread=settings.STOCK_SYNC_TOKENS_PER_THREAD,
             max_threads=settings.STOCK_SYNC_MAX_THREADS,
@@ -163,7 +168,9 @@ class Execution:
         for market in markets_of(self.run, patient=self._patience):
             if self._stop.is_set() or self._complete(market):
                 continue
-            tokens = self._tokens_for(market)
+            tokens = self._tokens_for(market, waits)
+            if tokens is None:
+                continue
             if self._stop.is_set():
                 # Asked to stop while they were leased.
                 Wallet(tokens, ledger=self._ledger, clock=SystemClock()).release()
@@ -176,6 +183,8 @@ class Execution:
             runner.run(self._tasks(market))
             if runner.starved:
                 return False
+        if waits and not self._stop.is_set():
+            raise soonest(waits)
         return True
 
     def _desk(self) -> Desk:
@@ -221,16 +230,24 @@ class Execution:
         self.progress.skip(stocks)
         return True
 
-    def _tokens_for(self, market: str) -> list[LeasedToken]:
-        """能用于这个市场的 Token;第一个市场就没有时抛出 NoUsableToken。
+    def _tokens_for(
+        self, market: str, waits: list[Parked | LeftToSiblings]
+    ) -> list[LeasedToken] | None:
+        """能用于这个市场的 Token;None 表示以后再说,要等的记进 `waits`。
 
-        For a later market none means that its stocks are recorded as failed: what the
-        markets before it have got must not end as a run that could not start.
+        Raises NoUsableToken where there is none for the first market. For a later one
+        none means that its stocks are recorded as failed: what the markets before it
+        have got, or will get, must not end as a run that could not start.
         """
         try:
             return self._supply.lease(market)
+        except (Parked, LeftToSiblings) as wait:
+            waits.append(wait)
+            return None
         except NoUsableToken as error:
             if not self.progress.calls:
+                if waits:
+                    return None
                 raise
             logger.warning("Run %d has no token for %s: %s", self.run.pk, market, error)
             return []

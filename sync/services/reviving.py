@@ -29,8 +29,7 @@ logger = logging.getLogger(__name__)
 
 # So long nobody has taken a shard whose job was sent.
 UNHEARD = timedelta(minutes=5)
-# A shard that has just stopped to wait is not woken by tokens that are free: it has
-# seen them, and they do not serve its market.
+# A shard that has just stopped to wait has seen what tokens there are.
 SETTLED = timedelta(seconds=30)
 # A run in one of these has shards that may be queued again.
 GOES_ON = (*ACTIVE, RunState.INTERRUPTED)
@@ -77,14 +76,14 @@ def wake(*, at: datetime) -> list[int]:
     early = waiting.filter(resume_at__gt=at, heartbeat_at__lte=at - SETTLED)
     due = [
         *waiting.filter(resume_at__lte=at).select_related("run"),
-        *(shard for shard in early.select_related("run") if _has_tokens(shard.run, at)),
+        *(shard for shard in early.select_related("run") if _has_tokens(shard, at=at)),
     ]
     return [shard.run_id for shard in due if _wake(shard, at=at)]
 
 
-def _has_tokens(run: SyncRun, at: datetime) -> bool:
+def _has_tokens(shard: SyncShard, *, at: datetime) -> bool:
     tokens = ApiToken.objects.available(PROVIDER, at=at)
-    return (tokens.serving(run.markets) if run.markets else tokens).exists()
+    return tokens.serving(shard.waits_for.split(",")).exists()
 
 
 def _wake(shard: SyncShard, *, at: datetime) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -23,15 +23,28 @@ PATIENCE = timedelta(minutes=2)
 
 
 class Parked(Exception):
-    """要等很久才有 Token;分片先停下,到时候再继续。"""
+    """要等很久才有用于这些市场的 Token;分片先停下,到时候再继续。"""
 
-    def __init__(self, why: str, *, until: datetime) -> None:
+    def __init__(self, why: str, *, until: datetime, markets: Sequence[str]) -> None:
         super().__init__(why)
         self.until = until
+        self.markets = markets
 
 
 class LeftToSiblings(Exception):
     """Token 都在同一次运行的别的分片手里:它们做完了会接着做这个。"""
+
+
+def soonest(waits: Sequence[Parked | LeftToSiblings]) -> Parked | LeftToSiblings:
+    """几个市场都没有 Token:等最先会有的那个。"""
+    parked = [wait for wait in waits if isinstance(wait, Parked)]
+    if len(parked) < len(waits):
+        return LeftToSiblings()
+    return Parked(
+        str(parked[0]),
+        until=min(wait.until for wait in parked),
+        markets=[market for wait in parked for market in wait.markets],
+    )
 
 
 class Supply:
@@ -108,6 +121,6 @@ class Supply:
         if (usable.held(at=at) | usable.with_calls_left(at=at)).exists():
             # Somebody who looks at the terminal waits as long as it takes.
             if self._run.background and at - began > PATIENCE:
-                raise Parked(why, until=at + LEASE)
+                raise Parked(why, until=at + LEASE, markets=[market])
         elif (until := quota.next_day_at(at)) - at > PATIENCE:
-            raise Parked(why, until=until)
+            raise Parked(why, until=until, markets=[market])

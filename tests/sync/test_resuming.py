@@ -12,11 +12,12 @@ import pytest
 from sync.engine.errors import UnknownSymbol
 from sync.models import Finished, SyncFailure, SyncRun
 from sync.services import SyncRequest, execute, retry_failed, revive, start
+from tokens.models import ApiToken
 
 from .conftest import MakeToken, Provider
 from .retries import Asking, row
 from .rows import AT, TODAY, WINDOW, stock
-from .runs import BARS, HOUR, executed, numbers, started
+from .runs import BARS, HOUR, executed, honest, numbers, started
 
 pytestmark = pytest.mark.django_db
 DAY = 24 * HOUR
@@ -129,3 +130,46 @@ def test_where_coverage_tells_it_nothing_is_noted(asking: Asking) -> None:
     execute(background(), stop=Event(), now=lambda: AT)
 
     assert not Finished.objects.exists()
+
+
+SPENT: dict[str, Any] = {"daily_limit": 2, "daily_used": 2, "usage_date": AT.date()}
+
+
+@pytest.fixture
+def two_markets(provider: Provider, make_token: MakeToken) -> None:
+    """香港的次数用完了,美国的没有。"""
+    make_token(minute_limit=0, markets="HK", **SPENT)
+    make_token(minute_limit=0, markets="US")
+    stock("1")
+    stock("2", market="US")
+    provider(honest)
+
+
+@pytest.mark.usefixtures("two_markets")
+def test_a_market_without_quota_does_not_keep_the_others_from_theirs() -> None:
+    run = execute(background(), stop=Event(), now=lambda: AT)
+
+    assert (run.state, run.waiting_until, run.succeeded) == ("waiting", TOMORROW, 1)
+    assert run.shards.get().waits_for == "HK"
+
+
+@pytest.mark.usefixtures("two_markets")
+def test_tokens_of_markets_that_are_done_wake_nobody(make_token: MakeToken) -> None:
+    run = execute(background(), stop=Event(), now=lambda: AT)
+
+    woken_by_others = revive(at=AT + HOUR).woken
+    make_token(minute_limit=0, markets="HK")
+    woken = revive(at=AT + HOUR).woken
+    ended = execute(run, stop=Event(), now=lambda: AT + HOUR)
+
+    assert (woken_by_others, woken) == ([], [run.pk])
+    assert (ended.state, numbers(ended)) == ("succeeded", (2, 2, 0, 0, 2 * BARS))
+
+
+@pytest.mark.usefixtures("two_markets")
+def test_a_market_nobody_serves_does_not_fail_one_that_waits() -> None:
+    ApiToken.objects.filter(markets="US").update(status=0)
+
+    run = execute(background(), stop=Event(), now=lambda: AT)
+
+    assert (run.state, run.failed, run.shards.get().waits_for) == ("waiting", 0, "HK")
