@@ -18,12 +18,12 @@ from .clock import SystemClock
 from .errors import AlreadyRunning, NoUsableToken, Refused
 from .execution import Watch
 from .outcome import ADDED
-from .reviving import revive
+from .reviving import recover
 
 LOOK_AGAIN = 1.0  # seconds between two looks at what the others do
 # So many looks after a stop: others have ended by then, or their machine is dead.
 LAST_LOOKS = 4
-REVIVE = timedelta(seconds=10)
+RECOVER = timedelta(seconds=10)
 AT_WORK = (RunState.QUEUED, RunState.RUNNING)
 
 
@@ -44,7 +44,7 @@ def follow(
     if patience(run.shards.count) == 1:
         return execute(run, stop=stop, watch=watch, now=now)
     queued = run.shards.filter(state=ShardState.QUEUED)
-    revived_at, looks = now(), LAST_LOOKS
+    recovered_at, looks = now(), LAST_LOOKS
     while run.state in AT_WORK:
         if stop.is_set():
             patience(lambda: _cancel(run, at=now()))
@@ -54,9 +54,9 @@ def follow(
             # not yet the run.
             with suppress(AlreadyRunning, NoUsableToken):
                 execute(run, stop=stop, watch=watch, now=now)
-        if now() - revived_at >= REVIVE:
-            revived_at = now()
-            patience(lambda: revive(at=now()))
+        if now() - recovered_at >= RECOVER:
+            recovered_at = now()
+            patience(lambda: recover(at=now()))
         patience(run.refresh_from_db)
         if not looks and run.state in AT_WORK:
             run.state = RunState.CANCELLED  # for who looks at it now

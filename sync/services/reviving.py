@@ -47,9 +47,17 @@ class Revived:
 
 
 def revive(*, at: datetime) -> Revived:
-    """收拾死掉的分片,后台的重新排队;执行了 ATTEMPTS 次的放在一边。
+    """收拾死掉的,叫醒等到了的,没有人来接的再按一次门铃。"""
+    done = recover(at=at)
+    done.rung.extend(_ring_again(at=at))
+    return done
 
-    A run that somebody waits for, or has asked to cancel, stays interrupted.
+
+def recover(*, at: datetime) -> Revived:
+    """收拾死掉的分片,后台的重新排队;执行了 ATTEMPTS 次的放在一边;叫醒等到了的。
+
+    A run that somebody waits for, or has asked to cancel, stays interrupted. Needs no
+    broker.
     """
     done = Revived(interrupted=reap(at=at))
     dead = SyncShard.objects.filter(
@@ -66,7 +74,6 @@ def revive(*, at: datetime) -> Revived:
         elif _restart(shard, at=at):
             done.restarted.append(shard.run_id)
     done.woken.extend(wake(at=at))
-    done.rung.extend(_ring_again(at=at))
     return done
 
 

@@ -8,12 +8,21 @@ from typing import Any
 import pytest
 
 from sync.models import ShardState, SyncRun, SyncShard
-from sync.services import cancel, execute_shard, follow, following, revive, start
+from sync.services import (
+    cancel,
+    execute_shard,
+    follow,
+    following,
+    revive,
+    reviving,
+    start,
+)
 from sync.services.ledger import TokenLedger
 from sync.services.outcome import settle_shard
 from sync.services.processes import this_process
 from sync.services.recovery import SILENT
 from sync.services.requests import SyncRequest
+from sync.services.reviving import UNHEARD
 from tokens.models import ApiToken
 from tokens.querysets import ApiTokenQuerySet
 
@@ -184,3 +193,26 @@ def test_who_stops_the_command_does_not_wait_for_a_sibling_that_is_silent(
     # Its process is dead or will find it out: the reaper ends it then.
     assert states(run) == ["running", "running", "cancelled"]
     assert run.cancel_requested_at == AT
+
+
+def test_who_follows_a_run_needs_no_broker(
+    provider: Provider, make_token: MakeToken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_token(minute_limit=0)
+    for code in "12":
+        stock(code)
+    provider(honest)
+    # Nobody has taken this one for a while, so that its job is to be sent again.
+    start(SyncRequest(WINDOW.start, WINDOW.start), at=AT, background=True)
+    run = cut(2)
+    die(run, 0)
+
+    def away() -> None:
+        raise ConnectionError("Redis is away")
+
+    monkeypatch.setattr(reviving, "get_broker", away)
+    moments = iter([AT, *[OVER + UNHEARD] * 1000])
+
+    ended = follow(run, stop=Waiting(), watch=lambda *_: None, now=moments.__next__)
+
+    assert ended.state == "succeeded"
