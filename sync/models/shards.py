@@ -11,9 +11,12 @@ from django.utils.translation import gettext_lazy as _
 
 from tokens.fields import CodeField
 
+from ..patience import AWAY
 from .runs import ERROR_LENGTH, SyncRun
 
 LEASE = timedelta(seconds=60)
+# A process that lives may be silent for as long as it waits for the database.
+SILENT = LEASE + timedelta(seconds=AWAY)
 # So often a shard is claimed; after that it is set aside: it may be what kills its
 # processes.
 ATTEMPTS = 3
@@ -44,7 +47,8 @@ class SyncShardQuerySet(models.QuerySet["SyncShard"]):
         fence that was seen, so of two that chose the same row only one finds it. The
         attempt counts from here on, whatever becomes of the process.
         """
-        over = Q(state=ShardState.RUNNING, leased_until__lte=at, attempts__lt=ATTEMPTS)
+        dead = Q(state=ShardState.RUNNING, heartbeat_at__lte=at - SILENT)
+        over = dead & Q(attempts__lt=ATTEMPTS)
         free = Q(state=ShardState.QUEUED) | over
         claimed = self.filter(free, pk=shard.pk, fence=shard.fence).update(
             state=ShardState.RUNNING,

@@ -18,7 +18,7 @@ from ..engine.ports import Beat, Progress, Task
 from ..engine.runner import Desk, Runner
 from ..engine.wallet import LeasedToken, Wallet
 from ..models import RunKind, RunState, ShardState, SyncRun, SyncShard
-from ..models.shards import LEASE
+from ..models.shards import LEASE, SILENT
 from ..patience import Patience, Unavailable
 from ..providers.itick import ItickClient
 from ..settling import Recording, Retrying
@@ -28,7 +28,6 @@ from .ending import Ending
 from .errors import NoUsableToken
 from .ledger import TokenLedger
 from .outcome import ADDED, numbers_of, resumed, totals
-from .recovery import SILENT
 from .supply import LeftToSiblings, Parked, Supply, soonest
 from .worklist import Slice, failed_of, markets_of, tasks_of
 

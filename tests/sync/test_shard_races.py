@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sync.models import ShardState, SyncRun, SyncShard
+from sync.models.shards import SILENT
 from sync.services import (
     cancel,
     execute_shard,
@@ -20,7 +21,6 @@ from sync.services import (
 from sync.services.ledger import TokenLedger
 from sync.services.outcome import settle_shard
 from sync.services.processes import this_process
-from sync.services.recovery import SILENT
 from sync.services.requests import SyncRequest
 from sync.services.reviving import UNHEARD
 from tokens.models import ApiToken
