@@ -15,10 +15,10 @@ from typing import Protocol
 from django.db import transaction
 from django.db.models import Q
 
-from .engine import markets
+from .engine import coverage, markets
 from .engine.errors import Cancelled, NoToken, ProviderDown
 from .engine.ports import Failure, Part, Task, Window
-from .models import SyncFailure, SyncRun
+from .models import Finished, SyncFailure, SyncRun
 from .models.failures import SyncFailureQuerySet
 
 # Time without quota, tokens at fault and a provider that is down are no attempts.
@@ -69,10 +69,25 @@ class Recording:
         ]
         if done:
             SyncFailure.objects.filter(pk__in=done).settle(at=at)
+        again = [
+            part.task
+            for part in parts
+            if part.last and self._is_met_again(part.task, by_key.get(_key(part.task)))
+        ]
+        if again:
+            Finished.objects.note(again, run_id=self._run.pk)
 
     def failed(self, failures: Sequence[Failure], *, at: datetime) -> None:
         """记下失败。"""
         SyncFailure.objects.record(failures, run_id=self._run.pk, at=at)
+        _note_failed(failures, self._run)
+
+    def _is_met_again(self, task: Task, gain: Gain | None) -> bool:
+        """这次运行再从头看起的时候,这只股票还有要取的吗。"""
+        if self._run.force or gain is None:
+            return True
+        left = coverage.missing(coverage.hull(task.windows), gain.after)
+        return any(map(coverage.has_weekday, left))
 
     def _covers(self, gain: Gain, wanted: Window, *, whole: bool) -> bool:
         if not _holds(gain.after, wanted):
@@ -114,6 +129,7 @@ class Retrying:
                         most=self._run.max_retry_count or 0,
                         at=at,
                     )
+            _note_failed(failures, self._run)
 
     def _uncounted(self) -> Q:
         # A transaction whose answer was lost is done again: an attempt counts once a
@@ -132,6 +148,16 @@ class Retrying:
                 start_date__lte=markets.today(task.market, at=self._run.created_at),
             )
         return SyncFailure.objects.held_by(self._run.pk).filter(wanted)
+
+
+def _note_failed(failures: Iterable[Failure], run: SyncRun) -> None:
+    """这次运行不再去试的。"""
+    tried: dict[str, list[Task]] = {}
+    for failure in failures:
+        if failure.reason not in NO_ATTEMPT:
+            tried.setdefault(failure.reason, []).append(failure.task)
+    for reason, tasks in tried.items():
+        Finished.objects.note(tasks, run_id=run.pk, reason=reason)
 
 
 def _key(task: Task) -> tuple[str, str, str]:

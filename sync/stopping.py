@@ -1,11 +1,11 @@
-"""Ctrl-C 和 SIGTERM:请求停下,而不是当场死掉。"""
+"""Ctrl-C、SIGTERM 和期限:请求停下,而不是当场死掉。"""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Event
+from threading import Event, Timer
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -28,3 +28,15 @@ def stop_on_signals() -> Iterator[Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def stop_after(seconds: float, stop: Event) -> Iterator[None]:
+    """过了期限时设置事件。"""
+    timer = Timer(seconds, stop.set)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -10,13 +10,18 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 
 from . import services
 from .models import SyncShard
-from .stopping import stop_on_signals
+from .stopping import stop_after, stop_on_signals
 
 logger = logging.getLogger(__name__)
+
+# django-q2 kills a job at its timeout, which would be an attempt of the shard. Before
+# that it is put back and goes on in a job of its own.
+LONGEST = settings.Q_CLUSTER["timeout"] - 600  # seconds
 
 
 def execute_shard(shard_id: int, **_: Any) -> str:
@@ -24,7 +29,7 @@ def execute_shard(shard_id: int, **_: Any) -> str:
     shard = SyncShard.objects.select_related("run").filter(pk=shard_id).first()
     if shard is None:
         return "gone"
-    with stop_on_signals() as stop:
+    with stop_on_signals() as stop, stop_after(LONGEST, stop):
         try:
             return str(services.execute_shard(shard, stop=stop).state)
         except services.Refused as error:

@@ -149,8 +149,8 @@ class Failure:
 class Progress:
     """一次运行到目前为止的数字。
 
-    `again` stocks have succeeded before this work was taken up again: they will be met
-    once more, as ones of which nothing is missing, and count as succeeded still.
+    `again` stocks were finished before this work was taken up again: they will be met
+    once more, as ones of which nothing is wanted, and count as what they were.
     """
 
     stocks: int = 0

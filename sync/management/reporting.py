@@ -19,13 +19,14 @@ from sync.services import Forecast
 
 EVERY = 10.0  # seconds between two plain lines
 
+EXIT_NOT_RUN = 1
 EXIT_FAILURES = 3
 EXIT_STOPPED = 4
 STOPPED = "Stopped. What was fetched is stored: run the same command to go on."
 ADVICE: dict[str, str] = {
     RunState.QUEUED: "The job cluster will take it; watch it in the admin.",
-    RunState.WAITING: "Waiting for quota until {run.waiting_until:%Y-%m-%d %H:%M} UTC. "
-    "The job cluster goes on then; without one, run the same command again.",
+    RunState.WAITING: "Waiting for quota{until}. The job cluster goes on then; without "
+    "one, run the same command again.",
     RunState.CANCELLED: STOPPED,
     RunState.INTERRUPTED: STOPPED,
 }
@@ -186,10 +187,17 @@ def report(stdout: OutputWrapper, run: SyncRun, *, json_wanted: bool) -> None:
 
 
 def exit_code(run: SyncRun) -> int:
-    """退出码:0 全部完成,3 有失败并已记录,4 被取消、中断或者要等额度。"""
+    """退出码:0 完成,1 做不下去,3 有失败并已记录,4 被取消、中断或者要等额度。"""
     if run.state in {RunState.CANCELLED, RunState.INTERRUPTED, RunState.WAITING}:
         return EXIT_STOPPED
+    if _broke_off(run):
+        return EXIT_NOT_RUN
     return EXIT_FAILURES if run.failed else 0
+
+
+def _broke_off(run: SyncRun) -> bool:
+    """不是股票的错,而是做不下去了:比如有一个分片被放在一边。"""
+    return run.state == RunState.FAILED and bool(run.error)
 
 
 def _table(run: SyncRun) -> Table:
@@ -214,7 +222,13 @@ def _table(run: SyncRun) -> Table:
 
 def _advice(run: SyncRun) -> list[str]:
     if said := ADVICE.get(run.state):
-        return [said.format(run=run)]
+        until = run.waiting_until
+        # Unknown where the database was away when it was to be written.
+        return [
+            said.format(until=f" until {until:%Y-%m-%d %H:%M} UTC" if until else "")
+        ]
+    if _broke_off(run):
+        return [run.error]
     if not run.stocks and run.kind == RunKind.RETRY:
         return ["There are no failures to fetch again."]
     if not run.stocks:

@@ -2,6 +2,7 @@
 
 from .access import AccessKey
 from .failures import FailureStatus, SyncFailure
+from .finished import Finished
 from .runs import RunKind, RunState, SyncRun
 from .shards import ShardState, SyncShard
 from .stocks import Coverage, Kline, Stock
@@ -10,6 +11,7 @@ __all__ = [
     "AccessKey",
     "Coverage",
     "FailureStatus",
+    "Finished",
     "Kline",
     "RunKind",
     "RunState",

@@ -11,9 +11,12 @@ from django.utils.translation import gettext_lazy as _
 
 from tokens.fields import CodeField
 
+from ..patience import AWAY
 from .runs import ERROR_LENGTH, SyncRun
 
 LEASE = timedelta(seconds=60)
+# A process that lives may be silent for as long as it waits for the database.
+SILENT = LEASE + timedelta(seconds=AWAY)
 # So often a shard is claimed; after that it is set aside: it may be what kills its
 # processes.
 ATTEMPTS = 3
@@ -44,7 +47,8 @@ class SyncShardQuerySet(models.QuerySet["SyncShard"]):
         fence that was seen, so of two that chose the same row only one finds it. The
         attempt counts from here on, whatever becomes of the process.
         """
-        over = Q(state=ShardState.RUNNING, leased_until__lte=at, attempts__lt=ATTEMPTS)
+        dead = Q(state=ShardState.RUNNING, heartbeat_at__lte=at - SILENT)
+        over = dead & Q(attempts__lt=ATTEMPTS)
         free = Q(state=ShardState.QUEUED) | over
         claimed = self.filter(free, pk=shard.pk, fence=shard.fence).update(
             state=ShardState.RUNNING,
@@ -83,7 +87,7 @@ class SyncShard(models.Model):
     Of a run's N shards, number k has the stocks whose id leaves the remainder k when
     divided by N. `numbers` is its share of the run's numbers. One that waits for quota
     belongs to no process and is queued again at `resume_at`, or as soon as there are
-    tokens.
+    tokens for one of the markets that it `waits_for`.
     """
 
     run = models.ForeignKey(SyncRun, models.CASCADE, related_name="shards")
@@ -99,6 +103,9 @@ class SyncShard(models.Model):
         _("error"), max_length=ERROR_LENGTH, blank=True, default=""
     )
     resume_at = models.DateTimeField(_("goes on"), null=True)
+    waits_for = models.CharField(
+        _("waits for tokens of"), max_length=200, blank=True, default=""
+    )
     heartbeat_at = models.DateTimeField(_("last heartbeat"))
     leased_until = models.DateTimeField(_("leased until"))
 

@@ -74,8 +74,8 @@ class Ending:
             *(self._shard, f"{parked.until:%Y-%m-%d %H:%M} UTC", parked),
             extra={"event": "run.waiting", "run": self._shard.run_id},
         )
-        waits = {"error": str(parked), "resume_at": parked.until, **PUT_BACK}
-        self.write(ShardState.WAITING, **waits)
+        waits = {"resume_at": parked.until, "waits_for": ",".join(parked.markets)}
+        self.write(ShardState.WAITING, error=str(parked), **waits, **PUT_BACK)
         return ShardState.WAITING
 
     def left(self) -> ShardState:

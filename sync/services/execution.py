@@ -16,9 +16,9 @@ from ..engine.errors import LostLease
 from ..engine.plan import Limits
 from ..engine.ports import Beat, Progress, Task
 from ..engine.runner import Desk, Runner
-from ..engine.wallet import LeasedToken
+from ..engine.wallet import LeasedToken, Wallet
 from ..models import RunKind, RunState, ShardState, SyncRun, SyncShard
-from ..models.shards import LEASE
+from ..models.shards import LEASE, SILENT
 from ..patience import Patience, Unavailable
 from ..providers.itick import ItickClient
 from ..settling import Recording, Retrying
@@ -28,9 +28,8 @@ from .ending import Ending
 from .errors import NoUsableToken
 from .ledger import TokenLedger
 from .outcome import ADDED, numbers_of, resumed, totals
-from .recovery import SILENT
-from .supply import LeftToSiblings, Parked, Supply
-from .worklist import Slice, markets_of, tasks_of
+from .supply import LeftToSiblings, Parked, Supply, soonest
+from .worklist import Slice, failed_of, markets_of, tasks_of
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +54,6 @@ class Execution:
     ) -> None:
         self.run = shard.run
         self.shard = shard
-        self.progress = resumed(self.run.kind, shard.numbers)
         self._slice = Slice(shard.number, patience(self.run.shards.count))
         self._stop = stop
         self._watch = watch
@@ -65,6 +63,7 @@ class Execution:
         self._threads: list[int] = []
         self._of_the_run: Progress | None = None  # where there are several shards
         self._patience = patience
+        self.progress = self._resumed(shard.numbers)
         self._ledger = TokenLedger(
             owner=shard.owner(fence),
             now=now,
@@ -137,7 +136,13 @@ class Execution:
         """逐个市场取完要取的股票;次数用完了就等,然后从头看起。"""
         self._patience(self._begin)
         while not self._through_the_markets():
-            self.progress = resumed(self.run.kind, self._numbers())
+            self.progress = self._resumed(self._numbers())
+
+    def _resumed(self, before: dict[str, Any]) -> Progress:
+        if not before:
+            return Progress()
+        failed = failed_of(self.run, self._slice, patient=self._patience)
+        return resumed(self.run.kind, before, failed=failed)
 
     def _begin(self) -> None:
         SyncRun.objects.active().filter(pk=self.run.pk).update(
@@ -148,7 +153,12 @@ class Execution:
         )
 
     def _through_the_markets(self) -> bool:
-        """每个市场做一遍;半路上次数用完了返回 False。"""
+        """每个市场做一遍;半路上次数用完了返回 False。
+
+        A market without tokens does not keep the others from theirs: what to wait for
+        is raised in the end.
+        """
+        waits: list[Parked | LeftToSiblings] = []
         limits = Limits(
             tokens_per_thread=settings.STOCK_SYNC_TOKENS_PER_THREAD,
             max_threads=settings.STOCK_SYNC_MAX_THREADS,
@@ -157,8 +167,12 @@ class Execution:
         for market in markets_of(self.run, patient=self._patience):
             if self._stop.is_set() or self._complete(market):
                 continue
-            tokens = self._tokens_for(market)
+            tokens = self._tokens_for(market, waits)
+            if tokens is None:
+                continue
             if self._stop.is_set():
+                # Asked to stop while they were leased.
+                Wallet(tokens, ledger=self._ledger, clock=SystemClock()).release()
                 continue
             runner = Runner(
                 market, tokens, desk=self._desk(), limits=limits, progress=self.progress
@@ -168,6 +182,8 @@ class Execution:
             runner.run(self._tasks(market))
             if runner.starved:
                 return False
+        if waits and not self._stop.is_set():
+            raise soonest(waits)
         return True
 
     def _desk(self) -> Desk:
@@ -213,16 +229,24 @@ class Execution:
         self.progress.skip(stocks)
         return True
 
-    def _tokens_for(self, market: str) -> list[LeasedToken]:
-        """能用于这个市场的 Token;第一个市场就没有时抛出 NoUsableToken。
+    def _tokens_for(
+        self, market: str, waits: list[Parked | LeftToSiblings]
+    ) -> list[LeasedToken] | None:
+        """能用于这个市场的 Token;None 表示以后再说,要等的记进 `waits`。
 
-        For a later market none means that its stocks are recorded as failed: what the
-        markets before it have got must not end as a run that could not start.
+        Raises NoUsableToken where there is none for the first market. For a later one
+        none means that its stocks are recorded as failed: what the markets before it
+        have got, or will get, must not end as a run that could not start.
         """
         try:
             return self._supply.lease(market)
+        except (Parked, LeftToSiblings) as wait:
+            waits.append(wait)
+            return None
         except NoUsableToken as error:
             if not self.progress.calls:
+                if waits:
+                    return None
                 raise
             logger.warning("Run %d has no token for %s: %s", self.run.pk, market, error)
             return []

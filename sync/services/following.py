@@ -15,13 +15,15 @@ from ..patience import Patience
 from .cancelling import cancel
 from .claiming import execute
 from .clock import SystemClock
-from .errors import AlreadyRunning, Refused
+from .errors import AlreadyRunning, NoUsableToken, Refused
 from .execution import Watch
 from .outcome import ADDED
-from .reviving import revive
+from .reviving import recover
 
 LOOK_AGAIN = 1.0  # seconds between two looks at what the others do
-REVIVE = timedelta(seconds=10)
+# So many looks after a stop: others have ended by then, or their machine is dead.
+LAST_LOOKS = 4
+RECOVER = timedelta(seconds=10)
 AT_WORK = (RunState.QUEUED, RunState.RUNNING)
 
 
@@ -35,23 +37,29 @@ def follow(
     """执行一次运行并等它结束;有几个分片时,别的进程也可以一起做。
 
     `stop` stops the whole run: one with several shards is cancelled for the others as
-    well. Otherwise as `execute`. A run that waits for quota is not waited for.
+    well, which are not waited for longer than a few seconds. Otherwise as `execute`. A
+    run that waits for quota is not waited for.
     """
     patience = Patience(stop=stop, clock=SystemClock())
     if patience(run.shards.count) == 1:
         return execute(run, stop=stop, watch=watch, now=now)
     queued = run.shards.filter(state=ShardState.QUEUED)
-    revived_at = now()
+    recovered_at, looks = now(), LAST_LOOKS
     while run.state in AT_WORK:
         if stop.is_set():
             patience(lambda: _cancel(run, at=now()))
+            looks -= 1
         elif patience(queued.exists):
-            with suppress(AlreadyRunning):  # somebody else was quicker
+            # Somebody else was quicker, or there is no token: that fails a shard and
+            # not yet the run.
+            with suppress(AlreadyRunning, NoUsableToken):
                 execute(run, stop=stop, watch=watch, now=now)
-        if now() - revived_at >= REVIVE:
-            revived_at = now()
-            patience(lambda: revive(at=now()))
+        if now() - recovered_at >= RECOVER:
+            recovered_at = now()
+            patience(lambda: recover(at=now()))
         patience(run.refresh_from_db)
+        if not looks and run.state in AT_WORK:
+            run.state = RunState.CANCELLED  # for who looks at it now
         _look(run, stop=stop, watch=watch)
     return run
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain, count, repeat
@@ -51,27 +51,28 @@ class TokenLedger:
         self._seconds = seconds
         self._away = False
 
-    def lease(self, tokens: Iterable[ApiToken]) -> list[LeasedToken]:
-        """租用这些 Token 里能租到的。
+    def lease(
+        self, tokens: Iterable[ApiToken], *, most: int | None = None
+    ) -> list[LeasedToken]:
+        """租用这些 Token 里能租到的,至多 `most` 个。
 
         One whose value no configured key opens is given back; raises NoUsableToken
         where that leaves none.
         """
         self._away = False
-        leased = []
+        leased: list[LeasedToken] = []
         unread: SecretError | None = None
         wanted = self._patient(lambda: list(tokens))
-        idle = self._take_idle(wanted)
-        for token in wanted:
-            mine = idle.get(token.pk) or self._take(token)
-            if mine is None:
-                continue
-            try:
-                leased.append(_opened(mine, at=self._now()))
-            except SecretError as error:
-                logger.warning("Token %s cannot be read: %s", mine, error)
-                unread = error
-                self._give_back(mine)
+        while wanted and len(leased) != most:
+            room = len(wanted) if most is None else most - len(leased)
+            first, wanted = wanted[:room], wanted[room:]
+            for mine in self._taken(first):
+                try:
+                    leased.append(_opened(mine, at=self._now()))
+                except SecretError as error:
+                    logger.warning("Token %s cannot be read: %s", mine, error)
+                    unread = error
+                    self._give_back(mine)
         if unread and not leased:
             raise NoUsableToken(str(unread))
         return leased
@@ -140,6 +141,13 @@ class TokenLedger:
             owner=self.owner, at=self._now(), seconds=self._seconds
         )
         return frozenset(renewed)
+
+    def _taken(self, tokens: Sequence[ApiToken]) -> Iterator[ApiToken]:
+        """租到的那些;没有人占着的一次租下。"""
+        idle = self._take_idle(tokens)
+        for token in tokens:
+            if mine := idle.get(token.pk) or self._take(token):
+                yield mine
 
     def _take_idle(self, tokens: Sequence[ApiToken]) -> dict[int, ApiToken]:
         take = partial(

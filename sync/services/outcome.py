@@ -14,11 +14,12 @@ from typing import Any
 from django.db import transaction
 
 from ..engine.ports import Progress
-from ..models import RunKind, RunState, ShardState, SyncRun, SyncShard
+from ..models import Finished, RunKind, RunState, ShardState, SyncRun, SyncShard
 from ..models.runs import ERROR_LENGTH
 
 ADDED = ("stocks", "succeeded", "failed", "skipped", "klines", "dropped", "calls")
 AT_WORK = {ShardState.QUEUED, ShardState.RUNNING}
+GOES_ON = {ShardState.QUEUED, ShardState.WAITING}
 # What one shard has come to the whole run has come to, the first that applies.
 WORST = {
     ShardState.CANCELLED: RunState.CANCELLED,
@@ -30,9 +31,15 @@ WORST = {
 def settle_shard(
     shard: SyncShard, *, fence: int, state: ShardState, at: datetime, **columns: Any
 ) -> bool:
-    """写下归这个 fence 所有的分片的新状态,和由此得出的运行的;已被接管时返回 False。"""
+    """写下归这个 fence 所有的分片的新状态,和由此得出的运行的;已被接管时返回 False。
+
+    One that is to be cancelled does not go on later: whoever cancelled it has found it
+    at work and looks no more.
+    """
     with transaction.atomic():
         run = locked(shard.run_id)
+        if run.cancel_requested_at and state in GOES_ON:
+            state, columns = ShardState.CANCELLED, columns | {"error": ""}
         held = SyncShard.objects.held(shard.pk, fence=fence)
         if not held.update(state=state, heartbeat_at=at, leased_until=at, **columns):
             return False
@@ -71,6 +78,8 @@ def settle_run(run: SyncRun, *, at: datetime) -> None:
         )
     else:
         state = _final(states, numbers)
+        if state != RunState.INTERRUPTED:  # which may be taken up again
+            Finished.objects.of(run.pk).delete()
         SyncRun.objects.end(run.pk, state=state, error=error, at=at, **numbers)
 
 
@@ -105,13 +114,14 @@ def numbers_of(progress: Progress, lanes: Sequence[int]) -> dict[str, Any]:
     return {**asdict(progress), "tokens_per_thread": list(lanes)}
 
 
-def resumed(kind: str, before: dict[str, Any]) -> Progress:
-    """接着以前的数字做:以前成功的还会再遇到一次,不过已经齐全。
+def resumed(kind: str, before: dict[str, Any], *, failed: dict[str, int]) -> Progress:
+    """接着以前的数字做:以前做完的还会再遇到一次,不过没有什么要取的了。
 
-    A retry does not meet them again: their rows are settled.
+    `failed` are the stocks that are not tried again, by reason. A retry does not meet
+    any of them again: their rows are settled or left out.
     """
-    if not before:
-        return Progress()
     done = {name: before[name] for name in ("succeeded", "klines", "dropped", "calls")}
-    again = 0 if kind == RunKind.RETRY else done["succeeded"]
-    return Progress(stocks=done["succeeded"], again=again, **done)
+    done["failed"] = sum(failed.values())
+    stocks = done["succeeded"] + done["failed"]
+    again = 0 if kind == RunKind.RETRY else stocks
+    return Progress(stocks=stocks, again=again, reasons=dict(failed), **done)

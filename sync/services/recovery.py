@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Q
@@ -11,15 +11,11 @@ from django.db.models import Q
 from tokens.models import ApiToken
 
 from ..models import ShardState, SyncShard
-from ..models.shards import LEASE
-from ..patience import AWAY
+from ..models.shards import SILENT
 from .outcome import locked, settle_run
 from .processes import is_gone
 
 logger = logging.getLogger(__name__)
-
-# A process that lives may be silent for as long as it waits for the database.
-SILENT = LEASE + timedelta(seconds=AWAY)
 
 
 def reap(*, at: datetime) -> list[int]:

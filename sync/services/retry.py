@@ -69,7 +69,8 @@ def retry_failed(
 def _claim(wanted: SyncFailureQuerySet, run: SyncRun, *, at: datetime) -> None:
     if wanted.claim(run_id=run.pk) or not wanted.exists():
         return
-    replace_parked(SyncRun.objects.filter(kind=RunKind.RETRY), at=at)
+    holders = wanted.order_by().values("run_id")
+    replace_parked(SyncRun.objects.filter(kind=RunKind.RETRY, pk__in=holders), at=at)
     if not wanted.claim(run_id=run.pk):
         raise AlreadyRunning(
             _("A retry of these failures is running: wait for it or cancel it.")

@@ -9,7 +9,7 @@ from itertools import groupby
 
 from ..engine import coverage, markets
 from ..engine.ports import Task, Window
-from ..models import Coverage, Stock, SyncFailure, SyncRun
+from ..models import Coverage, Finished, Stock, SyncFailure, SyncRun
 from ..models.failures import SyncFailureQuerySet
 from ..patience import Patient, at_once
 
@@ -30,7 +30,7 @@ def retry_tasks(
 
     Each row's own window, whatever is covered: a row may be a hole in the coverage.
     Windows that overlap or touch become one; one that had not begun when the retry was
-    asked for is left out.
+    asked for is left out, and so is what the run has tried already.
     """
     held = held_rows(run).filter(market=market).order_by()
     distinct = held.values_list("stock_code", flat=True).distinct()
@@ -60,12 +60,14 @@ def _chunk(run: SyncRun, market: str, codes: list[str], *, at: datetime) -> list
         (row.stock_id, row.period): row.window
         for row in Coverage.objects.filter(stock__in=ids.values())
     }
+    of_run = Finished.objects.of(run.pk).filter(stock__in=ids.values())
+    tried = set(of_run.values_list("stock_id", "period"))
     begun = markets.today(market, at=run.created_at)
     today = markets.today(market, at=at)
     rows.sort(key=lambda row: row.stock_key)
     for (_market, code, period), of_stock in groupby(rows, lambda row: row.stock_key):
         windows = _due(of_stock, period, begun=begun, today=today)
-        if windows and code in ids:
+        if windows and code in ids and (ids[code], period) not in tried:
             task = Task(
                 stock_id=ids[code],
                 market=market,

@@ -29,9 +29,10 @@ logger = logging.getLogger(__name__)
 
 # So long nobody has taken a shard whose job was sent.
 UNHEARD = timedelta(minutes=5)
-# A shard that has just stopped to wait is not woken by tokens that are free: it has
-# seen them, and they do not serve its market.
+# A shard that has just stopped to wait has seen what tokens there are.
 SETTLED = timedelta(seconds=30)
+# A run in one of these has shards that may be queued again.
+GOES_ON = (*ACTIVE, RunState.INTERRUPTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +47,33 @@ class Revived:
 
 
 def revive(*, at: datetime) -> Revived:
-    """收拾死掉的分片,后台的重新排队;执行了 ATTEMPTS 次的放在一边。
+    """收拾死掉的,叫醒等到了的,没有人来接的再按一次门铃。"""
+    done = recover(at=at)
+    done.rung.extend(_ring_again(at=at))
+    return done
 
-    A run that somebody waits for, or has asked to cancel, stays interrupted.
+
+def recover(*, at: datetime) -> Revived:
+    """收拾死掉的分片,后台的重新排队;执行了 ATTEMPTS 次的放在一边;叫醒等到了的。
+
+    A run that somebody waits for, or has asked to cancel, stays interrupted. Needs no
+    broker.
     """
     done = Revived(interrupted=reap(at=at))
     dead = SyncShard.objects.filter(
         state=ShardState.INTERRUPTED,
-        run__state__in=(*ACTIVE, RunState.INTERRUPTED),
+        run__state__in=GOES_ON,
         run__background=True,
         run__cancel_requested_at=None,
     )
-    for shard in dead.select_related("run"):
+    # Those that may go on first: a run ends with a poison shard only as the last one.
+    for shard in dead.select_related("run").order_by("attempts", "pk"):
         if shard.attempts >= ATTEMPTS:
             if _give_up(shard, at=at):
                 done.given_up.append(shard.run_id)
         elif _restart(shard, at=at):
             done.restarted.append(shard.run_id)
     done.woken.extend(wake(at=at))
-    done.rung.extend(_ring_again(at=at))
     return done
 
 
@@ -74,14 +83,14 @@ def wake(*, at: datetime) -> list[int]:
     early = waiting.filter(resume_at__gt=at, heartbeat_at__lte=at - SETTLED)
     due = [
         *waiting.filter(resume_at__lte=at).select_related("run"),
-        *(shard for shard in early.select_related("run") if _has_tokens(shard.run, at)),
+        *(shard for shard in early.select_related("run") if _has_tokens(shard, at=at)),
     ]
     return [shard.run_id for shard in due if _wake(shard, at=at)]
 
 
-def _has_tokens(run: SyncRun, at: datetime) -> bool:
+def _has_tokens(shard: SyncShard, *, at: datetime) -> bool:
     tokens = ApiToken.objects.available(PROVIDER, at=at)
-    return (tokens.serving(run.markets) if run.markets else tokens).exists()
+    return tokens.serving(shard.waits_for.split(",")).exists()
 
 
 def _wake(shard: SyncShard, *, at: datetime) -> bool:
@@ -123,6 +132,9 @@ def _restart(shard: SyncShard, *, at: datetime) -> bool:
 def _requeued(shard: SyncShard, *, at: datetime) -> bool:
     """在调用者的事务里;IntegrityError 表示同样的请求正在运行。"""
     run = locked(shard.run_id)
+    # It may have ended since it was looked at, by another shard's misfortune too.
+    if run.cancel_requested_at or run.state not in GOES_ON:
+        return False
     if not SyncShard.objects.seen(shard).update(
         state=ShardState.QUEUED,
         process="",
@@ -131,14 +143,12 @@ def _requeued(shard: SyncShard, *, at: datetime) -> bool:
         leased_until=at,
     ):
         return False
-    mine = SyncRun.objects.filter(pk=run.pk, cancel_requested_at=None)
     again = {"state": RunState.QUEUED, "error": "", "heartbeat_at": at}
     if run.state == RunState.INTERRUPTED:
         again |= {"request_key": _request_key(run), "finished_at": None}
-    changed = mine.update(**again) if run.state != RunState.RUNNING else mine.count()
-    if not changed:
-        transaction.set_rollback(True)
-    return bool(changed)
+    if run.state != RunState.RUNNING:
+        SyncRun.objects.filter(pk=run.pk).update(**again)
+    return True
 
 
 def _request_key(run: SyncRun) -> str | None:

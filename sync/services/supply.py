@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
 from tokens import quota
 from tokens.models import ApiToken
-from tokens.querysets import ApiTokenQuerySet
 
 from ..engine.wallet import LeasedToken
 from ..models import SyncRun
@@ -24,15 +23,28 @@ PATIENCE = timedelta(minutes=2)
 
 
 class Parked(Exception):
-    """要等很久才有 Token;分片先停下,到时候再继续。"""
+    """要等很久才有用于这些市场的 Token;分片先停下,到时候再继续。"""
 
-    def __init__(self, why: str, *, until: datetime) -> None:
+    def __init__(self, why: str, *, until: datetime, markets: Sequence[str]) -> None:
         super().__init__(why)
         self.until = until
+        self.markets = markets
 
 
 class LeftToSiblings(Exception):
     """Token 都在同一次运行的别的分片手里:它们做完了会接着做这个。"""
+
+
+def soonest(waits: Sequence[Parked | LeftToSiblings]) -> Parked | LeftToSiblings:
+    """几个市场都没有 Token:等最先会有的那个。"""
+    parked = [wait for wait in waits if isinstance(wait, Parked)]
+    if len(parked) < len(waits):
+        return LeftToSiblings()
+    return Parked(
+        str(parked[0]),
+        until=min(wait.until for wait in parked),
+        markets=[market for wait in parked for market in wait.markets],
+    )
 
 
 class Supply:
@@ -68,8 +80,9 @@ class Supply:
         while True:
             at = self._now()
             available = ApiToken.objects.available(PROVIDER, at=at, market=market)
-            share = self._patient(partial(self._share, available, market, at=at))
-            if leased := self._ledger.lease(share):
+            share = self._patient(partial(self._share, market, at=at))
+            # Of all that there are: a sibling may be quicker with the first ones.
+            if leased := self._ledger.lease(available, most=share):
                 return leased
             why = self._patient(partial(self._why_none, market, began=began, at=at))
             if not self._wait(why):
@@ -83,17 +96,15 @@ class Supply:
         self._check_patience(market, why, began=began, at=at)
         return why
 
-    def _share(
-        self, available: ApiTokenQuerySet, market: str, *, at: datetime
-    ) -> Iterable[ApiToken]:
-        """可以租的里面归这个分片的:它公平的一份,也不超过一个进程用得了的。"""
+    def _share(self, market: str, *, at: datetime) -> int | None:
+        """归这个分片的有几个:它公平的一份,不超过一个进程用得了的;None 是全部。"""
         if self._shards == 1:
-            return available
+            return None
         usable = ApiToken.objects.usable(PROVIDER, at=at, market=market)
         tokens = usable.with_calls_left(at=at).count()
         unfinished = self._run.shards.filter(state__in=UNFINISHED).count()
         shares = max(1, min(self._run.shares, unfinished))
-        return available[: min(math.ceil(tokens / shares), capacity())]
+        return min(math.ceil(tokens / shares), capacity())
 
     def _check_siblings(self, market: str, *, at: datetime) -> None:
         if self._shards == 1:
@@ -110,6 +121,6 @@ class Supply:
         if (usable.held(at=at) | usable.with_calls_left(at=at)).exists():
             # Somebody who looks at the terminal waits as long as it takes.
             if self._run.background and at - began > PATIENCE:
-                raise Parked(why, until=at + LEASE)
+                raise Parked(why, until=at + LEASE, markets=[market])
         elif (until := quota.next_day_at(at)) - at > PATIENCE:
-            raise Parked(why, until=until)
+            raise Parked(why, until=until, markets=[market])

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 from itertools import islice
 
-from django.db.models import Max, Q
+from django.db.models import Exists, Max, OuterRef, Q
 
 from ..engine import coverage, markets
 from ..engine.ports import Task, Window
-from ..models import Coverage, RunKind, Stock, SyncFailure, SyncRun
+from ..models import Coverage, Finished, RunKind, Stock, SyncFailure, SyncRun
 from ..models.stocks import StockQuerySet
 from ..patience import Patient, at_once
 from .retrylist import held_rows, retry_tasks
@@ -77,6 +78,13 @@ def tasks_of(
     return _poison_last(tasks, patient=patient)
 
 
+def failed_of(run: SyncRun, of: Slice, *, patient: Patient) -> dict[str, int]:
+    """这次运行试过而取不到、不再去试的股票:每种原因几只。"""
+    failed = Finished.objects.of(run.pk).exclude(reason="")
+    rows = patient(lambda: list(failed.values_list("stock_id", "reason")))
+    return dict(Counter(reason for stock_id, reason in rows if of.holds(stock_id)))
+
+
 def _batch_tasks(
     run: SyncRun, market: str, *, at: datetime, of: Slice, patient: Patient
 ) -> Iterator[Task]:
@@ -86,6 +94,7 @@ def _batch_tasks(
     of ids, the rest is read in chunks: memory hardly grows with the market, and no
     cursor stays open while others write. A weekend at the end is not asked for: it is
     not counted as covered either, so a rare session on it comes with the next days.
+    What the run has finished already is complete for it.
     """
     final = markets.last_final(market, at=at)
     latest = markets.latest(market, at=at)
@@ -94,13 +103,14 @@ def _batch_tasks(
         return
     wanted = coverage.widen(wanted, run.period)
     plan = coverage.everything if run.force else coverage.missing
-    for stock_id, code, covered in _rows(run, market, of, patient=patient):
+    for stock_id, covered, code, finished in _rows(run, market, of, patient=patient):
+        windows = () if finished else plan(wanted, covered)
         yield Task(
             stock_id=stock_id,
             market=market,
             code=code,
             period=run.period,
-            windows=tuple(filter(coverage.has_weekday, plan(wanted, covered))),
+            windows=tuple(filter(coverage.has_weekday, windows)),
             covered=covered,
             final=final,
         )
@@ -132,7 +142,7 @@ def _failing(tasks: Sequence[Task]) -> set[str]:
     return {code for code, end in newest if end > ends[code]}
 
 
-Row = tuple[int, str, Window | None]
+Row = tuple[int, Window | None, str, bool]
 
 
 def _rows(run: SyncRun, market: str, of: Slice, *, patient: Patient) -> Iterator[Row]:
@@ -142,10 +152,13 @@ def _rows(run: SyncRun, market: str, of: Slice, *, patient: Patient) -> Iterator
 
 
 def _chunk(run: SyncRun, ids: array[int]) -> list[Row]:
-    codes = dict(Stock.objects.filter(pk__in=ids).values_list("pk", "stock_code"))
+    of_run = Finished.objects.of(run.pk).filter(period=run.period)
+    finished = Exists(of_run.filter(stock=OuterRef("pk")))
+    stocks = Stock.objects.filter(pk__in=ids).values_list("pk", "stock_code", finished)
+    found = {pk: (code, done) for pk, code, done in stocks}
     coverage_rows = Coverage.objects.filter(stock__in=ids, period=run.period)
     known = {row.stock_id: row.window for row in coverage_rows}
-    return [(pk, codes[pk], known.get(pk)) for pk in ids if pk in codes]
+    return [(pk, known.get(pk), *found[pk]) for pk in ids if pk in found]
 
 
 def _ids(run: SyncRun, market: str, of: Slice) -> array[int]:

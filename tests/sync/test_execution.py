@@ -95,9 +95,9 @@ def test_what_is_there_already_is_not_asked_for(
     statements = [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]]
     assert not [sql for sql in statements if "stk_api_token" in sql]
     # Of the shard: which, claim, how many, its end, whether there are more. Of the
-    # run: state, markets, the three of the list, lock, shards, end, read again. And
-    # who waits for tokens, when it is due and when not.
-    assert len(statements) == 16
+    # run: state, markets, the three of the list, lock, shards, what it has finished,
+    # end, read again. And who waits for tokens, when it is due and when not.
+    assert len(statements) == 17
 
 
 def test_without_stocks_there_is_nothing_to_do(

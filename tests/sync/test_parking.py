@@ -272,3 +272,19 @@ def test_a_retry_that_goes_on_counts_what_it_had(
 
     assert (ended.state, ended.stocks, ended.succeeded) == ("succeeded", 2, 2)
     assert (ended.calls, ended.skipped) == (2, 0)
+
+
+def test_a_retry_that_waits_for_other_rows_is_not_replaced(
+    make_token: MakeToken, provider: Provider
+) -> None:
+    make_token(minute_limit=0, **SPENT)
+    provider(honest)
+    waits = []
+    for code in "12":
+        row(stock(code).stock_code)
+        run = retry_failed(at=AT, stock_code=code, background=True)
+        waits.append(executed_at(run, AT))
+
+    retry_failed(at=AT + MINUTE, stock_code="1")
+
+    assert [state_of(run)[0] for run in waits] == ["cancelled", "waiting"]

@@ -12,11 +12,10 @@ import pytest
 
 from sync.models import SyncRun, SyncShard
 from sync.models.runs import SyncRunQuerySet
-from sync.models.shards import LEASE, SyncShardQuerySet
+from sync.models.shards import LEASE, SILENT, SyncShardQuerySet
 from sync.patience import AWAY
 from sync.services import reap
 from sync.services.processes import this_process
-from sync.services.recovery import SILENT
 from tests.tokens.racing import at_once
 from tokens.models import ApiToken
 

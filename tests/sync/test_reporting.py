@@ -161,6 +161,19 @@ def test_the_exit_code_tells_how_it_went(
     assert exit_code(a_run(state, failed=failed)) == code
 
 
+def test_a_run_that_could_not_go_on_says_why() -> None:
+    run = a_run(RunState.FAILED, stocks=5, failed=2, error="Given up: find out why.")
+
+    assert exit_code(run) == 1
+    assert reported(run).splitlines()[-1] == "Given up: find out why."
+
+
+def test_a_run_that_waits_is_told_also_where_nobody_could_write_down_until_when() -> (
+    None
+):
+    assert "Waiting for quota." in reported(a_run(RunState.WAITING))
+
+
 def test_a_summary_has_every_number() -> None:
     run = a_run(
         RunState.PARTIAL,

@@ -13,10 +13,9 @@ from django_q.models import OrmQ
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from sync.models import RunState, SyncFailure, SyncRun, SyncShard
-from sync.models.shards import ATTEMPTS, SyncShardQuerySet
+from sync.models.shards import ATTEMPTS, SILENT, SyncShardQuerySet
 from sync.services import cancel, execute, retry_failed, revive, start
 from sync.services.processes import this_process
-from sync.services.recovery import SILENT
 from sync.services.reviving import UNHEARD, Revived
 from tests.tokens.racing import at_once
 

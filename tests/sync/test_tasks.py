@@ -10,6 +10,7 @@ import pytest
 from django.core.management import call_command
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
+from sync import tasks
 from sync.models import SyncRun
 from sync.services import doorbell, start
 from sync.tasks import (
@@ -100,6 +101,27 @@ def test_a_job_executes_its_run_and_a_second_one_nothing(
     assert (first, second) == ("succeeded", "refused")
     run.refresh_from_db()
     assert (run.state, run.klines) == ("succeeded", BARS)
+
+
+def test_a_shard_that_takes_very_long_goes_on_in_a_job_of_its_own(
+    make_token: MakeToken,
+    provider: Provider,
+    rung: list[tuple[Any, ...]],
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    make_token(minute_limit=0)
+    stock("1")
+    clients = provider(lambda _token, _request: clients[0].hang())
+    monkeypatch.setattr(tasks, "LONGEST", 0.2)
+    shard = start(WANTED, at=AT, background=True).shards.get()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        told = execute_shard(shard.pk)
+
+    shard.refresh_from_db()
+    assert (told, shard.state, shard.attempts) == ("queued", "queued", 0)
+    assert ("sync.tasks.execute_shard", shard.pk) in rung
 
 
 def test_a_job_whose_run_is_gone_does_nothing() -> None:
