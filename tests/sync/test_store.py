@@ -15,13 +15,14 @@ from django.test.utils import CaptureQueriesContext
 from sync import storage
 from sync.engine.errors import LostLease
 from sync.engine.ports import Beat, Part, Progress
-from sync.models import Coverage, Kline, SyncShard
+from sync.models import Coverage, Kline, SyncFailure, SyncShard
 
 from .rows import (
     AT,
     PATIENCE,
     SECOND,
     WINDOW,
+    failure,
     in_a_thread,
     kline,
     part,
@@ -111,6 +112,18 @@ def test_a_late_writer_does_not_overwrite_what_its_successor_stored() -> None:
         late.save([part(one, kline(2, "1.5"))])
 
     assert str(Kline.objects.get().close) == "2.50000000"
+
+
+@pytest.mark.django_db
+def test_who_has_lost_the_shard_records_no_failure() -> None:
+    shard, failed = running_shard(), failure(stock())
+    late = store(shard)
+    take_over(shard)
+
+    with pytest.raises(LostLease):
+        late.record([failed])
+
+    assert not SyncFailure.objects.exists()
 
 
 @pytest.mark.django_db
