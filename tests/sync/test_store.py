@@ -16,6 +16,7 @@ from sync import storage
 from sync.engine.errors import LostLease
 from sync.engine.ports import Beat, Part, Progress
 from sync.models import Coverage, Kline, SyncFailure, SyncShard
+from sync.models.runs import LEASE
 
 from .rows import (
     AT,
@@ -25,6 +26,7 @@ from .rows import (
     failure,
     in_a_thread,
     kline,
+    on_mariadb,
     part,
     running_shard,
     stock,
@@ -166,6 +168,16 @@ def test_nobody_takes_the_shard_over_while_its_owner_writes(
     assert rival is None
     shard.refresh_from_db()
     assert (shard.fence, Kline.objects.count()) == (1, 2)
+
+
+@on_mariadb
+@pytest.mark.django_db
+def test_a_frozen_writer_keeps_its_locks_no_longer_than_its_lease() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT @@session.wait_timeout")
+        (seconds,) = cursor.fetchone()
+
+    assert timedelta(seconds=seconds) <= LEASE
 
 
 # --- the heartbeat ------------------------------------------------------------------
