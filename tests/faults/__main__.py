@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
 
 from tests.mariadb import CannotStart
 
 from .ground import ground
+from .tables import markdown, table
 
 if TYPE_CHECKING:
     from .report import Outcome
@@ -73,23 +73,10 @@ def campaign(options: argparse.Namespace) -> Iterator[Outcome]:
             )
 
 
-def table(outcomes: Sequence[Outcome]) -> Table:
-    """给人看的表。"""
-    columns = ("fault", "times", "klines", "lost or wrong", "calls", "asked twice")
-    made = Table(*columns, "reserved in vain", "seconds", "verdict")
-    for column in (*range(1, 8),):
-        made.columns[column].justify = "right"
-    for each in outcomes:
-        numbers = (each.times, each.klines, len(each.wrong), each.calls, each.repeated)
-        texts = [f"{number:,}" for number in (*numbers, each.given_up)]
-        made.add_row(each.text, *texts, f"{each.seconds:.0f}", _verdict(each))
-    return made
-
-
 def write(
     outcomes: Sequence[Outcome], *, options: argparse.Namespace, path: str
 ) -> Path:
-    """写成 JSON。"""
+    """写成 JSON,旁边是给文档的表。"""
     name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
     target = Path(path) if path else ROOT / "var/faults" / name
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -100,6 +87,7 @@ def write(
         "outcomes": [asdict(each) | {"good": each.good} for each in outcomes],
     }
     target.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    target.with_suffix(".md").write_text(markdown(outcomes))
     return target
 
 
@@ -111,12 +99,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--plant", action="append", default=[], metavar="FAULT")
     parser.add_argument("--json", default="", metavar="FILE")
     return parser
-
-
-def _verdict(outcome: Outcome) -> str:
-    if outcome.planted:
-        return "found" if outcome.good else "[red]NOT FOUND[/red]"
-    return "held" if outcome.good else "[red]FAILED[/red]"
 
 
 def _line(outcome: Outcome) -> str:

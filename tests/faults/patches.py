@@ -149,22 +149,10 @@ def _nothing_carried() -> None:
     _replace(querysets, "_taken_over", lambda _, **_options: {})
 
 
-def _no_lease() -> None:
-    def lease(self: Any, token: Any, *, owner: str, at: Any, **_: Any) -> bool:
-        until = querysets._until(at, querysets.LEASE_SECONDS)
-        changes = {"leased_by": owner, "leased_at": at, "leased_until": until}
-        self.filter(pk=token.pk).update(**changes)
-        token.refresh_from_db()
-        return True
-
-    _replace(ApiTokenQuerySet, "lease", lease)
-
-
 PLANTS: dict[str, Callable[[], None]] = {
     "status-first": _status_first,
     "no-fence": _no_fence,
     "no-claim": _no_claim,
     "no-limit": _no_limit,
     "nothing-carried": _nothing_carried,
-    "no-lease": _no_lease,
 }

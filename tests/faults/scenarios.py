@@ -15,6 +15,8 @@ from .stage import Stage, stage
 Play = Callable[[Stage, Tally, int], None]
 # The least whose limits a run of all its stocks meets.
 SMALL = {"stocks": 60, "unknown": 3, "tokens": 12, "minute_limit": 5, "speed": 40.0}
+# The size that the campaign is about.
+LARGE = {"stocks": 300, "unknown": 6, "tokens": 30, "minute_limit": 12, "speed": 20.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +68,6 @@ def perform(
 def _at(point: str, text: str) -> tuple[str, Scenario]:
     play = kills.at(point)
     return f"at-{point}", Scenario(f"kill -9 {text}", play, share=10)
-
-
-# The size that the campaign is about.
-LARGE = {"stocks": 300, "unknown": 6, "tokens": 30, "minute_limit": 12, "speed": 20.0}
 
 
 def _planted(
@@ -146,7 +144,6 @@ SCENARIOS |= dict(
         _planted("no-fence", "no fence check", "zombie-klines"),
         _planted("no-claim", "a claim that looks at nothing", "twice"),
         _planted("no-limit", "a reserve that looks at no limit", "spent", patience=6.0),
-        _planted("no-lease", "a lease that looks at nothing", "together"),
         _planted("nothing-carried", "lost calls are forgotten", "full-minute"),
     ]
 )
