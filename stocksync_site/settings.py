@@ -72,11 +72,11 @@ INSTALLED_APPS = [
     *("django.contrib.sessions", "django.contrib.messages"),
     *("django.contrib.staticfiles", "django.contrib.humanize"),
     "django_htmx",
-    "django_q",
     *("rest_framework", "drf_spectacular", "drf_spectacular_sidecar"),
     "stocksync_site",
     "tokens",
     "sync",
+    "django_q",  # behind sync, whose command qcluster goes first
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -13,22 +13,22 @@ from typing import Any
 from django.utils import timezone
 
 from . import services
-from .models import SyncRun
+from .models import SyncShard
 from .stopping import stop_on_signals
 
 logger = logging.getLogger(__name__)
 
 
-def execute_run(run_id: int, **_: Any) -> str:
-    """执行一次运行,返回它的最终状态。"""
-    run = SyncRun.objects.filter(pk=run_id).first()
-    if run is None:
+def execute_shard(shard_id: int, **_: Any) -> str:
+    """执行一个分片,返回运行此后的状态。"""
+    shard = SyncShard.objects.select_related("run").filter(pk=shard_id).first()
+    if shard is None:
         return "gone"
     with stop_on_signals() as stop:
         try:
-            return str(services.execute(run, stop=stop).state)
+            return str(services.execute_shard(shard, stop=stop).state)
         except services.Refused as error:
-            logger.warning("Run %d was not executed: %s", run_id, error)
+            logger.warning("%s was not executed: %s", shard, error)
             return "refused"
 
 

@@ -1,10 +1,12 @@
-"""为什么没有可用的 Token:一句给人看的话。"""
+"""为什么没有可用的 Token:一句给人看的话,用当前的语言。"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext as _
 
 from . import conditions, quota
 
@@ -24,23 +26,26 @@ def why_none_available(
     """
     kept = tokens.filter(provider=provider, deleted=False)
     if not kept.exists():
-        return f"There is no token of {provider} yet; import some with import_tokens."
+        said = _("There is no token of %s yet; import some with import_tokens.")
+        return said % provider
     enabled = kept.filter(status=conditions.ENABLED)
     if not enabled.exists():
-        return f"No token of {provider} is enabled."
+        return _("No token of %s is enabled.") % provider
     usable = tokens.usable(provider, at=at)
     if not usable.exists():
         last = enabled.latest("expire_time").expire_time
-        return f"Every enabled token of {provider} has expired, the last {_on(last)}."
+        said = _("Every enabled token of %(provider)s has expired, the last %(when)s.")
+        return said % {"provider": provider, "when": _on(last)}
     serving = usable.serving(markets) if markets else usable
     if not serving.exists():
-        return f"No usable token of {provider} serves {' or '.join(markets)}."
+        said = _("No usable token of %(provider)s serves %(markets)s.")
+        return said % {"provider": provider, "markets": _(" or ").join(markets)}
     below = serving.with_calls_left(at=at)
     if not below.exists():
-        turn = quota.next_day_at(at)
-        return (
-            f"Every usable token of {provider} is at its daily limit until {_on(turn)}."
+        said = _(
+            "Every usable token of %(provider)s is at its daily limit until %(when)s."
         )
+        return said % {"provider": provider, "when": _on(quota.next_day_at(at))}
     return "" if below.free(at=at).exists() else _held_by(below, at=at)
 
 
@@ -49,12 +54,14 @@ def _held_by(tokens: ApiTokenQuerySet, *, at: datetime) -> str:
     for token in tokens.held(at=at).order_by("leased_at", "pk"):
         since.setdefault(token.leased_by, token.leased_at)
     named = [
-        f"{owner} since {_on(since[owner])}" for owner in list(since)[:NAMED_HOLDERS]
+        _("%(owner)s since %(when)s") % {"owner": owner, "when": _on(since[owner])}
+        for owner in list(since)[:NAMED_HOLDERS]
     ]
     more = len(since) - len(named)
-    rest = [f"{more} more"] if more else []
-    return f"Every usable token with calls left is held by {', '.join(named + rest)}."
+    rest = [_("%d more") % more] if more else []
+    said = _("Every usable token with calls left is held by %s.")
+    return said % ", ".join(named + rest)
 
 
 def _on(at: datetime | None) -> str:
-    return "long ago" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return _("long ago") if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

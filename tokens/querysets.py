@@ -97,7 +97,7 @@ class ApiTokenQuerySet(KeptQuerySet):
     def why_none_available(
         self, provider: str, *, at: datetime, markets: Iterable[str] = ()
     ) -> str:
-        """用一句英文说明为什么没有可用的 Token。
+        """用一句话说明为什么没有可用的 Token。
 
         With markets: why none is available for any of them. Blank if one is.
         """

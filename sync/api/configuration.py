@@ -40,6 +40,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         f"{_HERE}.schema.without_notes",
+        f"{_HERE}.schema.with_nothing",
     ],
     "ENUM_NAME_OVERRIDES": {
         "FailureStatusEnum": "sync.models.FailureStatus",

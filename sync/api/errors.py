@@ -33,6 +33,6 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
 
 
 @csrf_exempt  # it changes nothing, and that refusal is a web page as well
-def nothing(request: HttpRequest, rest: str) -> JsonResponse:
+def nothing(request: HttpRequest) -> JsonResponse:
     """没有这个地址;Django 自己的 404 是网页。"""
     return JsonResponse({"detail": "Not found."}, status=status.HTTP_404_NOT_FOUND)

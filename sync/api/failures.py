@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from .. import services
 from ..models import SyncFailure
-from .forms import FailureForm, RetryForm, checked, query_of, query_or_body
+from .forms import FailureForm, RetryForm, checked
 from .guard import Guarded
 from .paging import Pages
 from .permissions import MayList, MayRetry
@@ -36,7 +36,7 @@ class FailureList(Guarded, ListAPIView[SyncFailure]):
         summary="List failures, newest first",
         description="`stockCode` is taken for `stock_code`, too.",
         parameters=[FailureForm],
-        responses=answers({200: FailureSerializer(many=True)}, 400),
+        responses=answers({200: FailureSerializer(many=True)}, 400, 404),
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """列出。"""
@@ -44,7 +44,7 @@ class FailureList(Guarded, ListAPIView[SyncFailure]):
 
     def filter_queryset(self, queryset: Any) -> Any:
         """筛选。"""
-        wanted = checked(FailureForm, query_of(self.request))
+        wanted = checked(FailureForm, self.request.query_params)
         named = {name: wanted[name] for name in FILTERS if name in wanted}
         return queryset.filter(**named)
 
@@ -64,9 +64,9 @@ class RetryFailed(Guarded):
     )
     def post(self, request: Request) -> Response:
         """登记一次补拉。"""
-        wanted = checked(RetryForm, query_or_body(request))
+        query = checked(RetryForm, request.query_params)
         run = services.retry_failed(
-            **wanted,
+            **query | checked(RetryForm, request.data),
             at=timezone.now(),
             by=request.user.get_username(),
             background=True,

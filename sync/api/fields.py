@@ -1,7 +1,12 @@
-"""请求里常见的值。"""
+"""请求里常见的值。
+
+What a field takes is what the OpenAPI document says it takes. In an address and in a
+form every value is text; in JSON it must have its own type.
+"""
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Any
 
@@ -11,26 +16,56 @@ from ..engine import markets
 
 MARKETS = [(code, code) for code in markets.MARKETS]
 PERIODS = [(name, name) for name in markets.PERIODS]
-# Far enough from both ends of the calendar for any zone and any step.
-FIRST, LAST = date(1900, 1, 1), date(2199, 12, 31)
 LARGEST = 2**63 - 1
 CODE_LENGTH = 20
+NUMBER = re.compile(r"-?[0-9]+")
+YES_OR_NO = {"true": True, "false": False}
 
 
 class TradeDate(serializers.DateField):
     """交易日,YYYY-MM-DD。"""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(input_formats=["%Y-%m-%d"], **options)
-
     def to_internal_value(self, value: Any) -> date:
-        """太早太晚的都不对。"""
-        day = super().to_internal_value(value)
-        if not FIRST <= day <= LAST:
-            raise serializers.ValidationError(
-                f"Give a date from {FIRST} to {LAST}.", code="invalid"
-            )
-        return day
+        """读出来。"""
+        try:
+            return markets.parse_day(value)
+        except (TypeError, ValueError):
+            self.fail("invalid", format="YYYY-MM-DD")
+
+
+class Whole(serializers.IntegerField):
+    """整数。"""
+
+    def to_internal_value(self, data: Any) -> int:
+        """JSON 里的文字不是数字,`1_0` 也不是。"""
+        text = isinstance(data, str)
+        if text != self.context["text"] or (text and not NUMBER.fullmatch(data)):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class Switch(serializers.BooleanField):
+    """true 或 false,没有别的写法。"""
+
+    def to_internal_value(self, data: Any) -> bool:
+        """JSON 里是它自己,别处是文字。"""
+        value = YES_OR_NO.get(str(data)) if self.context["text"] else data
+        if not isinstance(value, bool):
+            self.fail("invalid", input=data)
+        return value
+
+
+class Word(serializers.RegexField):
+    """一个词;前后的空白不是它的一部分,数字不是文字。"""
+
+    def __init__(self, pattern: str, **options: Any) -> None:
+        super().__init__(pattern, trim_whitespace=False, **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        """JSON 的 1 不是 000001:要加引号。"""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
 
 
 def market(**options: Any) -> serializers.ChoiceField:
@@ -43,6 +78,7 @@ def period(**options: Any) -> serializers.ChoiceField:
     return serializers.ChoiceField(choices=PERIODS, **options)
 
 
-def code(**options: Any) -> serializers.CharField:
+def code(**options: Any) -> Word:
     """股票代码。"""
-    return serializers.CharField(max_length=CODE_LENGTH, **options)
+    # Printable ASCII, blanks only between.
+    return Word(r"^[!-~]+( +[!-~]+)*\Z", max_length=CODE_LENGTH, **options)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.http import QueryDict
 from django.utils import timezone
 from rest_framework import serializers
-from rest_framework.request import Request
 
 from ..engine import markets
 from ..models import FailureStatus, RunKind, RunState
 from ..services import SyncRequest
+from ..services.requests import EARLIEST
 from . import fields
 
 Form = serializers.Serializer[Any]
@@ -27,8 +28,8 @@ MOST_KLINES = 2000
 class PageForm(Form):
     """第几页,一页多少。"""
 
-    page = serializers.IntegerField(min_value=1, default=1)
-    size = serializers.IntegerField(min_value=1, max_value=MOST_ROWS, default=20)
+    page = fields.Whole(min_value=1, default=1)
+    size = fields.Whole(min_value=1, max_value=MOST_ROWS, default=20)
 
 
 class FailureForm(PageForm):
@@ -37,11 +38,9 @@ class FailureForm(PageForm):
     stock_code = fields.code(required=False)
     market = fields.market(required=False)
     status = serializers.ChoiceField(choices=FailureStatus.choices, required=False)
-    reason_class = serializers.CharField(max_length=20, required=False)
+    reason_class = fields.Word(r"^[a-z_]+\Z", max_length=20, required=False)
     period = fields.period(required=False)
-    run = serializers.IntegerField(
-        min_value=1, max_value=fields.LARGEST, required=False
-    )
+    run = fields.Whole(min_value=1, max_value=fields.LARGEST, required=False)
 
 
 class RunFilterForm(PageForm):
@@ -57,9 +56,7 @@ class RetryForm(Form):
 
     stock_code = fields.code(required=False)
     market = fields.market(required=False)
-    max_retry_count = serializers.IntegerField(
-        min_value=1, max_value=MOST_ATTEMPTS, required=False
-    )
+    max_retry_count = fields.Whole(min_value=1, max_value=MOST_ATTEMPTS, required=False)
 
 
 class RunForm(Form):
@@ -78,12 +75,16 @@ class RunForm(Form):
     stock_code = fields.code(required=False)
     period = fields.period(default="day")
     start = fields.TradeDate()
-    end = fields.TradeDate(required=False, allow_null=True)
-    force = serializers.BooleanField(default=False)
+    end = fields.TradeDate(required=False)
+    force = fields.Switch(default=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """区间要有意义。"""
         request, at = request_of(attrs), timezone.now()
+        if request.start < EARLIEST:
+            raise serializers.ValidationError(
+                {"start": f"{request.start} is before {EARLIEST}."}
+            )
         wanted = request.markets or tuple(markets.MARKETS)
         today = max(markets.today(market, at=at) for market in wanted)
         end = request.end or today
@@ -109,7 +110,7 @@ class KlineForm(Form):
     cursor = serializers.DateTimeField(
         required=False, help_text="As in the `next` of the page before."
     )
-    size = serializers.IntegerField(min_value=1, max_value=MOST_KLINES, default=500)
+    size = fields.Whole(min_value=1, max_value=MOST_KLINES, default=500)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """开始不能在结束之后。"""
@@ -122,27 +123,40 @@ class KlineForm(Form):
 
 
 def checked(form: type[Form], given: Any) -> dict[str, Any]:
-    """检查过的值;不对时抛出 400,说出名字。"""
-    filled = form(data=given)
+    """检查过的值;不对时抛出 400,说出名字。
+
+    `given` is the query, a form's body or whatever the JSON was. A blank in the first
+    two and a null in JSON is a value that has not been given.
+    """
+    text = isinstance(given, QueryDict)
+    if text:
+        given = _texts(given, form=form)
+    if isinstance(given, Mapping):
+        given = _named(given)
+    filled = form(data=given, context={"text": text})
     filled.is_valid(raise_exception=True)
     return dict(filled.validated_data)
 
 
-def query_of(request: Request) -> dict[str, Any]:
-    """地址里的值,用我们的名字;空的当作没有。"""
-    return named(request.query_params)
+def _texts(given: QueryDict, *, form: type[Form]) -> dict[str, Any]:
+    """What is there twice is no accident to be passed over: which one was meant?"""
+    expected = form().fields.items()
+    once = {
+        name for name, field in expected if not isinstance(field, serializers.ListField)
+    }
+    once |= ALIASES.keys()
+    twice = [name for name in given if name in once and len(given.getlist(name)) > 1]
+    if twice:
+        raise serializers.ValidationError(
+            {ALIASES.get(name, name): ["Give one value."] for name in twice}
+        )
+    filled = {name: texts for name, texts in given.lists() if texts != [""]}
+    return {name: v[0] if name in once else v for name, v in filled.items()}
 
 
-def query_or_body(request: Request) -> dict[str, Any]:
-    """地址里的和正文里的值;两边都有时用正文的。"""
-    if not isinstance(request.data, Mapping):
-        raise serializers.ValidationError({"non_field_errors": ["Give an object."]})
-    return query_of(request) | named(request.data)
-
-
-def named(given: Mapping[str, Any]) -> dict[str, Any]:
+def _named(given: Mapping[str, Any]) -> dict[str, Any]:
     """计划里的名字换成我们的;我们的优先。"""
-    filled = {name: value for name, value in given.items() if value not in ("", None)}
+    filled = {name: value for name, value in given.items() if value is not None}
     ours = {name: value for name, value in filled.items() if name not in ALIASES}
     plan = {ALIASES[name]: value for name, value in filled.items() if name in ALIASES}
     return plan | ours

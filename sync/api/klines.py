@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from django.db.models import QuerySet
@@ -14,13 +15,14 @@ from rest_framework.utils.urls import replace_query_param
 from ..engine import markets
 from ..engine.ports import Window
 from ..models import Kline, Stock
-from .fields import FIRST, LAST
-from .forms import KlineForm, checked, query_of
+from .forms import KlineForm, checked
 from .guard import Guarded
 from .permissions import MayList
 from .schema import answers
 from .shapes import KlinePageSerializer, KlineSerializer
 
+# No K-line lies outside, and no zone and no step leads out of the calendar.
+FIRST, LAST = date(1900, 1, 1), date(2199, 12, 31)
 COLUMNS = KlineSerializer.Meta.fields
 
 
@@ -39,7 +41,7 @@ class KlineList(Guarded):
     )
     def get(self, request: Request) -> Response:
         """一页。"""
-        wanted = checked(KlineForm, query_of(request))
+        wanted = checked(KlineForm, request.query_params)
         # One more than asked for tells whether there is a next page.
         size = wanted["size"]
         found = list(_klines(_stock(wanted), wanted)[: size + 1])
@@ -64,7 +66,9 @@ def _stock(wanted: dict[str, Any]) -> Stock:
 
 def _klines(stock: Stock, wanted: dict[str, Any]) -> QuerySet[Any, dict[str, Any]]:
     period = wanted["period"]
-    window = Window(wanted.get("start", FIRST), wanted.get("end", LAST))
+    window = Window(
+        _inside(wanted.get("start", FIRST)), _inside(wanted.get("end", LAST))
+    )
     first, end = markets.bounds(window, market=stock.market, period=period)
     klines: QuerySet[Any] = Kline.objects.filter(
         stock=stock, period=period, time__gte=first, time__lt=end
@@ -72,6 +76,10 @@ def _klines(stock: Stock, wanted: dict[str, Any]) -> QuerySet[Any, dict[str, Any
     if cursor := wanted.get("cursor"):
         klines = klines.filter(time__gt=cursor)
     return klines.order_by("time").values(*COLUMNS)
+
+
+def _inside(day: date) -> date:
+    return min(max(day, FIRST), LAST)
 
 
 def _next(request: Request, cursor: str) -> str:

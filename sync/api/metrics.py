@@ -24,7 +24,7 @@ from tokens import conditions
 from tokens.models import ApiToken
 
 from ..models import FailureStatus, RunState, ShardState, SyncFailure, SyncRun
-from ..models.runs import SyncShard
+from ..models.shards import SyncShard
 from .guard import Guarded
 from .permissions import StaffOrListingKey
 from .schema import answers

@@ -9,11 +9,11 @@ from django.core.cache import cache
 from django.core.paginator import InvalidPage, Page, Paginator
 from django.db.models import QuerySet
 from django.utils.functional import cached_property
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import NotFound
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 
-from .forms import MOST_ROWS, PageForm, checked, query_of
+from .forms import MOST_ROWS, PageForm, checked
 
 MANY = 10_000
 REMEMBERED = 10  # seconds
@@ -60,7 +60,7 @@ class DeferredPaginator(Paginator):  # type: ignore[type-arg]
 
 
 class Pages(PageNumberPagination):
-    """`page` 和 `size`;不对的是 400。"""
+    """`page` 和 `size`;不对的是 400,没有的一页是 404。"""
 
     page_size = 20
     page_size_query_param = "size"
@@ -70,12 +70,12 @@ class Pages(PageNumberPagination):
         self, queryset: Any, request: Request, view: Any = None
     ) -> list[Any]:
         """这一页的行。"""
-        wanted = checked(PageForm, query_of(request))
+        wanted = checked(PageForm, request.query_params)
         paginator = DeferredPaginator(queryset, wanted["size"])
         self.request = request
         try:
             self.page = paginator.page(wanted["page"])
         except InvalidPage:
             last = paginator.num_pages
-            raise ValidationError({"page": [f"The last page is {last}."]}) from None
+            raise NotFound(f"There is no such page: the last is {last}.") from None
         return list(self.page)

@@ -18,7 +18,7 @@ from tokens.conditions import holds
 
 from .. import services
 from ..models import SyncRun
-from .forms import RunFilterForm, RunForm, checked, query_of, request_of
+from .forms import RunFilterForm, RunForm, checked, request_of
 from .guard import Guarded
 from .paging import Pages
 from .permissions import MayList, MayListOrRun, MayRun
@@ -40,7 +40,7 @@ class RunList(Guarded, ListAPIView[SyncRun]):
         summary="List runs, newest first",
         description="With a market: the runs that include it.",
         parameters=[RunFilterForm],
-        responses=answers({200: RunSerializer(many=True)}, 400),
+        responses=answers({200: RunSerializer(many=True)}, 400, 404),
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """列出。"""
@@ -69,7 +69,7 @@ class RunList(Guarded, ListAPIView[SyncRun]):
 
     def filter_queryset(self, queryset: Any) -> Any:
         """筛选;没有写市场的运行是所有市场的。"""
-        wanted = checked(RunFilterForm, query_of(self.request))
+        wanted = checked(RunFilterForm, self.request.query_params)
         if market := wanted.get("market"):
             queryset = queryset.filter(Q(market="") | holds("market", market))
         named = {name: wanted[name] for name in ("state", "kind") if name in wanted}

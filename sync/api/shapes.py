@@ -44,7 +44,7 @@ class RunSerializer(serializers.ModelSerializer[SyncRun]):
             *("stocks", "succeeded", "failed", "skipped", "klines", "dropped", "calls"),
             *("reasons", "threads", "tokens_per_thread", "error", "seconds"),
             *("created_at", "started_at", "finished_at", "heartbeat_at"),
-            "cancel_requested_at",
+            *("cancel_requested_at", "waiting_until"),
         )
         read_only_fields = fields
 
@@ -55,8 +55,8 @@ class ShardSerializer(serializers.ModelSerializer[SyncShard]):
     class Meta:
         model = SyncShard
         fields = (
-            *("number", "state", "attempts", "process"),
-            *("heartbeat_at", "leased_until"),
+            *("number", "state", "attempts", "process", "error"),
+            *("heartbeat_at", "leased_until", "resume_at"),
         )
         read_only_fields = fields
 

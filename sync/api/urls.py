@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http.response import HttpResponseBase
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, re_path
 
 from .docs import Docs, Schema
 from .errors import nothing
@@ -34,5 +34,5 @@ urlpatterns = [
     *_both("api/docs", Docs.as_view(), "api-docs"),
     *_both("healthz", health, "healthz"),
     *_both("metrics", Metrics.as_view(), "metrics"),
-    path("api/<path:rest>", nothing),
+    re_path(r"^api/", nothing),  # a path converter stops at a line break
 ]

@@ -14,6 +14,7 @@ SyncError
 │   ├── ProviderError       5xx, or an error that nobody has described
 │   └── BadAnswer           not JSON, wrong shape, too large, not what was asked for
 ├── NoToken               no usable token is left for the stock
+│   └── QuotaSpent            this token has no calls left today
 ├── ProviderDown          the breaker has stopped the run
 ├── Cancelled             somebody asked the run to stop
 └── LostLease             somebody else has taken the work over
@@ -113,6 +114,10 @@ class NoToken(SyncError):
     """没有可用的 Token。"""
 
     reason = "no_token"
+
+
+class QuotaSpent(NoToken):
+    """Token 今天的次数用完了。"""
 
 
 class ProviderDown(SyncError):

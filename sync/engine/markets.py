@@ -131,6 +131,17 @@ def end_stamp(end: date, *, market: str) -> int:
     return int(after.timestamp() * 1000)
 
 
+def parse_day(text: str) -> date:
+    """读出写成 YYYY-MM-DD 的交易日;别的写法是 ValueError。
+
+    Python alone takes `20260101` and `2026-W01-4` as well: a slip that costs calls.
+    """
+    day = date.fromisoformat(text)
+    if day.isoformat() != text:
+        raise ValueError(text)
+    return day
+
+
 def trade_date(moment: datetime, *, market: str, period: str) -> date:
     """存库的时间属于哪个交易日。"""
     if not PERIODS[period].intraday:

@@ -147,7 +147,11 @@ class Failure:
 
 @dataclass(slots=True)
 class Progress:
-    """一次运行到目前为止的数字。"""
+    """一次运行到目前为止的数字。
+
+    `again` stocks have succeeded before this work was taken up again: they will be met
+    once more, as ones of which nothing is missing, and count as succeeded still.
+    """
 
     stocks: int = 0
     succeeded: int = 0
@@ -157,6 +161,14 @@ class Progress:
     dropped: int = 0
     calls: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
+    again: int = 0
+
+    def skip(self, stocks: int) -> None:
+        """记入已经齐全的股票。"""
+        known = min(stocks, self.again)
+        self.again -= known
+        self.stocks += stocks - known
+        self.skipped += stocks - known
 
     def stored(self, parts: Sequence[Part]) -> None:
         """记入写好的几段。"""

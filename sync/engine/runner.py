@@ -51,9 +51,10 @@ class Desk:
 class Runner:
     """一个市场的一次运行。
 
-    `run` returns when every task has been stored, recorded as failed, or, after a
-    stop, left for the next run. An unexpected error of a lane or of the store is
-    raised after the lanes have ended and the tokens have been given back.
+    `run` returns when every task has been stored, recorded as failed, or left for
+    later: after a stop, and where the quota ran out, which `starved` tells. An
+    unexpected error of a lane or of the store is raised after the lanes have ended and
+    the tokens have been given back.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Runner:
         self._deck = Deck(len(hands), size=limits.queue_size)
         self._breaker = Breaker(len(meters))
         self._results: Queue[Message] = Queue(RESULTS)
+        self.starved = False
         self._halt = Event()
         self._abandoned = Event()
         self._lanes = [self._lane(number, hand) for number, hand in enumerate(hands)]
@@ -230,20 +232,25 @@ class Runner:
             return
         room = self._deck.room()
         while room and (task := next(waiting, None)):
-            self._progress.stocks += 1
             if task.windows:
+                self._progress.stocks += 1
                 self._deck.deal(task)
                 room -= 1
             else:
-                self._progress.skipped += 1
+                self._progress.skip(1)
         if room:
             self._deck.close()
 
     def _give_up(self, waiting: Iterator[Task]) -> None:
         error: SyncError = NoToken("Token不可用")
+        left = self._deck.drain()
         if self._breaker.open:
             error = ProviderDown("not tried: the provider does not answer")
-        left = self._deck.drain()
+        elif self._wallet.spent and not self._desk.stop.is_set():
+            # No failure of the stocks: they are fetched once there are calls again.
+            self._progress.stocks -= len(left)
+            self.starved = bool(left)
+            return
         while left and not self._desk.stop.is_set():
             self._failures += [
                 Failure(task, coverage.hull(task.windows), error.reason, str(error))

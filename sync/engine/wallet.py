@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from .errors import NoToken
+from .errors import NoToken, QuotaSpent
 from .pacing import Meter
 from .ports import Beat, Clock, Ledger, Token, Usage
 
@@ -46,6 +46,11 @@ class Wallet:
         """已经开始的请求数。"""
         return sum(meter.calls for meter in self.meters)
 
+    @property
+    def spent(self) -> bool:
+        """有没有 Token 只是今天的次数用完了:明天又能用。"""
+        return any(isinstance(meter.out, QuotaSpent) for meter in self.meters)
+
     def leased(self, beat: Beat) -> None:
         """心跳之后:续上租约,拿掉已经不归我们的 Token。"""
         until = self._clock.now() + beat.lease_seconds
@@ -76,7 +81,7 @@ class Wallet:
         if grant.calls:
             meter.grant(grant.calls, until=now + grant.seconds)
         if grant.spent and not meter.credit:
-            meter.retire(NoToken(f"{meter.token.label} is at its daily limit"))
+            meter.retire(QuotaSpent(f"{meter.token.label} is at its daily limit"))
         if not grant.calls:
             self._ask_at[meter.token.id] = now + ASK_AGAIN
         return grant.calls > 0

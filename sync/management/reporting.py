@@ -21,6 +21,14 @@ EVERY = 10.0  # seconds between two plain lines
 
 EXIT_FAILURES = 3
 EXIT_STOPPED = 4
+STOPPED = "Stopped. What was fetched is stored: run the same command to go on."
+ADVICE: dict[str, str] = {
+    RunState.QUEUED: "The job cluster will take it; watch it in the admin.",
+    RunState.WAITING: "Waiting for quota until {run.waiting_until:%Y-%m-%d %H:%M} UTC. "
+    "The job cluster goes on then; without one, run the same command again.",
+    RunState.CANCELLED: STOPPED,
+    RunState.INTERRUPTED: STOPPED,
+}
 
 
 class Watcher(Protocol):
@@ -178,8 +186,8 @@ def report(stdout: OutputWrapper, run: SyncRun, *, json_wanted: bool) -> None:
 
 
 def exit_code(run: SyncRun) -> int:
-    """退出码:0 全部完成,3 有失败并已记录,4 被取消或中断。"""
-    if run.state in {RunState.CANCELLED, RunState.INTERRUPTED}:
+    """退出码:0 全部完成,3 有失败并已记录,4 被取消、中断或者要等额度。"""
+    if run.state in {RunState.CANCELLED, RunState.INTERRUPTED, RunState.WAITING}:
         return EXIT_STOPPED
     return EXIT_FAILURES if run.failed else 0
 
@@ -205,10 +213,8 @@ def _table(run: SyncRun) -> Table:
 
 
 def _advice(run: SyncRun) -> list[str]:
-    if run.state == RunState.QUEUED:
-        return ["The job cluster will take it; watch it in the admin."]
-    if run.state in {RunState.CANCELLED, RunState.INTERRUPTED}:
-        return ["Stopped. What was fetched is stored: run the same command to go on."]
+    if said := ADVICE.get(run.state):
+        return [said.format(run=run)]
     if not run.stocks and run.kind == RunKind.RETRY:
         return ["There are no failures to fetch again."]
     if not run.stocks:

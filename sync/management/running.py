@@ -54,4 +54,4 @@ class RunCommand(SpokenCommand):
 def _execute(run: SyncRun, *, stop: Event, quiet: bool) -> SyncRun:
     total = services.count_of(run)
     with reporting.watcher(sys.stderr, total=total, quiet=quiet) as watch:
-        return services.execute(run, stop=stop, watch=watch)
+        return services.follow(run, stop=stop, watch=watch)

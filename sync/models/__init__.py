@@ -2,7 +2,8 @@
 
 from .access import AccessKey
 from .failures import FailureStatus, SyncFailure
-from .runs import RunKind, RunState, ShardState, SyncRun, SyncShard
+from .runs import RunKind, RunState, SyncRun
+from .shards import ShardState, SyncShard
 from .stocks import Coverage, Kline, Stock
 
 __all__ = [

@@ -1,12 +1,11 @@
-"""运行和它的分片。"""
+"""运行:要什么,结果如何。"""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Self
 
 from django.db import models
-from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from tokens.fields import CodeField
@@ -14,7 +13,6 @@ from tokens.fields import CodeField
 from ..engine.ports import Window
 from ..permissions import PERMISSIONS
 
-LEASE = timedelta(seconds=60)
 ERROR_LENGTH = 500
 
 
@@ -61,6 +59,7 @@ class SyncRunQuerySet(models.QuerySet["SyncRun"]):
                 error=error[:ERROR_LENGTH],
                 finished_at=at,
                 request_key=None,
+                waiting_until=None,
                 **numbers,
             )
         )
@@ -73,7 +72,9 @@ class SyncRun(models.Model):
     `market` holds the markets asked for, comma-separated, empty for all; `codes` the
     stock codes, empty for all. `request_key` is unique while the run is active, so
     that the same request cannot run twice at once. A run in the `background` belongs to
-    no process and is started again when the one that works on it dies.
+    no process and is started again when the one that works on it dies. Its shards take
+    one of `shares` equal shares of the tokens each; `waiting_until` tells when a run
+    without quota goes on.
     """
 
     kind = CodeField(_("kind"), max_length=10, choices=RunKind.choices)
@@ -87,6 +88,7 @@ class SyncRun(models.Model):
     end_date = models.DateField(_("to"), null=True)
     force = models.BooleanField(_("fetch anew"), default=False)
     background = models.BooleanField(_("left to the cluster"), default=False)
+    shares = models.PositiveSmallIntegerField(_("shares of the tokens"), default=1)
     max_retry_count = models.PositiveIntegerField(_("most attempts"), null=True)
     requested_by = models.CharField(_("by"), max_length=150, blank=True, default="")
     request_key = CodeField(max_length=64, null=True, unique=True, editable=False)
@@ -106,6 +108,7 @@ class SyncRun(models.Model):
     created_at = models.DateTimeField(_("asked"))
     started_at = models.DateTimeField(_("started"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
+    waiting_until = models.DateTimeField(_("waits until"), null=True)
     heartbeat_at = models.DateTimeField(_("last heartbeat"))
     cancel_requested_at = models.DateTimeField(_("cancel asked"), null=True)
 
@@ -140,76 +143,3 @@ class SyncRun(models.Model):
         if self.started_at is None or self.finished_at is None:
             return 0.0
         return (self.finished_at - self.started_at).total_seconds()
-
-
-class ShardState(models.TextChoices):
-    """分片的状态。"""
-
-    QUEUED = "queued", _("queued")
-    RUNNING = "running", _("running")
-    DONE = "done", _("done")
-    INTERRUPTED = "interrupted", _("interrupted")
-
-
-class SyncShardQuerySet(models.QuerySet["SyncShard"]):
-    """分片的查询;抢占都是比较并交换。"""
-
-    def claim(self, shard: SyncShard, *, process: str, at: datetime) -> int | None:
-        """抢占一个分片,返回新的 fence;抢不到返回 None。
-
-        Safe from several machines at once: the WHERE clause repeats the test and the
-        fence that was seen, so of two that chose the same row only one finds it.
-        """
-        free = Q(state=ShardState.QUEUED) | Q(
-            state=ShardState.RUNNING, leased_until__lte=at
-        )
-        claimed = self.filter(free, pk=shard.pk, fence=shard.fence).update(
-            state=ShardState.RUNNING,
-            fence=F("fence") + 1,
-            attempts=F("attempts") + 1,
-            process=process,
-            heartbeat_at=at,
-            leased_until=at + LEASE,
-        )
-        return shard.fence + 1 if claimed else None
-
-    def held(self, pk: int, *, fence: int) -> Self:
-        """仍然归这个 fence 所有的分片。"""
-        return self.filter(pk=pk, fence=fence, state=ShardState.RUNNING)
-
-    def beat(self, pk: int, *, fence: int, at: datetime) -> bool:
-        """心跳并续租;已经被别人接管时返回 False。"""
-        held = self.held(pk, fence=fence)
-        return bool(held.update(heartbeat_at=at, leased_until=at + LEASE))
-
-
-class SyncShard(models.Model):
-    """一次运行里由一个进程执行的部分。"""
-
-    run = models.ForeignKey(SyncRun, models.CASCADE, related_name="shards")
-    number = models.PositiveSmallIntegerField(_("number"), default=0)
-    state = CodeField(
-        _("state"), max_length=12, choices=ShardState.choices, default=ShardState.QUEUED
-    )
-    fence = models.PositiveIntegerField(_("fence"), default=0)
-    attempts = models.PositiveIntegerField(_("attempts"), default=0)
-    process = models.CharField(_("process"), max_length=200, blank=True, default="")
-    heartbeat_at = models.DateTimeField(_("last heartbeat"))
-    leased_until = models.DateTimeField(_("leased until"))
-
-    objects = SyncShardQuerySet.as_manager()
-
-    class Meta:
-        db_table = "stk_sync_shard"
-        verbose_name = _("shard")
-        verbose_name_plural = _("shards")
-        constraints = (
-            models.UniqueConstraint(fields=["run", "number"], name="uniq_run_number"),
-        )
-
-    def __str__(self) -> str:
-        return f"run {self.run_id} shard {self.number}"
-
-    def owner(self, fence: int) -> str:
-        """租用 Token 时用的名字。"""
-        return f"run {self.run_id} shard {self.number} claim {fence}"

@@ -7,9 +7,10 @@ translates out. What can be foreseen is raised as `Refused`.
 from .auditing import MarketAudit, audit
 from .cancelling import cancel
 from .catalogue import import_stocks, sync_stocks
+from .claiming import execute, execute_shard
 from .cleaning import clean_up
 from .errors import AlreadyRunning, NoUsableToken, Refused
-from .execution import execute
+from .following import follow
 from .forecast import Forecast, forecast
 from .recovery import reap
 from .requests import SyncRequest, start
@@ -31,6 +32,8 @@ __all__ = [
     "clean_up",
     "count_of",
     "execute",
+    "execute_shard",
+    "follow",
     "forecast",
     "import_stocks",
     "reap",

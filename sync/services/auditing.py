@@ -25,7 +25,7 @@ from ..engine.ports import Failure, Task, Window
 from ..models import Coverage, FailureStatus, Stock, SyncFailure
 from .errors import Refused
 from .holes import PERIOD, Day, Field, missing, runs_of, survey, within
-from .requests import known
+from .requests import known, start_after_end
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ def audit(
     for market in wanted:
         known("market", market, markets.MARKETS)
     if window.start > window.end:
-        raise Refused(f"The start {window.start} is after the end {window.end}.")
+        raise Refused(start_after_end(window.start, window.end))
     return [
         _audit_market(market, window=window, at=at, record=record)
         for market in dict.fromkeys(wanted or _markets())

@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
-from ..models import RunState, ShardState, SyncRun, SyncShard
+from ..models import RunState, ShardState, SyncRun
+from ..models.runs import SyncRunQuerySet
 from .errors import Refused
+from .outcome import locked, settle_run
 
 
 def cancel(run_id: int, *, at: datetime) -> SyncRun:
-    """请求取消;还没有开始的运行立刻结束,正在执行的在几秒内停下。
+    """请求取消;还没有开始的分片立刻结束,正在执行的在几秒内停下。
 
     Raises Refused for a run that does not exist or has ended.
     """
@@ -19,11 +22,27 @@ def cancel(run_id: int, *, at: datetime) -> SyncRun:
     if not asked.update(cancel_requested_at=at):
         run = SyncRun.objects.filter(pk=run_id).first()
         if run is None:
-            raise Refused(f"There is no run {run_id}.")
-        raise Refused(f"Run {run_id} has ended already: {run.get_state_display()}.")
-    waiting = SyncShard.objects.filter(run_id=run_id, state=ShardState.QUEUED)
-    # One transaction: a run whose shard has ended would never be reaped.
+            raise Refused(_("There is no run %d.") % run_id)
+        said = _("Run %(run)d has ended already: %(state)s.")
+        raise Refused(said % {"run": run_id, "state": run.get_state_display()})
+    # One transaction: a run whose shards have ended would never be reaped.
     with transaction.atomic():
-        if waiting.update(state=ShardState.DONE, heartbeat_at=at):
-            SyncRun.objects.end(run_id, state=RunState.CANCELLED, error="", at=at)
+        run = locked(run_id)
+        waiting = run.shards.filter(state__in=(ShardState.QUEUED, ShardState.WAITING))
+        waiting.update(state=ShardState.CANCELLED, heartbeat_at=at, error="")
+        settle_run(run, at=at)
     return SyncRun.objects.get(pk=run_id)
+
+
+def replace_parked(runs: SyncRunQuerySet, *, at: datetime) -> None:
+    """停在那里等 Token 的运行由新的代替,在调用者的事务里。
+
+    Whoever asks again may have enabled more tokens; what was fetched is not fetched
+    again.
+    """
+    for parked in runs.filter(state=RunState.WAITING):
+        run = locked(parked.pk)
+        run.shards.filter(state=ShardState.WAITING).update(
+            state=ShardState.CANCELLED, error="It waited and was asked for again."
+        )
+        settle_run(run, at=at)

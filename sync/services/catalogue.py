@@ -11,6 +11,7 @@ from typing import TypeVar
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from tokens import csvfile
 from tokens.models import ApiToken
@@ -128,9 +129,8 @@ def _sync_market(market: str, *, now: Callable[[], datetime]) -> Listed:
         client.close()
     entries = [Entry(market, row.code, row.name[:200], row.exchange) for row in rows]
     if not entries:
-        raise Refused(
-            f"The provider lists no stocks for {market}; nothing was changed."
-        )
+        said = _("The provider lists no stocks for %s; nothing was changed.")
+        raise Refused(said % market)
     sound = [entry for entry in entries if not entry.faults()]
     if len(sound) < len(entries):
         logger.warning(
@@ -168,9 +168,10 @@ def _ask(call: Callable[[Token], T], market: str, *, now: Callable[[], datetime]
         finally:
             wallet.release()
     if problem:
-        raise Refused(f"The list of {market} could not be had: {problem}") from problem
+        said = _("The list of %(market)s could not be had: %(problem)s")
+        raise Refused(said % {"market": market, "problem": problem}) from problem
     why = ApiToken.objects.why_none_available(PROVIDER, at=at, markets=[market])
-    raise NoUsableToken(why or "all were taken at this moment, try again")
+    raise NoUsableToken(why or _("all were taken at this moment, try again"))
 
 
 def _ask_once(call: Callable[[Token], T], wallet: Wallet) -> T:

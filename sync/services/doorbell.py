@@ -1,10 +1,12 @@
-"""django-q2 只当门铃:任务里只有运行的编号,别的什么也不带。"""
+"""django-q2 只当门铃:任务里只有分片的编号,别的什么也不带。"""
 
 from __future__ import annotations
 
 from django_q.tasks import async_task
 
+from ..models import SyncShard
 
-def ring(run_id: int) -> None:
-    """请一个工作进程来执行这次运行。"""
-    async_task("sync.tasks.execute_run", run_id, task_name=f"run {run_id}")
+
+def ring(shard: SyncShard) -> None:
+    """请一个工作进程来执行这个分片。"""
+    async_task("sync.tasks.execute_shard", shard.pk, task_name=str(shard))

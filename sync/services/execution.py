@@ -1,35 +1,37 @@
-"""执行一次运行:抢占分片,租用 Token,逐个市场交给引擎。"""
+"""执行一个分片:逐个市场租用 Token,交给引擎,写下结局。"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from threading import Event
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 from django.db.utils import DatabaseError
-from django.utils import timezone
-
-from tokens.models import ApiToken
 
 from ..engine.errors import LostLease
 from ..engine.plan import Limits
-from ..engine.ports import Beat, Progress
+from ..engine.ports import Beat, Progress, Task
 from ..engine.runner import Desk, Runner
 from ..engine.wallet import LeasedToken
-from ..models import RunKind, RunState, ShardState, SyncRun, SyncShard
-from ..models.runs import LEASE
+from ..models import RunKind, ShardState, SyncRun, SyncShard
+from ..models.runs import ERROR_LENGTH
+from ..models.shards import LEASE
 from ..providers.itick import ItickClient
 from ..settling import Recording, Retrying
 from ..storage import DatabaseStore
 from .clock import SystemClock
-from .errors import AlreadyRunning, NoUsableToken
+from .doorbell import ring
+from .errors import NoUsableToken
 from .ledger import TokenLedger
-from .processes import this_process
-from .requests import PROVIDER, require_token
-from .worklist import markets_of, tasks_of
+from .outcome import ADDED, numbers_of, resumed, settle_shard, totals
+from .supply import LeftToSiblings, Parked, Supply
+from .worklist import Slice, markets_of, tasks_of
 
 logger = logging.getLogger(__name__)
 
@@ -37,41 +39,8 @@ logger = logging.getLogger(__name__)
 MARGIN = 10.0
 LOOK_AGAIN = 1.0  # seconds between two looks for free tokens
 Watch = Callable[[SyncRun, Progress, str], None]
-
-
-def execute(
-    run: SyncRun,
-    *,
-    stop: Event,
-    watch: Watch = lambda _run, _progress, _note: None,
-    now: Callable[[], datetime] = timezone.now,
-) -> SyncRun:
-    """在这个进程里执行一次运行,直到有了最终状态。
-
-    `stop` asks it to stop; `watch` is told about once a second how far it is. Returns
-    the run as it ended. Raises NoUsableToken where no token can serve it, and whatever
-    nobody has foreseen, after the run has been marked as failed.
-    """
-    shard = run.shards.get()
-    fence = SyncShard.objects.claim(shard, process=this_process(), at=now())
-    if fence is None:
-        raise AlreadyRunning(f"{run} is being worked on by another process.")
-    SyncRun.objects.active().filter(pk=run.pk).update(
-        state=RunState.RUNNING, started_at=now()
-    )
-    execution = Execution(run, shard, fence=fence, stop=stop, watch=watch, now=now)
-    logger.info("Run %d started", run.pk, extra={"event": "run.started"})
-    try:
-        execution.work()
-    except LostLease:
-        logger.warning("Run %d was taken over by another process", run.pk)
-    except Exception as error:
-        execution.end(RunState.FAILED, error=_said(error))
-        raise
-    else:
-        execution.end(execution.outcome())
-    run.refresh_from_db()
-    return run
+# What a shard that is put back has not used up; and it belongs to no process.
+PUT_BACK: dict[str, Any] = {"attempts": F("attempts") - 1, "process": ""}
 
 
 class Execution:
@@ -79,7 +48,6 @@ class Execution:
 
     def __init__(
         self,
-        run: SyncRun,
         shard: SyncShard,
         *,
         fence: int,
@@ -87,38 +55,80 @@ class Execution:
         watch: Watch,
         now: Callable[[], datetime],
     ) -> None:
-        self.run = run
-        self.progress = Progress()
+        self.run = shard.run
+        self.shard = shard
+        self.progress = resumed(self.run.kind, shard.numbers)
+        self._slice = Slice(shard.number, self.run.shards.count())
         self._stop = stop
         self._watch = watch
         self._now = now
         self._note = ""
         self._cancelled = False
         self._threads: list[int] = []
+        self._of_the_run: Progress | None = None  # where there are several shards
         self._ledger = TokenLedger(owner=shard.owner(fence), now=now)
+        self._supply = Supply(
+            self.run, ledger=self._ledger, now=now, wait=self._wait, of=self._slice.of
+        )
+        retry = self.run.kind == RunKind.RETRY
         self._store = DatabaseStore(
             shard,
             fence=fence,
             now=now,
             pause=stop.wait,
             beaten=self._beaten,
-            books=Retrying(run) if run.kind == RunKind.RETRY else Recording(run),
+            books=Retrying(self.run) if retry else Recording(self.run),
         )
 
+    def run_to_end(self) -> ShardState:
+        """做完这个分片,写下结局,返回它此后的状态;被别人接管了就还在执行。"""
+        try:
+            self.work()
+        except LostLease:
+            logger.warning("%s was taken over by another process", self.shard)
+            return ShardState.RUNNING
+        except Parked as parked:
+            return self._park(parked)
+        except LeftToSiblings:
+            return self._leave()
+        except Exception as error:
+            self.end(ShardState.FAILED, error=_said(error))
+            raise
+        if self._stop.is_set() and not self._cancelled:
+            return self._interrupted()
+        return self.end(ShardState.CANCELLED if self._cancelled else ShardState.DONE)
+
     def work(self) -> None:
-        """逐个市场取完要取的股票。"""
+        """逐个市场取完要取的股票;次数用完了就等,然后从头看起。"""
+        while not self._through_the_markets():
+            self.progress = resumed(self.run.kind, self._numbers())
+
+    def end(self, state: ShardState, *, error: str = "", **columns: Any) -> ShardState:
+        """写下分片的结局;数据库不在时留给下一次运行去收拾。"""
+        self._note = ""
+        try:
+            self._store.retrying(
+                lambda: settle_shard(
+                    self.shard,
+                    fence=self._store.fence,
+                    state=state,
+                    at=self._now(),
+                    numbers=self._numbers(),
+                    error=error[:ERROR_LENGTH],
+                    **columns,
+                )
+            )
+        except DatabaseError:
+            logger.exception("The end of %s could not be written", self.shard)
+        self._show(self.progress)
+        return state
+
+    def _through_the_markets(self) -> bool:
+        """每个市场做一遍;半路上次数用完了返回 False。"""
         limits = Limits(
             tokens_per_thread=settings.STOCK_SYNC_TOKENS_PER_THREAD,
             max_threads=settings.STOCK_SYNC_MAX_THREADS,
             queue_size=settings.STOCK_SYNC_QUEUE_SIZE,
-        )
-        desk = Desk(
-            store=self._store,
-            ledger=self._ledger,
-            clock=SystemClock(),
-            connect=self._connect,
-            stop=self._stop,
-            watch=self._show,
         )
         for market in markets_of(self.run):
             if self._stop.is_set() or self._complete(market):
@@ -127,34 +137,76 @@ class Execution:
             if self._stop.is_set():
                 continue
             runner = Runner(
-                market, tokens, desk=desk, limits=limits, progress=self.progress
+                market, tokens, desk=self._desk(), limits=limits, progress=self.progress
             )
             self._threads = max(self._threads, runner.tokens_per_thread, key=len)
             # Read only now: the run whose tokens we waited for has fetched meanwhile.
-            runner.run(tasks_of(self.run, market, at=self._now()))
+            runner.run(self._tasks(market))
+            if runner.starved:
+                return False
+        return True
 
-    def outcome(self) -> RunState:
-        """没有意外时的最终状态。"""
-        if self._stop.is_set():
-            return RunState.CANCELLED if self._cancelled else RunState.INTERRUPTED
-        if not self.progress.failed:
-            return RunState.SUCCEEDED
-        some = self.progress.succeeded + self.progress.skipped
-        return RunState.PARTIAL if some else RunState.FAILED
+    def _desk(self) -> Desk:
+        return Desk(
+            store=self._store,
+            ledger=self._ledger,
+            clock=SystemClock(),
+            connect=self._connect,
+            stop=self._stop,
+            watch=self._show,
+        )
 
-    def end(self, state: RunState, *, error: str = "") -> None:
-        """写下最终状态;数据库不在时留给下一次运行去收拾。"""
-        try:
-            self._store.retrying(lambda: self._end(state, error=error))
-        except DatabaseError:
-            logger.exception("The end of run %d could not be written", self.run.pk)
-        self._show(self.progress)
+    def _tasks(self, market: str) -> Iterator[Task]:
+        return tasks_of(self.run, market, at=self._now(), of=self._slice)
+
+    def _interrupted(self) -> ShardState:
+        """有人要这个进程停下:后台的放回队列,由别的进程接着做,不算一次尝试。"""
+        if not self.run.background:
+            return self.end(ShardState.INTERRUPTED)
+        left = self.end(ShardState.QUEUED, **PUT_BACK)
+        self._ring()
+        return left
+
+    def _park(self, parked: Parked) -> ShardState:
+        """停下来等 Token,不占着进程;这不算一次尝试。"""
+        if not self.run.background and not self.progress.calls:
+            # Nothing was begun, and somebody is there to be told.
+            error = NoUsableToken(str(parked))
+            self.end(ShardState.FAILED, error=_said(error))
+            raise error
+        logger.warning(
+            "%s waits until %s: %s",
+            *(self.shard, f"{parked.until:%Y-%m-%d %H:%M} UTC", parked),
+            extra={"event": "run.waiting", "run": self.run.pk},
+        )
+        return self.end(
+            ShardState.WAITING,
+            error=str(parked),
+            resume_at=parked.until,
+            **PUT_BACK,
+        )
+
+    def _leave(self) -> ShardState:
+        """放回队列:手里有 Token 的分片做完了会来接。"""
+        left = self.end(ShardState.QUEUED, **PUT_BACK)
+        # It looks for queued ones after its own end is written, we for it after ours:
+        # so at least one of the two sees the other.
+        if not self.run.shards.filter(state=ShardState.RUNNING).exists():
+            self._ring()
+        return left
+
+    def _ring(self) -> None:
+        # A broker that is away is no harm: the reviver rings again.
+        transaction.on_commit(partial(ring, self.shard), robust=True)
 
     def _beaten(self) -> Beat:
         """保存进度,续租 Token,看看有没有人要求取消。"""
         at = self._now()
+        SyncShard.objects.held(self.shard.pk, fence=self._store.fence).update(
+            numbers=self._numbers()
+        )
         SyncRun.objects.active().filter(pk=self.run.pk).update(
-            heartbeat_at=at, **self._numbers()
+            heartbeat_at=at, **self._run_numbers()
         )
         held = self._ledger.renew()
         wish = SyncRun.objects.values_list("cancel_requested_at", flat=True)
@@ -164,12 +216,11 @@ class Execution:
     def _complete(self, market: str) -> bool:
         """这个市场已经齐全、不需要 Token 了吗;是的话股票都算跳过。"""
         stocks = 0
-        for task in tasks_of(self.run, market, at=self._now()):
+        for task in self._tasks(market):
             if task.windows:
                 return False
             stocks += 1
-        self.progress.stocks += stocks
-        self.progress.skipped += stocks
+        self.progress.skip(stocks)
         return True
 
     def _tokens_for(self, market: str) -> list[LeasedToken]:
@@ -179,32 +230,16 @@ class Execution:
         markets before it have got must not end as a run that could not start.
         """
         try:
-            return self._lease(market)
+            return self._supply.lease(market)
         except NoUsableToken as error:
             if not self.progress.calls:
                 raise
             logger.warning("Run %d has no token for %s: %s", self.run.pk, market, error)
             return []
+        finally:
+            self._note = ""
 
-    def _lease(self, market: str) -> list[LeasedToken]:
-        """租用能用于这个市场的 Token;都被占用时等待。"""
-        while True:
-            at = self._now()
-            available = ApiToken.objects.available(PROVIDER, at=at, market=market)
-            if leased := self._ledger.lease(available):
-                self._note = ""
-                return leased
-            require_token([market], at=at)
-            why = ApiToken.objects.why_none_available(PROVIDER, at=at, markets=[market])
-            # One query: another run may give its tokens back between two.
-            usable = ApiToken.objects.usable(PROVIDER, at=at, market=market)
-            if not (usable.held(at=at) | usable.with_calls_left(at=at)).exists():
-                raise NoUsableToken(why)
-            self._wait(why)
-            if self._stop.is_set():
-                return []
-
-    def _wait(self, why: str) -> None:
+    def _wait(self, why: str) -> bool:
         if self._note != why:
             logger.info("Run %d waits: %s", self.run.pk, why)
         self._note = why
@@ -212,40 +247,29 @@ class Execution:
             self._stop.set()
         self._show(self.progress)
         self._stop.wait(LOOK_AGAIN)
+        return not self._stop.is_set()
 
     def _connect(self) -> ItickClient:
         return ItickClient(allowed_hosts=settings.ITICK_ALLOWED_HOSTS)
 
     def _show(self, progress: Progress) -> None:
         try:
-            self._watch(self.run, progress, self._note)
+            self._watch(self.run, self._of_the_run or progress, self._note)
         except Exception:  # an observer must not change what it observes
             logger.exception("The progress of run %d could not be shown", self.run.pk)
 
-    def _end(self, state: RunState, *, error: str) -> None:
-        at = self._now()
-        shards = SyncShard.objects.held(self._store.shard.pk, fence=self._store.fence)
-        # One transaction: tried again after a deadlock, it finds the shard as it was.
-        with transaction.atomic():
-            if shards.update(state=ShardState.DONE, heartbeat_at=at, leased_until=at):
-                SyncRun.objects.end(
-                    self.run.pk, state=state, error=error, at=at, **self._numbers()
-                )
+    def _numbers(self) -> dict[str, Any]:
+        return numbers_of(self.progress, self._threads)
 
-    def _numbers(self) -> dict[str, object]:
-        progress = self.progress
-        return {
-            "stocks": progress.stocks,
-            "succeeded": progress.succeeded,
-            "failed": progress.failed,
-            "skipped": progress.skipped,
-            "klines": progress.klines,
-            "dropped": progress.dropped,
-            "calls": progress.calls,
-            "reasons": progress.reasons,
-            "threads": len(self._threads),
-            "tokens_per_thread": self._threads,
-        }
+    def _run_numbers(self) -> dict[str, Any]:
+        """运行的数字:有几个分片时加起来。"""
+        if self._slice.of == 1:
+            return totals([self._numbers()])
+        numbers = totals(
+            self.run.shards.order_by("number").values_list("numbers", flat=True)
+        )
+        self._of_the_run = Progress(**{name: numbers[name] for name in ADDED})
+        return numbers
 
 
 def _said(error: Exception) -> str:

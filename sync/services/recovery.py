@@ -1,4 +1,4 @@
-"""收拾已经死掉的进程留下的运行。"""
+"""收拾已经死掉的进程留下的分片。"""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from django.db.models import Q
 
 from tokens.models import ApiToken
 
-from ..models import RunState, ShardState, SyncRun, SyncShard
-from ..models.runs import LEASE
+from ..models import ShardState, SyncShard
+from ..models.shards import LEASE
+from .outcome import locked, settle_run
 from .processes import is_gone
 
 logger = logging.getLogger(__name__)
 
 
 def reap(*, at: datetime) -> list[int]:
-    """把没有人在执行的运行标记为中断,返回它们的编号。
+    """把没有人在执行的分片标记为中断,返回它们的运行的编号。
 
     Dead is a shard without a heartbeat for as long as a lease, or whose process is
     known to be gone from this host; what its process may have called stays counted
-    with its tokens. Safe to call at any time and from several places at once.
+    with its tokens. Its run is interrupted once no other shard is at work. Safe to call
+    at any time and from several places at once.
     """
     interrupted = []
     active = Q(state=ShardState.RUNNING) | Q(state=ShardState.QUEUED) & ~Q(process="")
@@ -34,27 +36,21 @@ def reap(*, at: datetime) -> list[int]:
 
 
 def _interrupt(shard: SyncShard, *, at: datetime) -> bool:
-    seen = SyncShard.objects.filter(
-        pk=shard.pk,
-        fence=shard.fence,
-        state=shard.state,
-        heartbeat_at=shard.heartbeat_at,
-    )
     # A higher fence, so that the process finds itself out should it still be alive.
     # One transaction: a run whose shard has ended would never be reaped again.
     with transaction.atomic():
-        if not seen.update(state=ShardState.INTERRUPTED, fence=shard.fence + 1):
+        run = locked(shard.run_id)
+        if not SyncShard.objects.seen(shard).update(
+            state=ShardState.INTERRUPTED,
+            fence=shard.fence + 1,
+            error="The process that worked on it has died.",
+        ):
             return False
         ApiToken.objects.lapse(owner=shard.owner(shard.fence), at=at)
-        SyncRun.objects.end(
-            shard.run_id,
-            state=RunState.INTERRUPTED,
-            error="The process that worked on it has died.",
-            at=at,
-        )
+        settle_run(run, at=at)
     logger.warning(
-        "Run %d was interrupted: its process has died",
-        shard.run_id,
+        "%s was interrupted: its process has died",
+        shard,
         extra={"event": "run.interrupted", "run": shard.run_id},
     )
     return True

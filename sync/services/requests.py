@@ -7,18 +7,22 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from tokens.models import ApiToken
 
 from ..engine import markets
 from ..engine.ports import Window
 from ..models import RunKind, Stock, SyncRun, SyncShard
+from .cancelling import replace_parked
 from .doorbell import ring
 from .errors import AlreadyRunning, NoUsableToken, Refused
 from .processes import this_process
 from .recovery import reap
+from .sharding import MOST_SHARDS, WHOLE, Cut, cut
 
 PROVIDER = "itick"
 # Before that no exchange's data are of use; a slip of the keys costs calls.
@@ -29,7 +33,8 @@ EARLIEST = date(1900, 1, 1)
 class SyncRequest:
     """要哪些市场、哪些股票、哪种周期、哪个区间。
 
-    No markets means all, no codes all stocks; without `end` up to today.
+    No markets means all, no codes all stocks; without `end` up to today. `shards` is
+    how many jobs it is cut into, 0 for as many as its tokens call for.
     """
 
     start: date
@@ -38,6 +43,7 @@ class SyncRequest:
     codes: tuple[str, ...] = ()
     period: str = "day"
     force: bool = False
+    shards: int = 0
 
     def checked(self, *, at: datetime) -> SyncRequest:
         """检查并补全请求;不对时抛出 Refused。"""
@@ -48,11 +54,15 @@ class SyncRequest:
         today = max(markets.today(market, at=at) for market in asked)
         end = self.end or max(markets.latest(market, at=at) for market in asked)
         if self.start < EARLIEST:
-            raise Refused(f"The start {self.start} is before {EARLIEST}.")
+            said = _("The start %(start)s is before %(earliest)s.")
+            raise Refused(said % {"start": self.start, "earliest": EARLIEST})
         if end > today:
-            raise Refused(f"The end {end} is in the future: give {today} or earlier.")
+            said = _("The end %(end)s is in the future: give %(today)s or earlier.")
+            raise Refused(said % {"end": end, "today": today})
         if self.start > end:
-            raise Refused(f"The start {self.start} is after the end {end}.")
+            raise Refused(start_after_end(self.start, end))
+        if not 0 <= self.shards <= MOST_SHARDS:
+            raise Refused(_("The shards must be 1 to %d.") % MOST_SHARDS)
         self._check_codes()
         return replace(self, end=end, markets=tuple(dict.fromkeys(self.markets)))
 
@@ -77,17 +87,12 @@ class SyncRequest:
         for market, code in stocks.values_list("market", "stock_code"):
             found.setdefault(code, []).append(market)
         if unknown := [code for code in self.codes if code not in found]:
-            where = f" in {', '.join(self.markets)}" if self.markets else ""
-            raise Refused(
-                f"Unknown stock{where}: {', '.join(unknown)}. "
-                "Load the list with sync_stocks or import_stocks."
-            )
+            raise Refused(_unknown(unknown, self.markets))
         for code, where_found in found.items():
             if len(where_found) > 1 and not self.markets:
-                raise Refused(
-                    f"Stock {code} exists in {' and '.join(sorted(where_found))}: "
-                    "say which market."
-                )
+                said = _("Stock %(code)s exists in %(markets)s: say which market.")
+                several = _(" and ").join(sorted(where_found))
+                raise Refused(said % {"code": code, "markets": several})
 
 
 def start(
@@ -101,6 +106,7 @@ def start(
     request = request.checked(at=at)
     require_token(request.markets, at=at)
     reap(at=at)
+    pieces = _cut(request, background=background, at=at)
     run = SyncRun(
         kind=RunKind.SINGLE if request.codes else RunKind.BATCH,
         market=",".join(request.markets),
@@ -114,30 +120,50 @@ def start(
     )
     try:
         with transaction.atomic():
-            return register(run, at=at, background=background)
+            replace_parked(SyncRun.objects.filter(request_key=request.key), at=at)
+            # Several shards belong to no process, whoever works on them first.
+            leave = background or pieces.shards > 1
+            return register(run, at=at, background=leave, cut=pieces)
     except IntegrityError as error:
         raise _already_running(request) from error
 
 
-def register(run: SyncRun, *, at: datetime, background: bool) -> SyncRun:
+def register(
+    run: SyncRun, *, at: datetime, background: bool, cut: Cut = WHOLE
+) -> SyncRun:
     """存下一次运行和它的分片,在调用者的事务里;后台的交给任务队列。
 
-    A run that waits for a job has no process yet. The job is sent once the transaction
-    is over, so that it finds what it is about.
+    A run that waits for a job has no process yet. The jobs are sent once the
+    transaction is over, so that they find what they are about.
     """
     run.created_at = run.heartbeat_at = at
     run.background = background
+    run.shares = cut.shares
     run.save(force_insert=True)
-    SyncShard.objects.create(
-        run=run,
-        process="" if background else this_process(),
-        heartbeat_at=at,
-        leased_until=at,
-    )
-    if background:
-        # A broker that is away is no reason to refuse: the reviver rings again.
-        transaction.on_commit(lambda: ring(run.pk), robust=True)
+    for number in range(cut.shards):
+        shard = SyncShard.objects.create(
+            run=run,
+            number=number,
+            process="" if background else this_process(),
+            heartbeat_at=at,
+            leased_until=at,
+        )
+        if background:
+            # A broker that is away is no reason to refuse: the reviver rings again.
+            transaction.on_commit(partial(ring, shard), robust=True)
     return run
+
+
+def _cut(request: SyncRequest, *, background: bool, at: datetime) -> Cut:
+    usable = ApiToken.objects.usable(PROVIDER, at=at)
+    tokens = usable.serving(request.markets) if request.markets else usable
+    stocks = Stock.objects.wanted(markets=request.markets, codes=request.codes)
+    return cut(
+        wanted=request.shards,
+        background=background,
+        tokens=tokens.count(),
+        stocks=stocks.count(),
+    )
 
 
 def require_token(wanted: Sequence[str], *, at: datetime) -> None:
@@ -150,10 +176,24 @@ def require_token(wanted: Sequence[str], *, at: datetime) -> None:
 
 def _already_running(request: SyncRequest) -> AlreadyRunning:
     run = SyncRun.objects.filter(request_key=request.key).first()
-    return AlreadyRunning(
-        f"The same request is already running as {run or 'another run'}: "
-        "wait for it or cancel it."
-    )
+    said = _("The same request is already running as %s: wait for it or cancel it.")
+    return AlreadyRunning(said % (run or _("another run")))
+
+
+def start_after_end(start: date, end: date) -> str:
+    """区间反了。"""
+    said = _("The start %(start)s is after the end %(end)s.")
+    return said % {"start": start, "end": end}
+
+
+def _unknown(codes: Sequence[str], wanted: Sequence[str]) -> str:
+    if wanted:
+        said = _("Unknown stock in %(markets)s: %(codes)s.")
+    else:
+        said = _("Unknown stock: %(codes)s.")
+    remedy = _("Load the list with sync_stocks or import_stocks.")
+    named = said % {"markets": ", ".join(wanted), "codes": ", ".join(codes)}
+    return f"{named} {remedy}"
 
 
 def known(what: str, value: str, names: Collection[str]) -> None:

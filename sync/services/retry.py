@@ -9,10 +9,12 @@ from datetime import datetime
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
+from django.utils.translation import gettext as _
 
 from ..engine import markets
 from ..models import FailureStatus, RunKind, Stock, SyncFailure, SyncRun
 from ..models.failures import SyncFailureQuerySet
+from .cancelling import replace_parked
 from .errors import AlreadyRunning, Refused
 from .recovery import reap
 from .requests import known, register, require_token
@@ -59,12 +61,19 @@ def retry_failed(
         # Another program may leave the status out by writing NULL.
         SyncFailure.objects.filter(status=None).update(status=FailureStatus.WAITING)
         register(run, at=at, background=background)
-        if not wanted.claim(run_id=run.pk) and wanted.exists():
-            raise AlreadyRunning(
-                "A retry of these failures is running: wait for it or cancel it."
-            )
+        _claim(wanted, run, at=at)
         _sort_out(run, at=at)
     return run
+
+
+def _claim(wanted: SyncFailureQuerySet, run: SyncRun, *, at: datetime) -> None:
+    if wanted.claim(run_id=run.pk) or not wanted.exists():
+        return
+    replace_parked(SyncRun.objects.filter(kind=RunKind.RETRY), at=at)
+    if not wanted.claim(run_id=run.pk):
+        raise AlreadyRunning(
+            _("A retry of these failures is running: wait for it or cancel it.")
+        )
 
 
 def _most(wanted: int | None) -> int:

@@ -1,4 +1,4 @@
-"""后台的运行:进程死了重新开始,任务丢了再按一次门铃。
+"""后台的运行:进程死了重新开始,有 Token 了继续,任务丢了再按一次门铃。
 
 A run in the background has nobody who waits for it, so what its process leaves behind
 is put back into the queue: coverage makes that cheap. Every step is compare-and-swap,
@@ -15,16 +15,23 @@ from functools import partial
 from django.db import IntegrityError, transaction
 from django_q.brokers import get_broker
 
+from tokens.models import ApiToken
+
 from ..models import RunKind, RunState, ShardState, SyncRun, SyncShard
+from ..models.runs import ACTIVE
+from ..models.shards import ATTEMPTS
 from .doorbell import ring
+from .outcome import locked, settle_run
 from .recovery import reap
-from .requests import SyncRequest
+from .requests import PROVIDER, SyncRequest
 
 logger = logging.getLogger(__name__)
 
-ATTEMPTS = 3
-# So long nobody has taken a run whose job was sent.
+# So long nobody has taken a shard whose job was sent.
 UNHEARD = timedelta(minutes=5)
+# A shard that has just stopped to wait is not woken by tokens that are free: it has
+# seen them, and they do not serve its market.
+SETTLED = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,28 +41,62 @@ class Revived:
     interrupted: list[int] = field(default_factory=list)
     restarted: list[int] = field(default_factory=list)
     given_up: list[int] = field(default_factory=list)
+    woken: list[int] = field(default_factory=list)
     rung: list[int] = field(default_factory=list)
 
 
 def revive(*, at: datetime) -> Revived:
-    """收拾死掉的运行,后台的重新排队;中断了 ATTEMPTS 次的算失败。
+    """收拾死掉的分片,后台的重新排队;执行了 ATTEMPTS 次的放在一边。
 
     A run that somebody waits for, or has asked to cancel, stays interrupted.
     """
     done = Revived(interrupted=reap(at=at))
     dead = SyncShard.objects.filter(
-        run__state=RunState.INTERRUPTED,
+        state=ShardState.INTERRUPTED,
+        run__state__in=(*ACTIVE, RunState.INTERRUPTED),
         run__background=True,
         run__cancel_requested_at=None,
     )
     for shard in dead.select_related("run"):
         if shard.attempts >= ATTEMPTS:
-            if _give_up(shard):
+            if _give_up(shard, at=at):
                 done.given_up.append(shard.run_id)
         elif _restart(shard, at=at):
             done.restarted.append(shard.run_id)
+    done.woken.extend(wake(at=at))
     done.rung.extend(_ring_again(at=at))
     return done
+
+
+def wake(*, at: datetime) -> list[int]:
+    """等 Token 的分片:到时候了,或者有了 Token,就重新排队;返回运行的编号。"""
+    waiting = SyncShard.objects.filter(state=ShardState.WAITING)
+    early = waiting.filter(resume_at__gt=at, heartbeat_at__lte=at - SETTLED)
+    due = [
+        *waiting.filter(resume_at__lte=at).select_related("run"),
+        *(shard for shard in early.select_related("run") if _has_tokens(shard.run, at)),
+    ]
+    return [shard.run_id for shard in due if _wake(shard, at=at)]
+
+
+def _has_tokens(run: SyncRun, at: datetime) -> bool:
+    tokens = ApiToken.objects.available(PROVIDER, at=at)
+    return (tokens.serving(run.markets) if run.markets else tokens).exists()
+
+
+def _wake(shard: SyncShard, *, at: datetime) -> bool:
+    with transaction.atomic():
+        run = locked(shard.run_id)
+        if not SyncShard.objects.seen(shard).update(
+            state=ShardState.QUEUED, error="", resume_at=None, heartbeat_at=at
+        ):
+            return False
+        SyncRun.objects.filter(pk=run.pk, state=RunState.WAITING).update(
+            state=RunState.QUEUED, waiting_until=None, error=""
+        )
+        transaction.on_commit(partial(ring, shard), robust=True)
+    logger.info("%s goes on", shard, extra={"event": "run.woken", "run": run.pk})
+    return True
 
 
 def _restart(shard: SyncShard, *, at: datetime) -> bool:
@@ -63,7 +104,7 @@ def _restart(shard: SyncShard, *, at: datetime) -> bool:
         with transaction.atomic():
             if not _requeued(shard, at=at):
                 return False
-            transaction.on_commit(partial(ring, shard.run_id))
+            transaction.on_commit(partial(ring, shard), robust=True)
     except IntegrityError:
         _settle(
             shard.run,
@@ -72,8 +113,8 @@ def _restart(shard: SyncShard, *, at: datetime) -> bool:
         )
         return False
     logger.warning(
-        "Run %d was interrupted and is queued again",
-        shard.run_id,
+        "%s was interrupted and is queued again",
+        shard,
         extra={"event": "run.restarted", "run": shard.run_id},
     )
     return True
@@ -81,21 +122,20 @@ def _restart(shard: SyncShard, *, at: datetime) -> bool:
 
 def _requeued(shard: SyncShard, *, at: datetime) -> bool:
     """在调用者的事务里;IntegrityError 表示同样的请求正在运行。"""
-    seen = SyncShard.objects.filter(pk=shard.pk, fence=shard.fence, state=shard.state)
-    if not seen.update(
-        state=ShardState.QUEUED, process="", heartbeat_at=at, leased_until=at
+    run = locked(shard.run_id)
+    if not SyncShard.objects.seen(shard).update(
+        state=ShardState.QUEUED,
+        process="",
+        error="",
+        heartbeat_at=at,
+        leased_until=at,
     ):
         return False
-    interrupted = SyncRun.objects.filter(
-        pk=shard.run_id, state=RunState.INTERRUPTED, cancel_requested_at=None
-    )
-    changed = interrupted.update(
-        state=RunState.QUEUED,
-        request_key=_request_key(shard.run),
-        error="",
-        finished_at=None,
-        heartbeat_at=at,
-    )
+    mine = SyncRun.objects.filter(pk=run.pk, cancel_requested_at=None)
+    again = {"state": RunState.QUEUED, "error": "", "heartbeat_at": at}
+    if run.state == RunState.INTERRUPTED:
+        again |= {"request_key": _request_key(run), "finished_at": None}
+    changed = mine.update(**again) if run.state != RunState.RUNNING else mine.count()
     if not changed:
         transaction.set_rollback(True)
     return bool(changed)
@@ -113,20 +153,24 @@ def _request_key(run: SyncRun) -> str | None:
     ).key
 
 
-def _give_up(shard: SyncShard) -> bool:
+def _give_up(shard: SyncShard, *, at: datetime) -> bool:
     error = (
         f"Interrupted {shard.attempts} times and given up. What was fetched is stored: "
         "find out what kills its process, then start it again."
     )
-    given_up = _settle(shard.run, state=RunState.FAILED, error=error)
-    if given_up:
-        logger.error(
-            "Run %d was interrupted %d times and is given up",
-            shard.run_id,
-            shard.attempts,
-            extra={"event": "run.given_up", "run": shard.run_id},
-        )
-    return given_up
+    with transaction.atomic():
+        run = locked(shard.run_id)
+        aside = {"state": ShardState.FAILED, "error": error}
+        if not SyncShard.objects.seen(shard).update(**aside):
+            return False
+        settle_run(run, at=at)
+        _settle(run, state=RunState.FAILED, error=error)
+    logger.error(
+        "%s was interrupted %d times and is given up",
+        *(shard, shard.attempts),
+        extra={"event": "run.given_up", "run": shard.run_id},
+    )
+    return True
 
 
 def _settle(run: SyncRun, *, state: RunState, error: str) -> bool:
@@ -135,34 +179,29 @@ def _settle(run: SyncRun, *, state: RunState, error: str) -> bool:
 
 
 def _ring_again(*, at: datetime) -> list[int]:
-    """没有人来接的运行再按一次门铃。
+    """没有人来接的分片再按一次门铃。
 
     Not while jobs lie in the queue that nobody has taken: then the workers are behind,
     or there are none, and another job would help neither.
     """
     late = SyncShard.objects.filter(
         state=ShardState.QUEUED,
-        run__state=RunState.QUEUED,
+        run__state__in=ACTIVE,
         run__background=True,
         heartbeat_at__lte=at - UNHEARD,
     )
-    rung: list[int] = []
     if not late.exists() or get_broker().queue_size():
-        return rung
-    for shard in late:
-        seen = SyncShard.objects.filter(
-            pk=shard.pk,
-            fence=shard.fence,
-            state=ShardState.QUEUED,
-            heartbeat_at=shard.heartbeat_at,
-        )
-        if seen.update(heartbeat_at=at):
-            rung.append(shard.run_id)
-    for run_id in rung:
-        ring(run_id)
-        logger.warning(
-            "Nobody has taken run %d: its job is sent again",
-            run_id,
-            extra={"event": "run.rung_again", "run": run_id},
-        )
-    return rung
+        return []
+    return [shard.run_id for shard in late if _ring_once(shard, at=at)]
+
+
+def _ring_once(shard: SyncShard, *, at: datetime) -> bool:
+    if not SyncShard.objects.seen(shard).update(heartbeat_at=at):
+        return False
+    ring(shard)
+    logger.warning(
+        "Nobody has taken %s: its job is sent again",
+        shard,
+        extra={"event": "run.rung_again", "run": shard.run_id},
+    )
+    return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Max, Q
@@ -15,6 +16,21 @@ from ..models.stocks import StockQuerySet
 from .retrylist import held_rows, retry_tasks
 
 CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """全部股票里的一份:编号除以 `of` 余 `number` 的那些。"""
+
+    number: int = 0
+    of: int = 1
+
+    def holds(self, stock_id: int) -> bool:
+        """这只股票在不在里面。"""
+        return stock_id % self.of == self.number
+
+
+ALL = Slice()
 
 
 def stocks_of(run: SyncRun) -> StockQuerySet:
@@ -38,14 +54,19 @@ def markets_of(run: SyncRun) -> list[str]:
     return sorted(set(found) & set(markets.MARKETS))
 
 
-def tasks_of(run: SyncRun, market: str, *, at: datetime) -> Iterator[Task]:
+def tasks_of(
+    run: SyncRun, market: str, *, at: datetime, of: Slice = ALL
+) -> Iterator[Task]:
     """一个市场的任务,包括已经齐全、没有区间要取的。"""
     if run.kind == RunKind.RETRY:
-        return retry_tasks(run, market, at=at)
-    return _batch_tasks(run, market, at=at)
+        tasks = retry_tasks(run, market, at=at)
+        return (task for task in tasks if of.holds(task.stock_id))
+    return _batch_tasks(run, market, at=at, of=of)
 
 
-def _batch_tasks(run: SyncRun, market: str, *, at: datetime) -> Iterator[Task]:
+def _batch_tasks(
+    run: SyncRun, market: str, *, at: datetime, of: Slice
+) -> Iterator[Task]:
     """没有取齐的股票。
 
     Never loaded ones first, then the stalest. The order is fixed at the start as a list
@@ -60,7 +81,7 @@ def _batch_tasks(run: SyncRun, market: str, *, at: datetime) -> Iterator[Task]:
         return
     wanted = coverage.widen(wanted, run.period)
     plan = coverage.everything if run.force else coverage.missing
-    for stock_id, code, covered in _rows(run, market):
+    for stock_id, code, covered in _rows(run, market, of):
         yield Task(
             stock_id=stock_id,
             market=market,
@@ -75,8 +96,8 @@ def _batch_tasks(run: SyncRun, market: str, *, at: datetime) -> Iterator[Task]:
 Row = tuple[int, str, Window | None]
 
 
-def _rows(run: SyncRun, market: str) -> Iterator[Row]:
-    ids = _ids(run, market)
+def _rows(run: SyncRun, market: str, of: Slice) -> Iterator[Row]:
+    ids = _ids(run, market, of)
     for first in range(0, len(ids), CHUNK):
         chunk = ids[first : first + CHUNK]
         codes = dict(Stock.objects.filter(pk__in=chunk).values_list("pk", "stock_code"))
@@ -85,8 +106,9 @@ def _rows(run: SyncRun, market: str) -> Iterator[Row]:
         yield from ((pk, codes[pk], known.get(pk)) for pk in chunk if pk in codes)
 
 
-def _ids(run: SyncRun, market: str) -> array[int]:
+def _ids(run: SyncRun, market: str, of: Slice) -> array[int]:
     stocks = stocks_of(run).filter(market=market)
     newest = Max("coverage__end_date", filter=Q(coverage__period=run.period))
     ordered = stocks.annotate(newest=newest).order_by("newest", "pk")
-    return array("q", ordered.values_list("pk", flat=True).iterator())
+    ids = ordered.values_list("pk", flat=True).iterator()
+    return array("q", filter(of.holds, ids))

@@ -283,9 +283,9 @@ def test_nobody_but_a_superuser_writes_a_schedule_or_submits_a_job_again() -> No
 
 
 def test_a_superuser_sees_a_queued_job(admin_client: Client) -> None:
-    job = {"id": "1", "name": "run 1", "func": "sync.tasks.execute_run", "args": (1,)}
+    job = {"id": "1", "name": "run 1", "func": "sync.tasks.execute_shard", "args": (1,)}
     OrmQ.objects.create(key="stocksync", payload=SignedPackage.dumps(job), lock=AT)
 
     page = text(admin_client.get(q2_pages()[2]))
 
-    assert "sync.tasks.execute_run" in page
+    assert "sync.tasks.execute_shard" in page

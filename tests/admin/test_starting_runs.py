@@ -112,6 +112,16 @@ def test_run_again_says_why_it_cannot() -> None:
     assert SyncRun.objects.count() == 1
 
 
+def test_a_refusal_is_in_the_language_of_the_reader() -> None:
+    made = run("partial")
+    chinese = {"accept-language": "zh-hans"}
+
+    page = otto().post(page_of(made, "again"), follow=True, headers=chinese)
+
+    assert "没有可用的 Token: 还没有 itick 的 Token" in text(page)
+    assert "There is no token" not in text(page)
+
+
 # --- start ---
 
 

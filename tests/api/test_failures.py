@@ -110,7 +110,8 @@ def test_our_name_goes_before_the_plans(viewer: APIClient) -> None:
     ("name", "value"),
     [
         *(("size", value) for value in ("0", "-1", "abc", "201", "100000", "1.5")),
-        *(("page", value) for value in ("0", "-1", "abc", "2", "9" * 30)),
+        *(("size", value) for value in ("1_0", "+5", " 5", "٣")),
+        *(("page", value) for value in ("0", "-1", "abc", "1.0")),
         *(("status", value) for value in ("3", "-1", "abc")),
         ("market", "XX"),
         ("market", "hk"),
@@ -119,16 +120,33 @@ def test_our_name_goes_before_the_plans(viewer: APIClient) -> None:
         ("run", "9" * 30),
         ("stock_code", "7" * 21),
         ("stock_code", "7\x00"),
-        ("reason_class", "x" * 21),
+        *(("stock_code", value) for value in (" ", " 700", "700\n", "７００")),
+        *(("reason_class", value) for value in ("x" * 21, "Timeout", " ")),
+        *(("stock_code", ["1", "2"]), ("status", ["0", "0"]), ("page", ["", "1"])),
     ],
 )
 def test_a_bad_value_is_refused_by_its_name(
-    viewer: APIClient, name: str, value: str
+    viewer: APIClient, name: str, value: str | list[str]
 ) -> None:
     answer = viewer.get(PATH, {name: value})
 
     assert answer.status_code == 400
     assert list(answer.json()) == [name]
+
+
+def test_the_plans_name_twice_is_refused_by_ours(viewer: APIClient) -> None:
+    answer = viewer.get(PATH, {"stockCode": ["1", "2"]})
+
+    assert answer.status_code == 400
+    assert answer.json() == {"stock_code": ["Give one value."]}
+
+
+@pytest.mark.parametrize("page", ["2", "9" * 30])
+def test_a_page_beyond_the_last_is_not_found(viewer: APIClient, page: str) -> None:
+    answer = viewer.get(PATH, {"page": page})
+
+    assert answer.status_code == 404
+    assert answer.json() == {"detail": "There is no such page: the last is 1."}
 
 
 def test_pages_follow_each_other_and_keep_the_filters(viewer: APIClient) -> None:

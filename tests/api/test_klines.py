@@ -121,8 +121,9 @@ def test_the_days_of_minutes_are_the_exchanges_days(viewer: APIClient) -> None:
         ({"market": "XX"}, {"market"}),
         ({"period": "daily"}, {"period"}),
         ({"start": "2024-13-01"}, {"start"}),
-        ({"start": "0001-01-01"}, {"start"}),
-        ({"end": "9999-12-31"}, {"end"}),
+        ({"start": "20240304"}, {"start"}),
+        ({"end": "2024-3-4"}, {"end"}),
+        ({"end": ["2024-03-04", "2024-03-05"]}, {"end"}),
         ({"start": "2024-03-05", "end": "2024-03-04"}, {"start"}),
         ({"cursor": "garbage"}, {"cursor"}),
         ({"size": "0"}, {"size"}),
@@ -130,7 +131,7 @@ def test_the_days_of_minutes_are_the_exchanges_days(viewer: APIClient) -> None:
     ],
 )
 def test_a_bad_value_is_refused_by_its_name(
-    stock: Stock, viewer: APIClient, query: dict[str, str], names: set[str]
+    stock: Stock, viewer: APIClient, query: dict[str, Any], names: set[str]
 ) -> None:
     answer = viewer.get(PATH, WANTED | query)
 
@@ -143,6 +144,17 @@ def test_an_unknown_stock_is_not_found(stock: Stock, viewer: APIClient) -> None:
 
     assert answer.status_code == 404
     assert answer.json() == {"detail": "There is no stock 700 in SZ."}
+
+
+@pytest.mark.parametrize("period", ["day", "1m"])
+def test_dates_at_the_ends_of_the_calendar_mean_everything(
+    stock: Stock, viewer: APIClient, period: str
+) -> None:
+    ends = {"start": "0001-01-01", "end": "9999-12-31"}
+
+    assert len(days(viewer, **ends)) == 5
+    assert days(viewer, **ends, period=period) == days(viewer, period=period)
+    assert days(viewer, start="9999-12-31") == days(viewer, end="0001-01-01") == []
 
 
 @pytest.mark.parametrize("cursor", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])

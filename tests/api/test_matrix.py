@@ -163,7 +163,12 @@ def test_an_access_key_needs_none(world: SyncRun) -> None:
 
 
 def test_an_address_that_does_not_exist_is_not_found_in_json() -> None:
-    for path in ("/api/nothing", "/api/stock/sync/runs/x", "/api/stock/sync/runs/-1/"):
+    for path in (
+        "/api/nothing",
+        "/api/stock/sync/runs/x",
+        "/api/stock/sync/runs/-1/",
+        "/api/stock/sync/runs/%0A/cancel",
+    ):
         answer = APIClient().get(path)
 
         assert answer.status_code == 404

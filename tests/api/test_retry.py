@@ -59,6 +59,23 @@ def test_without_values_everything_that_waits_is_fetched_again(
     assert other.run_id is None
 
 
+@pytest.mark.parametrize("where", ["query", "json", "form"])
+def test_what_is_left_blank_is_not_given(
+    waiting: SyncFailure, operator: APIClient, where: str
+) -> None:
+    nothing = dict.fromkeys((*WANTED, *PLANS), None if where == "json" else "")
+
+    if where == "query":
+        answer = operator.post(PATH, query_params=nothing)
+    else:
+        answer = operator.post(
+            PATH, nothing, format="json" if where == "json" else None
+        )
+
+    assert answer.status_code == 202, answer.json()
+    assert answer.json()["codes"] == []
+
+
 def test_the_body_goes_before_the_query(
     waiting: SyncFailure, operator: APIClient
 ) -> None:
@@ -82,7 +99,7 @@ def test_the_run_is_a_job_in_the_name_of_the_caller(
 
 
 @pytest.mark.parametrize("name", ["max_retry_count", "maxRetryCount"])
-@pytest.mark.parametrize("value", [0, -1, "abc", 101, [1]])
+@pytest.mark.parametrize("value", [0, -1, "abc", 101, [1], "5", True, 1.5, ""])
 def test_a_bad_number_of_attempts_is_refused(
     waiting: SyncFailure, operator: APIClient, name: str, value: object
 ) -> None:
@@ -98,6 +115,8 @@ def test_a_bad_number_of_attempts_is_refused(
     [
         ({"market": "XX"}, "market"),
         ({"stock_code": "7" * 21}, "stock_code"),
+        ({"stock_code": 700}, "stock_code"),
+        ({"stockCode": 700}, "stock_code"),
         ({"stock_code": "\ud800"}, "stock_code"),
         ([1], "non_field_errors"),
     ],

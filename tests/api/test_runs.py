@@ -63,7 +63,7 @@ def test_a_filter_leaves_the_runs_it_names(
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("state", "done"), ("kind", "x"), ("market", "XX"), ("size", "0"), ("page", "9")],
+    [("state", "done"), ("kind", "x"), ("market", "XX"), ("size", "0")],
 )
 def test_a_bad_filter_is_refused_by_its_name(
     viewer: APIClient, name: str, value: str
@@ -167,6 +167,31 @@ def test_a_form_starts_a_run_as_well(token: None, operator: APIClient) -> None:
     assert answer.json()["market"] == "HK,US"
 
 
+@pytest.mark.parametrize("value", ["on", "1", "True", ["true", "true"]])
+def test_a_form_says_true_or_false(
+    token: None, operator: APIClient, value: object
+) -> None:
+    answer = operator.post(PATH, START | {"force": value})
+    said = operator.post(PATH, START | {"force": "true"})
+
+    assert answer.status_code == 400
+    assert list(answer.json()) == ["force"]
+    assert said.json()["force"] is True
+
+
+@pytest.mark.parametrize(("nothing", "how"), [("", "multipart"), (None, "json")])
+def test_what_is_left_blank_is_not_given(
+    token: None, operator: APIClient, nothing: object, how: str
+) -> None:
+    names = ("markets", "market", "codes", "stock_code", "period", "end", "force")
+
+    answer = operator.post(PATH, START | dict.fromkeys(names, nothing), format=how)
+
+    assert answer.status_code == 202, answer.json()
+    assert (answer.json()["market"], answer.json()["codes"]) == ("", [])
+    assert (answer.json()["period"], answer.json()["force"]) == ("day", False)
+
+
 def test_without_an_end_it_is_up_to_today(token: None, operator: APIClient) -> None:
     operator.post(PATH, START, format="json")
 
@@ -202,7 +227,12 @@ def test_the_run_is_left_to_the_cluster(
         ({"codes": ["700"] * 1001}, "codes"),
         ({"stock_code": "7" * 21}, "stock_code"),
         ({"stock_code": "000001"}, "codes"),
-        ({"force": "maybe"}, "force"),
+        *(({"force": value}, "force") for value in ("maybe", "true", 1)),
+        *(({"stock_code": value}, "stock_code") for value in (700, True, "")),
+        ({"codes": [700]}, "codes"),
+        ({"start": 20240304}, "start"),
+        ({"start": "2024-3-4"}, "start"),
+        ({"start": "20240304"}, "start"),
     ],
 )
 def test_a_bad_value_is_refused_by_name(

@@ -11,9 +11,9 @@ from rest_framework.test import APIClient
 from . import people
 
 ERRORS = {
-    "failure_list": {"400"},
+    "failure_list": {"400", "404"},
     "retry_failed": {"400", "409", "415"},
-    "run_list": {"400"},
+    "run_list": {"400", "404"},
     "run_start": {"400", "409", "415"},
     "run_detail": {"404"},
     "run_cancel": {"404", "409", "415"},
@@ -79,7 +79,24 @@ def test_values_have_their_types(schema: dict[str, Any]) -> None:
     assert shapes["FailureStatusEnum"]["enum"] == [0, 1, 2]
     assert "waiting" in shapes["RunStateEnum"]["enum"]
     assert "HK" in shapes["MarketEnum"]["enum"]
-    assert shapes["RunForm"]["required"] == ["start"]
+    run = operations(schema)["run_start"]["requestBody"]["content"]["application/json"]
+    assert run["schema"]["required"] == ["start"]
+
+
+def test_what_may_be_left_blank_says_so(schema: dict[str, Any]) -> None:
+    found = operations(schema)
+    query = {value["name"]: value for value in found["kline_list"]["parameters"]}
+    bodies = found["run_start"]["requestBody"]["content"]
+
+    assert query["period"]["allowEmptyValue"] is True
+    assert "allowEmptyValue" not in query["market"]
+    for media_type, nothing in (
+        ("application/json", None),
+        ("multipart/form-data", ""),
+    ):
+        values = bodies[media_type]["schema"]["properties"]
+        assert values["end"]["anyOf"][1] == {"enum": [nothing]}
+        assert values["start"] == {"type": "string", "format": "date"}
 
 
 def test_the_texts_are_english(schema: dict[str, Any]) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import monotonic, sleep
 from urllib.parse import quote
 
 from django.conf import settings
@@ -63,3 +64,11 @@ def finished(
     """等进程结束,收下它说的话。"""
     stdout, stderr = process.communicate(timeout=seconds)
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """等到有这么回事。"""
+    latest = monotonic() + PATIENCE
+    while not condition():
+        assert monotonic() < latest
+        sleep(0.1)  # other processes, whose doings nothing here announces

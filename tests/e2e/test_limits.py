@@ -18,7 +18,7 @@ from . import world
 from .conftest import Simulate
 from .fastclock import FastClock, wind
 from .processes import PATIENCE, finished, manage, managing
-from .world import SPRING
+from .world import SPRING, Staged
 
 pytestmark = [
     pytest.mark.allow_hosts(["127.0.0.1"]),
@@ -26,6 +26,18 @@ pytestmark = [
 ]
 DAYS = ["--start", str(SPRING[0]), "--end", str(SPRING[1])]
 NOON = datetime(2026, 6, 19, 12, 0, tzinfo=UTC)
+
+
+def paused_at_first_call(sim: Staged) -> tuple[Event, Event]:
+    """第一次请求到了,停在那里;第二个事件让它继续。"""
+    begun, go_on = Event(), Event()
+
+    def pause() -> None:
+        begun.set()
+        assert go_on.wait(PATIENCE)
+
+    sim.at_call(1, pause)
+    return begun, go_on
 
 
 def test_twelve_tokens_of_five_a_minute_never_make_a_sixth_call(
@@ -50,19 +62,21 @@ def test_twelve_tokens_of_five_a_minute_never_make_a_sixth_call(
 
 def test_two_runs_started_together_share_the_tokens_in_turn(simulate: Simulate) -> None:
     accounts = demo_accounts(12, minute_limit=5)
-    sim = simulate(accounts=accounts, stocks=20, latency=0.1)
+    sim = simulate(accounts=accounts, stocks=20)
     world.hold_tokens(sim, accounts)
     world.hold_stocks(sim, "HK", "SH")
-    begun = Event()
-    sim.at_call(1, begun.set)
+    begun, go_on = paused_at_first_call(sim)
 
     with managing("sync_klines", "--market", "HK", *DAYS) as first:
         assert begun.wait(PATIENCE)
-        second = manage("sync_klines", "--market", "SH", *DAYS)
-        codes = (finished(first).returncode, second.returncode)
+        with managing("sync_klines", "--market", "SH", *DAYS) as second:
+            assert second.stderr is not None
+            told = next(line for line in second.stderr if line.startswith("waiting"))
+            go_on.set()
+            codes = [finished(process).returncode for process in (first, second)]
 
-    assert codes == (0, 0)
-    assert re.search(r"\nwaiting: .* is held by run \d+ shard", second.stderr)
+    assert codes == [0, 0]
+    assert re.search(r" is held by run \d+ shard", told)
     assert world.calls(sim) == 40
     assert world.breaches(sim.ledger, minute_limit=5) == []
     assert world.differences(sim, world.request(*SPRING, markets=("HK", "SH"))) == []
@@ -93,13 +107,7 @@ def test_the_same_request_twice_at_once_is_refused(simulate: Simulate) -> None:
     sim = simulate(accounts=accounts, stocks=4)
     world.hold_tokens(sim, accounts)
     world.hold_stocks(sim, "HK")
-    begun, go_on = Event(), Event()
-
-    def pause() -> None:
-        begun.set()
-        assert go_on.wait(PATIENCE)
-
-    sim.at_call(1, pause)
+    begun, go_on = paused_at_first_call(sim)
 
     with managing("sync_klines", "--market", "HK", *DAYS) as first:
         assert begun.wait(PATIENCE)
@@ -152,8 +160,9 @@ def test_a_daily_limit_ends_the_day_and_the_next_day_goes_on(
     today[0] += timedelta(days=1)
     second = world.synced(wanted, now=lambda: today[0])
 
-    assert (first.state, first.succeeded, first.failed) == ("partial", 40, 20)
-    assert first.reasons == {"no_token": 20}
+    assert (first.state, first.succeeded, first.failed) == ("waiting", 40, 0)
+    assert first.waiting_until == datetime(2026, 6, 20, tzinfo=UTC)
+    assert world.failures() == {}
     assert (second.state, second.calls, second.skipped) == ("succeeded", 20, 40)
     assert world.breaches(sim.ledger, daily_limit=10) == []
     assert world.differences(sim, wanted) == []
@@ -220,13 +229,7 @@ def test_a_run_that_has_waited_does_not_fetch_what_the_other_has_stored(
     sim = simulate(accounts=accounts, stocks=5)
     world.hold_tokens(sim, accounts)
     world.hold_stocks(sim, "HK")
-    begun, go_on = Event(), Event()
-
-    def pause() -> None:
-        begun.set()
-        assert go_on.wait(PATIENCE)
-
-    sim.at_call(1, pause)
+    begun, go_on = paused_at_first_call(sim)
     inside = ["--start", str(SPRING[0]), "--end", "2026-03-10", "--market", "HK"]
 
     with managing("sync_klines", "--market", "HK", *DAYS) as first:

@@ -6,7 +6,9 @@ import json
 import signal
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from pathlib import Path
 from threading import Event
+from time import monotonic
 
 import pytest
 from django.core.management import call_command
@@ -16,8 +18,9 @@ from sync.simulator import demo_accounts
 from tokens.models import ApiToken
 
 from . import world
+from .cluster import cluster
 from .conftest import Simulate
-from .processes import PATIENCE, finished, manage, managing
+from .processes import PATIENCE, finished, manage, managing, until
 from .world import SPRING
 
 pytestmark = [
@@ -139,3 +142,31 @@ def test_a_run_that_waits_for_tokens_says_for_whom_and_stops_at_a_signal(
     assert process.returncode == 4
     assert SyncRun.objects.get().state == "interrupted"
     assert world.calls(sim) == 0
+
+
+def test_a_cluster_that_is_stopped_puts_its_runs_back_within_seconds(
+    simulate: Simulate, tmp_path: Path
+) -> None:
+    accounts = demo_accounts(12)
+    sim = simulate(accounts=accounts, stocks=20, latency=60)
+    world.hold_tokens(sim, accounts)
+    world.hold_stocks(sim, "HK")
+    hanging = Event()
+    sim.at_call(2, hanging.set)
+
+    with cluster(tmp_path):
+        manage(*COMMAND, "--background")
+        assert hanging.wait(PATIENCE)
+        began = monotonic()
+    took = monotonic() - began
+    run = SyncRun.objects.get()
+    left = (run.state, run.shards.get().attempts, world.held_tokens())
+    sim.latency = 0
+    with cluster(tmp_path):
+        until(lambda: SyncRun.objects.get().state == "succeeded")
+
+    # The processes of qcluster itself need a moment to end as well.
+    assert took < AT_MOST + 5
+    assert left == ("queued", 0, [])
+    assert SyncRun.objects.get().succeeded == 20
+    assert world.differences(sim, world.request(*SPRING)) == []

@@ -133,3 +133,13 @@ def test_a_day_is_final_one_hour_after_its_close(market: str) -> None:
 @pytest.mark.parametrize(("period", "intraday"), [("60m", True), ("day", False)])
 def test_intraday_periods_are_shorter_than_a_day(period: str, intraday: bool) -> None:
     assert markets.PERIODS[period].intraday is intraday
+
+
+def test_a_day_is_read_as_it_is_written() -> None:
+    assert markets.parse_day("2024-02-29") == date(2024, 2, 29)
+
+
+@pytest.mark.parametrize("text", ["", "20240229", "2024-W09-4", "2023-02-29", "24-2-9"])
+def test_a_day_written_in_another_way_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match=r"\S"):
+        markets.parse_day(text)

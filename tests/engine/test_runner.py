@@ -173,7 +173,23 @@ def test_the_daily_limit_is_never_exceeded() -> None:
 
     assert set(setting.watchdog.calls.values()) == {5}
     assert len(setting.store.finished) == 60
-    assert setting.reasons == {"no_token": 40}
+
+
+def test_what_the_quota_does_not_suffice_for_is_left_and_no_failure() -> None:
+    setting = Setting(ledger=MemoryLedger(budget=dict.fromkeys(range(1, 13), 5)))
+
+    setting.run(stocks(100))
+
+    assert (setting.runner.starved, setting.reasons) == (True, {})
+    assert setting.progress.stocks == setting.progress.succeeded == 60
+
+
+def test_a_quota_that_just_suffices_starves_nobody() -> None:
+    setting = Setting(ledger=MemoryLedger(budget=dict.fromkeys(range(1, 13), 5)))
+
+    setting.run(stocks(60))
+
+    assert (setting.runner.starved, setting.progress.succeeded) == (False, 60)
 
 
 def test_the_minute_limit_is_kept_by_the_whole_run() -> None:

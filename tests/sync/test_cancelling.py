@@ -24,7 +24,7 @@ def test_a_run_that_has_not_begun_ends_at_once() -> None:
     assert (asked.state, asked.request_key) == ("cancelled", None)
     assert (asked.cancel_requested_at, asked.finished_at) == (AT, AT)
     shard.refresh_from_db()
-    assert shard.state == "done"
+    assert shard.state == "cancelled"
 
 
 def test_a_run_at_work_is_only_asked() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sync.models import RunState, SyncRun, SyncShard
-from sync.models.runs import SyncShardQuerySet
+from sync.models.shards import SyncShardQuerySet
 from tests.tokens.racing import at_once
 
 from .rows import AT, SECOND, queued_shard, run, running_shard

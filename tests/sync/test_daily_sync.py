@@ -10,7 +10,7 @@ import pytest
 from django_q.models import OrmQ
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from sync.models import SyncRun
+from sync.models import SyncRun, SyncShard
 from sync.services import sync_daily
 from sync.services.schedules import AGAIN_AFTER, BACK, BY, MOST
 from tests.tokens.racing import at_once
@@ -70,7 +70,9 @@ def test_the_run_is_sent_to_the_queue(
         (run_id,) = sync_daily(at=CLOSED)
 
     (job,) = OrmQ.objects.all()
-    assert (job.task["func"], job.task["args"]) == ("sync.tasks.execute_run", (run_id,))
+    shard = SyncShard.objects.get(run=run_id)
+    wanted = ("sync.tasks.execute_shard", (shard.pk,))
+    assert (job.task["func"], job.task["args"]) == wanted
 
 
 @pytest.mark.django_db

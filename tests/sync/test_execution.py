@@ -94,8 +94,10 @@ def test_what_is_there_already_is_not_asked_for(
     assert (run.calls, run.threads, clients) == (0, 0, [])
     statements = [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]]
     assert not [sql for sql in statements if "stk_api_token" in sql]
-    # Shard and claim, run, markets, the three of the list, end of both, run again.
-    assert len(statements) == 10
+    # Of the shard: which, claim, read, how many, its end, whether there are more. Of
+    # the run: state, markets, the three of the list, lock, shards, end, read again. And
+    # who waits for tokens, when it is due and when not.
+    assert len(statements) == 18
 
 
 def test_without_stocks_there_is_nothing_to_do(
@@ -174,22 +176,6 @@ def test_once_no_token_is_left_the_rest_fails_for_want_of_one(
     assert (token.status, token.leased_by) == (0, "")
 
 
-def test_a_daily_limit_is_kept_and_the_rest_fails(
-    provider: Provider, make_token: MakeToken
-) -> None:
-    token = make_token(minute_limit=0, daily_limit=2)
-    for code in "123":
-        stock(code)
-    provider(honest)
-
-    run = executed(started())
-
-    assert (run.state, numbers(run)) == ("partial", (3, 2, 1, 0, 2 * BARS))
-    assert run.reasons == {"no_token": 1}
-    token.refresh_from_db()
-    assert (token.daily_used, token.reserved) == (2, 0)
-
-
 @pytest.mark.parametrize(
     ("columns", "why"),
     [
@@ -216,7 +202,7 @@ def test_a_run_for_which_no_token_is_to_be_had_fails_and_says_why(
     run.refresh_from_db()
     assert str(caught.value).startswith(f"没有可用的 Token: {why}")
     assert (run.state, run.error) == ("failed", str(caught.value))
-    assert (run.shards.get().state, clients) == ("done", [])
+    assert (run.shards.get().state, clients) == ("failed", [])
     assert not SyncFailure.objects.exists()
 
 
@@ -237,7 +223,7 @@ def test_what_nobody_has_foreseen_fails_the_run_and_is_raised(
 
     run.refresh_from_db()
     assert (run.state, run.error) == ("failed", "ValueError: see the log")
-    assert (run.shards.get().state, run.request_key) == ("done", None)
+    assert (run.shards.get().state, run.request_key) == ("failed", None)
     assert no_token_is_held()
 
 

@@ -228,6 +228,7 @@ def test_an_empty_database_is_said_in_words() -> None:
     [
         (["--start=2026-03-02", "--end=2026-03-01"], "is after the end"),
         (["--start=2026-03-02", "--end=03/09"], "'03/09' is not a date"),
+        (["--start=20260302", "--end=2026-03-09"], "'20260302' is not a date"),
         (["--start=2026-03-02", "--end=2026-03-09", "--market=XX"], "Unknown market"),
     ],
 )

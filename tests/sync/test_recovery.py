@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from sync.models import SyncRun, SyncShard
-from sync.models.runs import LEASE, SyncRunQuerySet, SyncShardQuerySet
+from sync.models.runs import SyncRunQuerySet
+from sync.models.shards import LEASE, SyncShardQuerySet
 from sync.services import reap
 from sync.services.processes import this_process
 from tests.tokens.racing import at_once

@@ -150,7 +150,7 @@ def test_the_rows_of_a_retry_that_has_ended_are_free(state: str) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("token")
-@pytest.mark.parametrize("state", ["queued", "running", "waiting"])
+@pytest.mark.parametrize("state", ["queued", "running"])
 def test_the_rows_of_a_retry_that_is_active_are_not(state: str) -> None:
     row(stock().stock_code, run=run(kind="retry", state=state))
 

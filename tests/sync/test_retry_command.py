@@ -14,7 +14,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from sync.engine.errors import TokenRejected, UnknownSymbol
 from sync.models import SyncFailure, SyncRun
 from sync.services import cancel
-from sync.tasks import execute_run
+from sync.tasks import execute_shard
 from tokens.models import ApiToken
 
 from .conftest import MakeToken, Provider
@@ -169,12 +169,15 @@ def queued(
     return SyncRun.objects.get(pk=said["run"])
 
 
-def test_in_the_background_it_is_one_job_that_carries_the_run_s_number(
+def test_in_the_background_it_is_one_job_that_carries_the_shard_s_number(
     queued: SyncRun,
 ) -> None:
     job = OrmQ.objects.get().task
 
-    assert (job["func"], job["args"]) == ("sync.tasks.execute_run", (queued.pk,))
+    assert (job["func"], job["args"]) == (
+        "sync.tasks.execute_shard",
+        (queued.shards.get().pk,),
+    )
     assert queued.background
     assert SyncFailure.objects.held_by(queued.pk).count() == 2
 
@@ -182,7 +185,8 @@ def test_in_the_background_it_is_one_job_that_carries_the_run_s_number(
 def test_the_job_fetches_and_its_second_delivery_does_nothing(
     queued: SyncRun, asking: Asking
 ) -> None:
-    first, second = execute_run(queued.pk), execute_run(queued.pk)
+    shard = queued.shards.get()
+    first, second = execute_shard(shard.pk), execute_shard(shard.pk)
 
     assert (first, second) == ("succeeded", "refused")
     assert asking.codes == ["1", "2"]
@@ -208,7 +212,7 @@ def test_a_job_that_was_cancelled_in_the_queue_does_nothing(
     call_command("cancel_run", str(queued.pk), stdout=out)
 
     assert out.getvalue() == f"Run {queued.pk}: asked to stop, now cancelled.\n"
-    assert execute_run(queued.pk) == "refused"
+    assert execute_shard(queued.shards.get().pk) == "refused"
     assert asking.asked == []
     assert told()["succeeded"] == 2
 
@@ -218,7 +222,7 @@ def test_a_job_whose_tokens_are_gone_ends_as_failed_and_frees_the_rows(
 ) -> None:
     ApiToken.objects.update(status=ApiToken.Status.DISABLED)
 
-    assert execute_run(queued.pk) == "refused"
+    assert execute_shard(queued.shards.get().pk) == "refused"
 
     queued.refresh_from_db()
     assert (queued.state, asking.asked) == ("failed", [])

@@ -13,10 +13,10 @@ from django_q.models import OrmQ
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from sync.models import RunState, SyncFailure, SyncRun, SyncShard
-from sync.models.runs import SyncShardQuerySet
+from sync.models.shards import ATTEMPTS, SyncShardQuerySet
 from sync.services import cancel, execute, retry_failed, revive, start
 from sync.services.processes import this_process
-from sync.services.reviving import ATTEMPTS, UNHEARD, Revived
+from sync.services.reviving import UNHEARD, Revived
 from tests.tokens.racing import at_once
 
 from .conftest import MakeToken, Provider
@@ -72,7 +72,7 @@ def test_a_run_whose_process_died_is_queued_and_rung_again(
     assert state_of(run) == ("queued", "queued")
     assert (run.request_key, run.error, run.finished_at) == (key, "", None)
     assert run.shards.get().process == ""
-    assert jobs() == [("sync.tasks.execute_run", (run.pk,))]
+    assert jobs() == [("sync.tasks.execute_shard", (run.shards.get().pk,))]
 
 
 @pytest.mark.django_db
@@ -90,19 +90,22 @@ def test_a_run_that_was_queued_again_is_executed_to_its_end(
 
 
 @pytest.mark.django_db
-def test_a_run_that_its_worker_left_half_way_is_queued_again(
-    run: SyncRun, provider: Provider
+def test_a_run_that_its_worker_left_half_way_is_queued_and_rung_again(
+    run: SyncRun,
+    provider: Provider,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     provider(honest)
     stop = Event()
     stop.set()
-    left = execute(run, stop=stop, now=lambda: AT)
 
-    done = revive(at=AT + SECOND)
+    with django_capture_on_commit_callbacks(execute=True):
+        execute(run, stop=stop, now=lambda: AT)
 
-    assert left.state == "interrupted"
-    assert (done.interrupted, done.restarted) == ([], [run.pk])
     assert state_of(run) == ("queued", "queued")
+    # Whoever stops workers, for a new version say, must not use up the attempts.
+    assert run.shards.get().attempts == 0
+    assert jobs() == [("sync.tasks.execute_shard", (run.shards.get().pk,))]
 
 
 @pytest.mark.django_db
@@ -221,7 +224,7 @@ def test_a_run_whose_job_was_lost_is_rung_again_after_a_while(run: SyncRun) -> N
     early, late = revive(at=LATER - SECOND), revive(at=LATER)
 
     assert (early.rung, late.rung) == ([], [run.pk])
-    assert jobs() == [("sync.tasks.execute_run", (run.pk,))]
+    assert jobs() == [("sync.tasks.execute_shard", (run.shards.get().pk,))]
 
 
 @pytest.mark.django_db

@@ -67,6 +67,8 @@ def refused(*arguments: str, dates: Sequence[str] = DATES) -> str:
         (["--start", "yesterday"], "--start 'yesterday' is not a date: write it as YY"),
         (["--start", "2024-02-30"], "--start '2024-02-30' is not a date: "),
         (["--start", "03/06/2024"], "--start '03/06/2024' is not a date: "),
+        (["--start", "20240603"], "--start '20240603' is not a date: "),
+        (["--start", "2024-W23-1"], "--start '2024-W23-1' is not a date: "),
         (["--start", ""], "--start '' is not a date: "),
         ([*DATES[:3], "2024-6-1"], "--end '2024-6-1' is not a date: "),
         (

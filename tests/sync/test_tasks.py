@@ -15,7 +15,7 @@ from sync.services import doorbell, start
 from sync.tasks import (
     audit_daily,
     clean_up,
-    execute_run,
+    execute_shard,
     retry_hourly,
     revive_runs,
     sync_daily,
@@ -52,7 +52,7 @@ def test_a_job_is_sent_once_the_run_is_stored(
         run = start(WANTED, at=AT, background=True)
         before = list(rung)
 
-    assert (before, rung) == ([], [("sync.tasks.execute_run", run.pk)])
+    assert (before, rung) == ([], [("sync.tasks.execute_shard", run.shards.get().pk)])
 
 
 def test_a_run_in_this_process_sends_no_job(
@@ -92,7 +92,10 @@ def test_a_job_executes_its_run_and_a_second_one_nothing(
     provider(honest)
     run = started()
 
-    first, second = execute_run(run.pk), execute_run(run.pk)
+    first, second = (
+        execute_shard(run.shards.get().pk),
+        execute_shard(run.shards.get().pk),
+    )
 
     assert (first, second) == ("succeeded", "refused")
     run.refresh_from_db()
@@ -100,7 +103,7 @@ def test_a_job_executes_its_run_and_a_second_one_nothing(
 
 
 def test_a_job_whose_run_is_gone_does_nothing() -> None:
-    assert execute_run(999_999) == "gone"
+    assert execute_shard(999_999) == "gone"
 
 
 def test_the_schedules_jobs_say_what_they_have_done() -> None:

@@ -12,6 +12,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from sync import services
+from sync.engine.markets import parse_day
 from sync.engine.ports import Window
 from sync.services import MarketAudit
 from tokens.management.spoken import SpokenCommand
@@ -65,7 +66,7 @@ class Command(SpokenCommand):
 
 def _date(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        return parse_day(text)
     except ValueError:
         raise ArgumentTypeError(
             f"{text!r} is not a date: write it as YYYY-MM-DD"

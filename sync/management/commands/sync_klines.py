@@ -10,6 +10,7 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from sync import services
+from sync.engine.markets import parse_day
 from sync.management import reporting
 from sync.management.running import RunCommand
 from sync.models import SyncRun
@@ -38,6 +39,12 @@ class Command(RunCommand):
         parser.add_argument("--end", help="last trade date; default: today")
         parser.add_argument("--force", action="store_true", help="fetch anew")
         parser.add_argument("--dry-run", action="store_true", help="only tell the cost")
+        parser.add_argument(
+            "--shards",
+            type=int,
+            help="cut it into so many jobs, which any cluster may take; default: as "
+            "many as the tokens call for, one if it is not left to the cluster",
+        )
         super().add_arguments(parser)
 
     def register(self, options: dict[str, Any]) -> SyncRun | None:
@@ -63,12 +70,19 @@ def _request(options: dict[str, Any]) -> services.SyncRequest:
         codes=tuple(options["stock"]),
         period=options["period"],
         force=options["force"],
+        shards=_shards(options["shards"]),
     )
+
+
+def _shards(wanted: int | None) -> int:
+    if wanted is not None and wanted < 1:
+        raise services.Refused("--shards must be 1 or more.")
+    return wanted or 0
 
 
 def _date(name: str, text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        return parse_day(text)
     except ValueError:
         raise services.Refused(
             f"{name} {text!r} is not a date: write it as YYYY-MM-DD."

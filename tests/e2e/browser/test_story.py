@@ -13,10 +13,10 @@ from sync.simulator import demo_accounts
 from sync.simulator.answers import Answer
 from tests.api import rows
 from tests.e2e import world
+from tests.e2e.cluster import cluster
 from tests.e2e.world import SPRING, Staged
 
 from .chrome import Browser
-from .cluster import cluster
 from .people import OPERATOR, VIEWER, enter
 
 pytestmark = [

@@ -13,7 +13,8 @@ from pathlib import Path
 from django.conf import settings
 
 from scripts.serve import _dies_with_us
-from tests.e2e.processes import database_url
+
+from .processes import database_url
 
 PATIENCE = 20.0
 

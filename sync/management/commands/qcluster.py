@@ -1,0 +1,21 @@
+"""manage.py qcluster,停得下来的。"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django_q.management.commands import qcluster
+
+from sync.management.draining import DrainingCluster
+
+
+class Command(qcluster.Command):  # type: ignore[misc]
+    """启动任务集群;收到信号时分片放回队列,几秒内结束。"""
+
+    help = "Start a cluster that executes runs and serves the schedules."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """执行命令。"""
+        # django-q2's own command makes the cluster by this name.
+        qcluster.Cluster = DrainingCluster
+        super().handle(*args, **options)

@@ -1,0 +1,126 @@
+"""运行的分片:由一个进程执行的部分。"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Self
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from tokens.fields import CodeField
+
+from .runs import ERROR_LENGTH, SyncRun
+
+LEASE = timedelta(seconds=60)
+# So often a shard is claimed; after that it is set aside: it may be what kills its
+# processes.
+ATTEMPTS = 3
+
+
+class ShardState(models.TextChoices):
+    """分片的状态。"""
+
+    QUEUED = "queued", _("queued")
+    RUNNING = "running", _("running")
+    WAITING = "waiting", _("waiting for quota")
+    DONE = "done", _("done")
+    FAILED = "failed", _("failed")
+    CANCELLED = "cancelled", _("cancelled")
+    INTERRUPTED = "interrupted", _("interrupted")
+
+
+UNFINISHED = (ShardState.QUEUED, ShardState.RUNNING, ShardState.WAITING)
+
+
+class SyncShardQuerySet(models.QuerySet["SyncShard"]):
+    """分片的查询;抢占都是比较并交换。"""
+
+    def claim(self, shard: SyncShard, *, process: str, at: datetime) -> int | None:
+        """抢占一个分片,返回新的 fence;抢不到返回 None。
+
+        Safe from several machines at once: the WHERE clause repeats the test and the
+        fence that was seen, so of two that chose the same row only one finds it. The
+        attempt counts from here on, whatever becomes of the process.
+        """
+        over = Q(state=ShardState.RUNNING, leased_until__lte=at, attempts__lt=ATTEMPTS)
+        free = Q(state=ShardState.QUEUED) | over
+        claimed = self.filter(free, pk=shard.pk, fence=shard.fence).update(
+            state=ShardState.RUNNING,
+            fence=F("fence") + 1,
+            attempts=F("attempts") + 1,
+            process=process,
+            error="",
+            resume_at=None,
+            heartbeat_at=at,
+            leased_until=at + LEASE,
+        )
+        return shard.fence + 1 if claimed else None
+
+    def held(self, pk: int, *, fence: int) -> Self:
+        """仍然归这个 fence 所有的分片。"""
+        return self.filter(pk=pk, fence=fence, state=ShardState.RUNNING)
+
+    def beat(self, pk: int, *, fence: int, at: datetime) -> bool:
+        """心跳并续租;已经被别人接管时返回 False。"""
+        held = self.held(pk, fence=fence)
+        return bool(held.update(heartbeat_at=at, leased_until=at + LEASE))
+
+    def seen(self, shard: SyncShard) -> Self:
+        """还和看到的一样的这个分片:没有人抢占,没有心跳,没有换状态。"""
+        return self.filter(
+            pk=shard.pk,
+            fence=shard.fence,
+            state=shard.state,
+            heartbeat_at=shard.heartbeat_at,
+        )
+
+
+class SyncShard(models.Model):
+    """一次运行里由一个进程执行的部分。
+
+    Of a run's N shards, number k has the stocks whose id leaves the remainder k when
+    divided by N. `numbers` is its share of the run's numbers. One that waits for quota
+    belongs to no process and is queued again at `resume_at`, or as soon as there are
+    tokens.
+    """
+
+    run = models.ForeignKey(SyncRun, models.CASCADE, related_name="shards")
+    number = models.PositiveSmallIntegerField(_("number"), default=0)
+    state = CodeField(
+        _("state"), max_length=12, choices=ShardState.choices, default=ShardState.QUEUED
+    )
+    fence = models.PositiveIntegerField(_("fence"), default=0)
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    process = models.CharField(_("process"), max_length=200, blank=True, default="")
+    numbers = models.JSONField(_("numbers"), default=dict, blank=True)
+    error = models.CharField(
+        _("error"), max_length=ERROR_LENGTH, blank=True, default=""
+    )
+    resume_at = models.DateTimeField(_("goes on"), null=True)
+    heartbeat_at = models.DateTimeField(_("last heartbeat"))
+    leased_until = models.DateTimeField(_("leased until"))
+
+    objects = SyncShardQuerySet.as_manager()
+
+    class Meta:
+        db_table = "stk_sync_shard"
+        verbose_name = _("shard")
+        verbose_name_plural = _("shards")
+        constraints = (
+            models.UniqueConstraint(fields=["run", "number"], name="uniq_run_number"),
+        )
+        indexes = (models.Index(fields=["state"], name="idx_shard_state"),)
+
+    def __str__(self) -> str:
+        return f"run {self.run_id} shard {self.number}"
+
+    def owner(self, fence: int) -> str:
+        """租用 Token 时用的名字。"""
+        return f"{owner_of(self.run_id)}{self.number} claim {fence}"
+
+
+def owner_of(run_id: int) -> str:
+    """一次运行的全部分片租用 Token 时,名字都这样开头。"""
+    return f"run {run_id} shard "

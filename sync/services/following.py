@@ -1,0 +1,63 @@
+"""陪着一次运行直到它结束:没有人接的分片自己做,别人在做的看着。"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from threading import Event
+
+from django.utils import timezone
+
+from ..engine.ports import Progress
+from ..models import RunState, ShardState, SyncRun
+from .cancelling import cancel
+from .claiming import execute
+from .errors import AlreadyRunning, Refused
+from .execution import Watch
+from .outcome import ADDED
+from .reviving import revive
+
+LOOK_AGAIN = 1.0  # seconds between two looks at what the others do
+REVIVE = timedelta(seconds=10)
+AT_WORK = (RunState.QUEUED, RunState.RUNNING)
+
+
+def follow(
+    run: SyncRun,
+    *,
+    stop: Event,
+    watch: Watch,
+    now: Callable[[], datetime] = timezone.now,
+) -> SyncRun:
+    """执行一次运行并等它结束;有几个分片时,别的进程也可以一起做。
+
+    `stop` stops the whole run: one with several shards is cancelled for the others as
+    well. Otherwise as `execute`. A run that waits for quota is not waited for.
+    """
+    if run.shards.count() == 1:
+        return execute(run, stop=stop, watch=watch, now=now)
+    revived_at = now()
+    while run.state in AT_WORK:
+        if stop.is_set():
+            _cancel(run, at=now())
+        elif run.shards.filter(state=ShardState.QUEUED).exists():
+            with suppress(AlreadyRunning):  # somebody else was quicker
+                execute(run, stop=stop, watch=watch, now=now)
+            run.refresh_from_db()
+            if run.state not in AT_WORK:
+                break
+        if now() - revived_at >= REVIVE:
+            revived_at = now()
+            revive(at=revived_at)
+        done = Progress(**{name: getattr(run, name) for name in ADDED})
+        watch(run, done, "")
+        # Set already, it would not wait: others need a moment to stop.
+        (Event() if stop.is_set() else stop).wait(LOOK_AGAIN)
+        run.refresh_from_db()
+    return run
+
+
+def _cancel(run: SyncRun, *, at: datetime) -> None:
+    with suppress(Refused):  # it has ended meanwhile
+        cancel(run.pk, at=at)

@@ -1,0 +1,105 @@
+"""一个分片从哪里得到 Token:租用、等待,等得久就先停下。"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+from tokens import quota
+from tokens.models import ApiToken
+from tokens.querysets import ApiTokenQuerySet
+
+from ..engine.wallet import LeasedToken
+from ..models import SyncRun
+from ..models.shards import LEASE, UNFINISHED, owner_of
+from .ledger import TokenLedger
+from .requests import PROVIDER, require_token
+from .sharding import capacity
+
+# Somebody who waits longer than this waits without a process.
+PATIENCE = timedelta(minutes=2)
+
+
+class Parked(Exception):
+    """要等很久才有 Token;分片先停下,到时候再继续。"""
+
+    def __init__(self, why: str, *, until: datetime) -> None:
+        super().__init__(why)
+        self.until = until
+
+
+class LeftToSiblings(Exception):
+    """Token 都在同一次运行的别的分片手里:它们做完了会接着做这个。"""
+
+
+class Supply:
+    """一个分片的 Token 来源。
+
+    `of` is how many shards the run has. `wait` is called with a reason about once a
+    second while there are no tokens; it returns False once the run is to stop.
+    """
+
+    def __init__(
+        self,
+        run: SyncRun,
+        *,
+        ledger: TokenLedger,
+        now: Callable[[], datetime],
+        wait: Callable[[str], bool],
+        of: int,
+    ) -> None:
+        self._run = run
+        self._ledger = ledger
+        self._now = now
+        self._wait = wait
+        self._shards = of
+
+    def lease(self, market: str) -> list[LeasedToken]:
+        """租用能用于这个市场的 Token;没有就等。一个也没有租到表示要停下了。
+
+        Raises NoUsableToken where none is enabled, Parked and LeftToSiblings.
+        """
+        began = self._now()
+        while True:
+            at = self._now()
+            available = ApiToken.objects.available(PROVIDER, at=at, market=market)
+            if leased := self._ledger.lease(self._share(available, market, at=at)):
+                return leased
+            require_token([market], at=at)
+            self._check_siblings(market, at=at)
+            why = ApiToken.objects.why_none_available(PROVIDER, at=at, markets=[market])
+            self._check_patience(market, why, began=began, at=at)
+            if not self._wait(why):
+                return []
+
+    def _share(
+        self, available: ApiTokenQuerySet, market: str, *, at: datetime
+    ) -> Iterable[ApiToken]:
+        """可以租的里面归这个分片的:它公平的一份,也不超过一个进程用得了的。"""
+        if self._shards == 1:
+            return available
+        usable = ApiToken.objects.usable(PROVIDER, at=at, market=market)
+        tokens = usable.with_calls_left(at=at).count()
+        unfinished = self._run.shards.filter(state__in=UNFINISHED).count()
+        shares = max(1, min(self._run.shares, unfinished))
+        return available[: min(math.ceil(tokens / shares), capacity())]
+
+    def _check_siblings(self, market: str, *, at: datetime) -> None:
+        if self._shards == 1:
+            return
+        held = ApiToken.objects.usable(PROVIDER, at=at, market=market).held(at=at)
+        if held.filter(leased_by__startswith=owner_of(self._run.pk)).exists():
+            raise LeftToSiblings
+
+    def _check_patience(
+        self, market: str, why: str, *, began: datetime, at: datetime
+    ) -> None:
+        usable = ApiToken.objects.usable(PROVIDER, at=at, market=market)
+        # One query: another run may give its tokens back between two.
+        if (usable.held(at=at) | usable.with_calls_left(at=at)).exists():
+            # Somebody who looks at the terminal waits as long as it takes.
+            if self._run.background and at - began > PATIENCE:
+                raise Parked(why, until=at + LEASE)
+        elif (until := quota.next_day_at(at)) - at > PATIENCE:
+            raise Parked(why, until=until)
