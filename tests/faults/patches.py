@@ -15,7 +15,8 @@ from django.db.models import F
 
 from sync import settling, storage
 from sync.models.failures import SyncFailureQuerySet
-from sync.models.runs import LEASE, ShardState, SyncRunQuerySet, SyncShardQuerySet
+from sync.models.runs import SyncRunQuerySet
+from sync.models.shards import LEASE, ShardState, SyncShardQuerySet
 from sync.providers.itick import ItickClient
 from sync.services.clock import SystemClock
 from sync.storage import DatabaseStore
