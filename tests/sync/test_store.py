@@ -16,7 +16,7 @@ from sync import storage
 from sync.engine.errors import LostLease
 from sync.engine.ports import Beat, Part, Progress
 from sync.models import Coverage, Kline, SyncFailure, SyncShard
-from sync.models.runs import LEASE
+from sync.models.shards import LEASE
 
 from .rows import (
     AT,
