@@ -8,6 +8,7 @@ from django.db import connection
 
 from sync.engine.ports import Beat
 from sync.models import Kline, Stock, SyncRun, SyncShard
+from sync.patience import at_once
 from sync.settling import Recording
 from sync.storage import DatabaseStore
 
@@ -64,7 +65,7 @@ def store() -> DatabaseStore:
         shard,
         fence=fence,
         now=lambda: datetime.now(UTC),
-        pause=lambda _seconds: None,
+        patient=at_once,
         beaten=lambda: Beat(50.0, frozenset()),
         books=Recording(run),
     )

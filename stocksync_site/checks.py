@@ -23,6 +23,7 @@ POSITIVE = (
     "STOCK_SYNC_MAX_THREADS",
     "STOCK_SYNC_MAX_RETRY_COUNT",
     "STOCK_SYNC_QUEUE_SIZE",
+    "Q_WORKERS",
 )
 MANY_THREADS = 100
 # django-q2 ends a job this many seconds after its timeout.
@@ -135,7 +136,7 @@ def least_retry(options: dict[str, Any]) -> float:
     The clock runs from the moment a job is taken from the broker, so the time it waits
     inside the cluster, behind `queue_limit` others, counts as well.
     """
-    workers = options.get("workers", 1)
+    workers = max(1, options.get("workers", 1))
     waiting = options.get("queue_limit", workers**2) / workers
     return float((options["timeout"] + GRACE) * (1 + waiting))
 

@@ -215,10 +215,11 @@ STOCK_SYNC_QUEUE_SIZE = _integer("STOCK_SYNC_QUEUE_SIZE", 1000)
 # A job only rings the bell: runs keep their own attempts, leases and progress. So one
 # that ended badly is not tried again, and a missed schedule is not made up for.
 Q_BROKER_URL = _text("Q_BROKER_URL")
+Q_WORKERS = _integer("Q_WORKERS", 4)
 Q_CLUSTER: dict[str, Any] = {
     "name": "stocksync",
-    "workers": 4,
-    "queue_limit": 4,
+    "workers": Q_WORKERS,
+    "queue_limit": Q_WORKERS,
     "bulk": 1,
     "timeout": 86_400,
     "retry": 259_200,

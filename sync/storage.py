@@ -20,24 +20,19 @@ from itertools import chain, islice
 from typing import TypeVar
 
 from django.db import connection, transaction
-from django.db.utils import Error, OperationalError
+from django.db.utils import Error
 
 from .engine import coverage
 from .engine.errors import LostLease
 from .engine.ports import Beat, Failure, Part, Progress
 from .models import Coverage, SyncShard
+from .patience import Patient, Unavailable
 from .settling import Books, Gain
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-ATTEMPTS = 5
-# Deadlock, lock wait timeout; the first has rolled everything back, the second only
-# one statement, so the whole transaction is always done again.
-LOCKED = {1213, 1205}
-# Killed, shutting down, not there for the moment, gone.
-LOST = {1927, 1053, 2002, 2003, 2006, 2013, 2055}
 ROWS = 1_000  # rows to a statement: about 125 KB, far below max_allowed_packet
 TOGETHER = 100  # the same for SQLite, some of which take 999 values at most
 
@@ -49,9 +44,12 @@ VALUES = ("open", "high", "low", "close", "volume", "turnover")
 class DatabaseStore:
     """一个分片的结果写进数据库。
 
-    Used by one thread. `now` tells the time, `pause` waits between attempts and may
-    return early, `beaten` is called in each heartbeat once the shard is known to be
+    Used by one thread. `now` tells the time, `patient` repeats what the database asks
+    to try again, `beaten` is called in each heartbeat once the shard is known to be
     ours, `books` keeps the failures.
+
+    Safe to repeat even where a commit's answer was lost: what is written is keyed by
+    what it is about, and counted by nobody.
     """
 
     def __init__(
@@ -60,20 +58,20 @@ class DatabaseStore:
         *,
         fence: int,
         now: Callable[[], datetime],
-        pause: Callable[[float], object],
+        patient: Patient,
         beaten: Callable[[], Beat],
         books: Books,
     ) -> None:
         self.shard = shard
         self.fence = fence
         self._now = now
-        self._pause = pause
+        self._patient = patient
         self._beaten = beaten
         self._books = books
 
     def save(self, parts: Sequence[Part]) -> None:
         """写入 K 线和覆盖范围:一个事务,以检查 fence 开始。"""
-        self.retrying(lambda: self._write(parts))
+        self._patient(lambda: self._write(parts))
 
     def record(self, failures: Sequence[Failure]) -> None:
         """记录失败,用自己的事务,以检查 fence 开始;记不下来只写日志。
@@ -81,7 +79,9 @@ class DatabaseStore:
         Who has lost the shard knows nothing of what its successor could get.
         """
         try:
-            self.retrying(lambda: self._record(failures))
+            self._patient(lambda: self._record(failures))
+        except Unavailable:
+            raise  # nothing else of the run can be stored either
         except Error:
             logger.exception(
                 "%d failures could not be recorded",
@@ -91,25 +91,7 @@ class DatabaseStore:
 
     def beat(self, _progress: Progress) -> Beat:
         """心跳:续租,保存进度,看看有没有人要求停下。"""
-        return self.retrying(self._beat)
-
-    def retrying(self, work: Callable[[], T]) -> T:
-        """执行一个事务;死锁、锁超时和断线时重做。
-
-        Safe to repeat even where a commit's answer was lost: what is written is keyed
-        by what it is about, and counted by nobody.
-        """
-        for attempt in range(1, ATTEMPTS):
-            try:
-                return work()
-            except OperationalError as error:
-                if not _passing(error):
-                    raise
-                logger.warning("The database asks to try again: %s", error)
-                if _lost(error):
-                    connection.close()
-            self._pause(0.1 * 2**attempt)
-        return work()
+        return self._patient(self._beat)
 
     def _write(self, parts: Sequence[Part]) -> None:
         with transaction.atomic():
@@ -271,12 +253,3 @@ def _unique_fields(*names: str) -> list[str] | None:
     """MySQL 不许指明唯一键,SQLite 必须指明。"""
     targeted = connection.features.supports_update_conflicts_with_target
     return list(names) if targeted else None
-
-
-def _passing(error: OperationalError) -> bool:
-    code = error.args[0] if error.args else None
-    return code in LOCKED or _lost(error) or "locked" in str(error)
-
-
-def _lost(error: OperationalError) -> bool:
-    return bool(error.args) and error.args[0] in LOST

@@ -30,6 +30,9 @@ def execute_shard(shard_id: int, **_: Any) -> str:
         except services.Refused as error:
             logger.warning("%s was not executed: %s", shard, error)
             return "refused"
+        except services.Unavailable:
+            logger.exception("%s has failed", shard)
+            return "failed"
 
 
 def revive_runs(**_: Any) -> str:

@@ -42,7 +42,7 @@ class RunCommand(SpokenCommand):
                 run = self.register(options)
                 if run is not None and not options["background"]:
                     run = _execute(run, stop=stop, quiet=quiet)
-        except services.Refused as error:
+        except (services.Refused, services.Unavailable) as error:
             raise CommandError(str(error)) from error
         if run is None:
             return

@@ -4,6 +4,7 @@ Each interface (admin, API, commands, jobs) translates in, makes one call here a
 translates out. What can be foreseen is raised as `Refused`.
 """
 
+from ..patience import Unavailable
 from .auditing import MarketAudit, audit
 from .cancelling import cancel
 from .catalogue import import_stocks, sync_stocks
@@ -26,6 +27,7 @@ __all__ = [
     "NoUsableToken",
     "Refused",
     "SyncRequest",
+    "Unavailable",
     "audit",
     "audit_daily",
     "cancel",

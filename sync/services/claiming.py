@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
+from functools import partial
+from itertools import count
 from threading import Event
 
-from django.db.models.functions import Coalesce
+from django.db.utils import DatabaseError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from ..models import RunState, ShardState, SyncRun, SyncShard
+from ..models import ShardState, SyncRun, SyncShard
+from ..patience import AWAY, Patience
+from .clock import SystemClock
 from .errors import AlreadyRunning
 from .execution import Execution, Watch
 from .processes import this_process
@@ -33,8 +38,12 @@ def execute(
     the run as it is then: usually it has ended. Raises NoUsableToken where no token can
     serve it, and whatever nobody has foreseen, after it has been marked as failed.
     """
-    first = run.shards.order_by("number").filter(state=ShardState.QUEUED).first()
-    shard = first or run.shards.order_by("number")[0]
+    patience = Patience(stop=stop, clock=SystemClock(), limit=AWAY)
+    shards = run.shards.order_by("number")
+    queued = shards.filter(state=ShardState.QUEUED)
+    shard = patience(queued.first) or patience(shards.first)
+    assert shard is not None
+    shard.run = run
     return execute_shard(shard, stop=stop, watch=watch, now=now)
 
 
@@ -49,35 +58,55 @@ def execute_shard(
 
     Raises AlreadyRunning where another process was first.
     """
-    run = shard.run
-    ended = _claim_and_work(shard, stop=stop, watch=watch, now=now)
+    run, patience = shard.run, Patience(stop=stop, clock=SystemClock(), limit=AWAY)
+    work = partial(_claim_and_work, stop=stop, watch=watch, now=now, patience=patience)
+    ended = work(shard)
     if ended is None:
         said = _("%s is being worked on by another process.")
         raise AlreadyRunning(said % run)
+    queued = run.shards.filter(state=ShardState.QUEUED).order_by("number")
     while ended in {ShardState.DONE, None} and not stop.is_set():
-        more = run.shards.filter(state=ShardState.QUEUED).order_by("number").first()
+        more = patience(queued.first)
         if more is None:
             break
-        ended = _claim_and_work(more, stop=stop, watch=watch, now=now)
-    # Others may wait for the tokens that are free now.
-    wake(at=now())
-    run.refresh_from_db()
+        more.run = run
+        ended = work(more)
+    # Others may wait for the tokens that are free now; if not now, the reviver sees it.
+    with suppress(DatabaseError):
+        patience(lambda: wake(at=now()))
     return run
 
 
 def _claim_and_work(
-    shard: SyncShard, *, stop: Event, watch: Watch, now: Callable[[], datetime]
+    shard: SyncShard,
+    *,
+    stop: Event,
+    watch: Watch,
+    now: Callable[[], datetime],
+    patience: Patience,
 ) -> ShardState | None:
     """抢占并执行一个分片,返回它此后的状态;抢不到返回 None。"""
-    fence = SyncShard.objects.claim(shard, process=this_process(), at=now())
+    fence = _claim(shard, patience=patience, now=now)
     if fence is None:
         return None
-    shard.refresh_from_db()
-    SyncRun.objects.active().filter(pk=shard.run_id).update(
-        state=RunState.RUNNING,
-        started_at=Coalesce("started_at", now()),
-        waiting_until=None,
-        error="",
+    execution = Execution(
+        shard, fence=fence, stop=stop, watch=watch, now=now, patience=patience
     )
     logger.info("%s started", shard, extra={"event": "run.started"})
-    return Execution(shard, fence=fence, stop=stop, watch=watch, now=now).run_to_end()
+    return execution.run_to_end()
+
+
+def _claim(
+    shard: SyncShard, *, patience: Patience, now: Callable[[], datetime]
+) -> int | None:
+    """抢占分片,返回 fence;已经抢到而没有听到回答的也算。"""
+    shards, process, attempts = SyncShard.objects, this_process(), count()
+
+    def claim() -> int | None:
+        again = next(attempts) > 0
+        if fence := shards.claim(shard, process=process, at=now()):
+            return fence
+        ours = shards.held(shard.pk, fence=shard.fence + 1).filter(process=process)
+        return shard.fence + 1 if again and ours.exists() else None
+
+    return patience(claim)

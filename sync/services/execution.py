@@ -5,13 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from functools import partial
 from threading import Event
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import F
+from django.db.models.functions import Coalesce
 from django.db.utils import DatabaseError
 
 from ..engine.errors import LostLease
@@ -19,17 +17,18 @@ from ..engine.plan import Limits
 from ..engine.ports import Beat, Progress, Task
 from ..engine.runner import Desk, Runner
 from ..engine.wallet import LeasedToken
-from ..models import RunKind, ShardState, SyncRun, SyncShard
-from ..models.runs import ERROR_LENGTH
+from ..models import RunKind, RunState, ShardState, SyncRun, SyncShard
 from ..models.shards import LEASE
+from ..patience import Patience, Unavailable
 from ..providers.itick import ItickClient
 from ..settling import Recording, Retrying
 from ..storage import DatabaseStore
 from .clock import SystemClock
-from .doorbell import ring
+from .ending import Ending
 from .errors import NoUsableToken
 from .ledger import TokenLedger
-from .outcome import ADDED, numbers_of, resumed, settle_shard, totals
+from .outcome import ADDED, numbers_of, resumed, totals
+from .recovery import SILENT
 from .supply import LeftToSiblings, Parked, Supply
 from .worklist import Slice, markets_of, tasks_of
 
@@ -39,8 +38,6 @@ logger = logging.getLogger(__name__)
 MARGIN = 10.0
 LOOK_AGAIN = 1.0  # seconds between two looks for free tokens
 Watch = Callable[[SyncRun, Progress, str], None]
-# What a shard that is put back has not used up; and it belongs to no process.
-PUT_BACK: dict[str, Any] = {"attempts": F("attempts") - 1, "process": ""}
 
 
 class Execution:
@@ -54,11 +51,12 @@ class Execution:
         stop: Event,
         watch: Watch,
         now: Callable[[], datetime],
+        patience: Patience,
     ) -> None:
         self.run = shard.run
         self.shard = shard
         self.progress = resumed(self.run.kind, shard.numbers)
-        self._slice = Slice(shard.number, self.run.shards.count())
+        self._slice = Slice(shard.number, patience(self.run.shards.count))
         self._stop = stop
         self._watch = watch
         self._now = now
@@ -66,16 +64,30 @@ class Execution:
         self._cancelled = False
         self._threads: list[int] = []
         self._of_the_run: Progress | None = None  # where there are several shards
-        self._ledger = TokenLedger(owner=shard.owner(fence), now=now)
+        self._patience = patience
+        self._ledger = TokenLedger(
+            owner=shard.owner(fence),
+            now=now,
+            patient=patience,
+            seconds=int(SILENT.total_seconds()),
+        )
         self._supply = Supply(
-            self.run, ledger=self._ledger, now=now, wait=self._wait, of=self._slice.of
+            self.run,
+            ledger=self._ledger,
+            now=now,
+            patient=patience,
+            wait=self._wait,
+            of=self._slice.of,
+        )
+        self._ending = Ending(
+            shard, fence=fence, patience=patience, now=now, numbers=self._numbers
         )
         retry = self.run.kind == RunKind.RETRY
         self._store = DatabaseStore(
             shard,
             fence=fence,
             now=now,
-            pause=stop.wait,
+            patient=patience,
             beaten=self._beaten,
             books=Retrying(self.run) if retry else Recording(self.run),
         )
@@ -83,45 +95,57 @@ class Execution:
     def run_to_end(self) -> ShardState:
         """做完这个分片,写下结局,返回它此后的状态;被别人接管了就还在执行。"""
         try:
+            return self._ended()
+        finally:
+            self._show(self.progress)
+
+    def _ended(self) -> ShardState:
+        try:
             self.work()
         except LostLease:
             logger.warning("%s was taken over by another process", self.shard)
+            self._patience(self.run.refresh_from_db)
             return ShardState.RUNNING
         except Parked as parked:
-            return self._park(parked)
+            return self._parked(parked)
         except LeftToSiblings:
-            return self._leave()
+            return self._ending.left()
+        except Unavailable as error:
+            if not self._stop.is_set():
+                self._ending.write(ShardState.FAILED, error=str(error))
+                raise
+            logger.warning("%s stops: %s", self.shard, error)
+            return self._ending.interrupted()
         except Exception as error:
-            self.end(ShardState.FAILED, error=_said(error))
+            self._ending.write(ShardState.FAILED, error=_said(error))
             raise
         if self._stop.is_set() and not self._cancelled:
-            return self._interrupted()
-        return self.end(ShardState.CANCELLED if self._cancelled else ShardState.DONE)
+            return self._ending.interrupted()
+        state = ShardState.CANCELLED if self._cancelled else ShardState.DONE
+        self._ending.write(state)
+        return state
+
+    def _parked(self, parked: Parked) -> ShardState:
+        if self.run.background or self.progress.calls:
+            return self._ending.parked(parked)
+        # Nothing was begun, and somebody is there to be told.
+        error = NoUsableToken(str(parked))
+        self._ending.write(ShardState.FAILED, error=str(error))
+        raise error
 
     def work(self) -> None:
         """逐个市场取完要取的股票;次数用完了就等,然后从头看起。"""
+        self._patience(self._begin)
         while not self._through_the_markets():
             self.progress = resumed(self.run.kind, self._numbers())
 
-    def end(self, state: ShardState, *, error: str = "", **columns: Any) -> ShardState:
-        """写下分片的结局;数据库不在时留给下一次运行去收拾。"""
-        self._note = ""
-        try:
-            self._store.retrying(
-                lambda: settle_shard(
-                    self.shard,
-                    fence=self._store.fence,
-                    state=state,
-                    at=self._now(),
-                    numbers=self._numbers(),
-                    error=error[:ERROR_LENGTH],
-                    **columns,
-                )
-            )
-        except DatabaseError:
-            logger.exception("The end of %s could not be written", self.shard)
-        self._show(self.progress)
-        return state
+    def _begin(self) -> None:
+        SyncRun.objects.active().filter(pk=self.run.pk).update(
+            state=RunState.RUNNING,
+            started_at=Coalesce("started_at", self._now()),
+            waiting_until=None,
+            error="",
+        )
 
     def _through_the_markets(self) -> bool:
         """每个市场做一遍;半路上次数用完了返回 False。"""
@@ -130,7 +154,7 @@ class Execution:
             max_threads=settings.STOCK_SYNC_MAX_THREADS,
             queue_size=settings.STOCK_SYNC_QUEUE_SIZE,
         )
-        for market in markets_of(self.run):
+        for market in markets_of(self.run, patient=self._patience):
             if self._stop.is_set() or self._complete(market):
                 continue
             tokens = self._tokens_for(market)
@@ -157,47 +181,13 @@ class Execution:
         )
 
     def _tasks(self, market: str) -> Iterator[Task]:
-        return tasks_of(self.run, market, at=self._now(), of=self._slice)
-
-    def _interrupted(self) -> ShardState:
-        """有人要这个进程停下:后台的放回队列,由别的进程接着做,不算一次尝试。"""
-        if not self.run.background:
-            return self.end(ShardState.INTERRUPTED)
-        left = self.end(ShardState.QUEUED, **PUT_BACK)
-        self._ring()
-        return left
-
-    def _park(self, parked: Parked) -> ShardState:
-        """停下来等 Token,不占着进程;这不算一次尝试。"""
-        if not self.run.background and not self.progress.calls:
-            # Nothing was begun, and somebody is there to be told.
-            error = NoUsableToken(str(parked))
-            self.end(ShardState.FAILED, error=_said(error))
-            raise error
-        logger.warning(
-            "%s waits until %s: %s",
-            *(self.shard, f"{parked.until:%Y-%m-%d %H:%M} UTC", parked),
-            extra={"event": "run.waiting", "run": self.run.pk},
+        return tasks_of(
+            self.run,
+            market,
+            at=self._now(),
+            of=self._slice,
+            patient=self._patience,
         )
-        return self.end(
-            ShardState.WAITING,
-            error=str(parked),
-            resume_at=parked.until,
-            **PUT_BACK,
-        )
-
-    def _leave(self) -> ShardState:
-        """放回队列:手里有 Token 的分片做完了会来接。"""
-        left = self.end(ShardState.QUEUED, **PUT_BACK)
-        # It looks for queued ones after its own end is written, we for it after ours:
-        # so at least one of the two sees the other.
-        if not self.run.shards.filter(state=ShardState.RUNNING).exists():
-            self._ring()
-        return left
-
-    def _ring(self) -> None:
-        # A broker that is away is no harm: the reviver rings again.
-        transaction.on_commit(partial(ring, self.shard), robust=True)
 
     def _beaten(self) -> Beat:
         """保存进度,续租 Token,看看有没有人要求取消。"""

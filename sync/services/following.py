@@ -11,8 +11,10 @@ from django.utils import timezone
 
 from ..engine.ports import Progress
 from ..models import RunState, ShardState, SyncRun
+from ..patience import Patience
 from .cancelling import cancel
 from .claiming import execute
+from .clock import SystemClock
 from .errors import AlreadyRunning, Refused
 from .execution import Watch
 from .outcome import ADDED
@@ -35,27 +37,31 @@ def follow(
     `stop` stops the whole run: one with several shards is cancelled for the others as
     well. Otherwise as `execute`. A run that waits for quota is not waited for.
     """
-    if run.shards.count() == 1:
+    patience = Patience(stop=stop, clock=SystemClock())
+    if patience(run.shards.count) == 1:
         return execute(run, stop=stop, watch=watch, now=now)
+    queued = run.shards.filter(state=ShardState.QUEUED)
     revived_at = now()
     while run.state in AT_WORK:
         if stop.is_set():
-            _cancel(run, at=now())
-        elif run.shards.filter(state=ShardState.QUEUED).exists():
+            patience(lambda: _cancel(run, at=now()))
+        elif patience(queued.exists):
             with suppress(AlreadyRunning):  # somebody else was quicker
                 execute(run, stop=stop, watch=watch, now=now)
-            run.refresh_from_db()
-            if run.state not in AT_WORK:
-                break
         if now() - revived_at >= REVIVE:
             revived_at = now()
-            revive(at=revived_at)
-        done = Progress(**{name: getattr(run, name) for name in ADDED})
-        watch(run, done, "")
+            patience(lambda: revive(at=now()))
+        patience(run.refresh_from_db)
+        _look(run, stop=stop, watch=watch)
+    return run
+
+
+def _look(run: SyncRun, *, stop: Event, watch: Watch) -> None:
+    """让人看看到哪里了;还没有结束就等一会儿。"""
+    watch(run, Progress(**{name: getattr(run, name) for name in ADDED}), "")
+    if run.state in AT_WORK:
         # Set already, it would not wait: others need a moment to stop.
         (Event() if stop.is_set() else stop).wait(LOOK_AGAIN)
-        run.refresh_from_db()
-    return run
 
 
 def _cancel(run: SyncRun, *, at: datetime) -> None:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import chain, count, repeat
 
 from django.conf import settings
 from django.db.utils import DatabaseError
 
 from tokens import quota
 from tokens.models import ApiToken
-from tokens.querysets import LeaseLost
+from tokens.querysets import LEASE_SECONDS, LeaseLost
 from tokens.secrets import SecretError
 
 from ..engine.errors import MarketNotAllowed
 from ..engine.ports import Grant, Secret, Token, Usage
 from ..engine.wallet import LeasedToken
+from ..patience import Patient, Unavailable, at_once
 from .errors import NoUsableToken
 
 logger = logging.getLogger(__name__)
@@ -27,11 +30,26 @@ QUIET = timedelta(seconds=15)
 
 
 class TokenLedger:
-    """一个持有者的账本;只由一个线程使用。"""
+    """一个持有者的账本;只由一个线程使用。
 
-    def __init__(self, *, owner: str, now: Callable[[], datetime]) -> None:
+    `patient` repeats what the database asks to try again: an answer that was lost may
+    make a call count twice, and never one of them not at all. Leases are made for
+    `seconds`.
+    """
+
+    def __init__(
+        self,
+        *,
+        owner: str,
+        now: Callable[[], datetime],
+        patient: Patient = at_once,
+        seconds: int = LEASE_SECONDS,
+    ) -> None:
         self.owner = owner
         self._now = now
+        self._patient = patient
+        self._seconds = seconds
+        self._away = False
 
     def lease(self, tokens: Iterable[ApiToken]) -> list[LeasedToken]:
         """租用这些 Token 里能租到的。
@@ -39,87 +57,119 @@ class TokenLedger:
         One whose value no configured key opens is given back; raises NoUsableToken
         where that leaves none.
         """
+        self._away = False
         leased = []
         unread: SecretError | None = None
-        for token in tokens:
-            at = self._now()
-            if not ApiToken.objects.lease(token, owner=self.owner, at=at):
+        for token in self._patient(lambda: list(tokens)):
+            mine = self._take(token)
+            if mine is None:
                 continue
             try:
-                leased.append(_opened(token, at=at))
+                leased.append(_opened(mine, at=self._now()))
             except SecretError as error:
-                logger.warning("Token %s cannot be read: %s", token, error)
+                logger.warning("Token %s cannot be read: %s", mine, error)
                 unread = error
-                self._give_back(token)
+                self._give_back(mine)
         if unread and not leased:
             raise NoUsableToken(str(unread))
         return leased
 
     def reserve(self, usage: Usage, calls: int) -> Grant:
         """报告用量,并预订至多 `calls` 次请求。"""
-        at = self._now()
-        seconds = (quota.next_day_at(at) - QUIET - at).total_seconds()
+        # What is done is taken off once: where the answer to an attempt was lost, the
+        # next one takes off nothing, and rather leaves too much reserved.
+        done = chain([usage.done], repeat(0))
         try:
-            granted = ApiToken.objects.reserve(
-                usage.token.id,
-                owner=self.owner,
-                calls=calls if seconds > 0 else 0,
-                done=usage.done,
-                recent=usage.recent,
-                at=at,
+            return self._patient(
+                lambda: self._granted(usage, calls=calls, done=next(done))
             )
         except LeaseLost:
             # The heartbeat finds this out as well and takes the token away.
             return Grant(0)
-        return Grant(granted, seconds, spent=seconds > 0 and not granted)
 
     def release(self, usage: Usage) -> None:
         """归还 Token 和没有用掉的次数;数据库不在时租约会自己到期。"""
+        if self._away:
+            return  # each attempt could take as long as connecting may take
         try:
-            ApiToken.objects.release(
-                usage.token.id,
-                owner=self.owner,
-                unused=usage.unused,
-                done=usage.done,
-                recent=usage.recent,
-                at=self._now(),
+            self._patient(
+                lambda: ApiToken.objects.release(
+                    usage.token.id,
+                    owner=self.owner,
+                    unused=usage.unused,
+                    done=usage.done,
+                    recent=usage.recent,
+                    at=self._now(),
+                )
             )
-        except DatabaseError:
+        except DatabaseError as error:
+            self._away = isinstance(error, Unavailable)
             logger.warning(
-                "Token %s could not be given back, its lease will run out",
-                usage.token.label,
-                exc_info=True,
+                "Token %s could not be given back, its lease will run out: %s",
+                *(usage.token.label, error),
+                exc_info=not self._away,
             )
 
     def out(self, token: Token, error: Exception, *, market: str) -> None:
         """Token 不能再用:停用它,或者记下它的套餐不含这个市场。"""
         at = self._now()
+        change = ApiToken.objects.retire
         if isinstance(error, MarketNotAllowed):
-            ApiToken.objects.exclude_market(
-                token.id, market=market, reason=str(error), at=at
-            )
-        else:
-            ApiToken.objects.retire(token.id, reason=str(error), at=at)
+            change = partial(ApiToken.objects.exclude_market, market=market)
+        self._patient(lambda: change(token.id, reason=str(error), at=at))
 
     def rest(self, token: Token, *, seconds: float, text: str) -> None:
         """Token 被限流,要休息一会儿。"""
         at = self._now()
         until = at + timedelta(seconds=seconds)
-        ApiToken.objects.rest(token.id, until=until, reason=text, at=at)
+        self._patient(
+            lambda: ApiToken.objects.rest(token.id, until=until, reason=text, at=at)
+        )
 
     def renew(self) -> frozenset[int]:
-        """续租,返回仍归我们的 Token。"""
-        return frozenset(ApiToken.objects.renew(owner=self.owner, at=self._now()))
+        """续租,返回仍归我们的 Token;只做一遍,由心跳重做。"""
+        renewed = ApiToken.objects.renew(
+            owner=self.owner, at=self._now(), seconds=self._seconds
+        )
+        return frozenset(renewed)
+
+    def _take(self, token: ApiToken) -> ApiToken | None:
+        tokens = ApiToken.objects
+        attempts = count()
+
+        def take() -> ApiToken | None:
+            again, at = next(attempts) > 0, self._now()
+            if tokens.lease(token, owner=self.owner, at=at, seconds=self._seconds):
+                return token
+            # Ours already where the answer to the attempt before was lost.
+            mine = tokens.filter(pk=token.pk, leased_by=self.owner)
+            return mine.first() if again else None
+
+        return self._patient(take)
+
+    def _granted(self, usage: Usage, *, calls: int, done: int) -> Grant:
+        at = self._now()
+        seconds = (quota.next_day_at(at) - QUIET - at).total_seconds()
+        granted = ApiToken.objects.reserve(
+            usage.token.id,
+            owner=self.owner,
+            calls=calls if seconds > 0 else 0,
+            done=done,
+            recent=usage.recent,
+            at=at,
+        )
+        return Grant(granted, seconds, spent=seconds > 0 and not granted)
 
     def _give_back(self, token: ApiToken) -> None:
-        at = self._now()
-        ApiToken.objects.release(
-            token.pk,
-            owner=self.owner,
-            unused=0,
-            done=0,
-            recent=token.recent_calls,
-            at=at,
+        self._patient(
+            lambda: ApiToken.objects.release(
+                token.pk,
+                owner=self.owner,
+                unused=0,
+                done=0,
+                recent=token.recent_calls,
+                at=self._now(),
+            )
         )
 
 

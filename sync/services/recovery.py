@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Q
@@ -12,24 +12,29 @@ from tokens.models import ApiToken
 
 from ..models import ShardState, SyncShard
 from ..models.shards import LEASE
+from ..patience import AWAY
 from .outcome import locked, settle_run
 from .processes import is_gone
 
 logger = logging.getLogger(__name__)
 
+# A process that lives may be silent for as long as it waits for the database.
+SILENT = LEASE + timedelta(seconds=AWAY)
+
 
 def reap(*, at: datetime) -> list[int]:
     """把没有人在执行的分片标记为中断,返回它们的运行的编号。
 
-    Dead is a shard without a heartbeat for as long as a lease, or whose process is
-    known to be gone from this host; what its process may have called stays counted
-    with its tokens. Its run is interrupted once no other shard is at work. Safe to call
-    at any time and from several places at once.
+    Dead is a shard whose process is known to be gone from this host, or which has had
+    no heartbeat for SILENT: a machine that is dead looks from here like one whose
+    database is away. What its process may have called stays counted with its tokens.
+    Its run is interrupted once no other shard is at work. Safe to call at any time and
+    from several places at once.
     """
     interrupted = []
     active = Q(state=ShardState.RUNNING) | Q(state=ShardState.QUEUED) & ~Q(process="")
     for shard in SyncShard.objects.filter(active):
-        silent = shard.heartbeat_at + LEASE <= at
+        silent = shard.heartbeat_at + SILENT <= at
         if (silent or is_gone(shard.process)) and _interrupt(shard, at=at):
             interrupted.append(shard.run_id)
     return interrupted

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
+from functools import partial
 from itertools import groupby
 
 from ..engine import coverage, markets
 from ..engine.ports import Task, Window
 from ..models import Coverage, Stock, SyncFailure, SyncRun
 from ..models.failures import SyncFailureQuerySet
+from ..patience import Patient, at_once
 
 CHUNK = 500
 # Other programs may ask for everything since the year 1, where dates end.
@@ -21,22 +23,21 @@ def held_rows(run: SyncRun) -> SyncFailureQuerySet:
     return SyncFailure.objects.held_by(run.pk)
 
 
-def retry_tasks(run: SyncRun, market: str, *, at: datetime) -> Iterator[Task]:
+def retry_tasks(
+    run: SyncRun, market: str, *, at: datetime, patient: Patient = at_once
+) -> Iterator[Task]:
     """一个市场的任务,一只股票的一种周期一个。
 
     Each row's own window, whatever is covered: a row may be a hole in the coverage.
     Windows that overlap or touch become one; one that had not begun when the retry was
     asked for is left out.
     """
-    codes = sorted(
-        held_rows(run)
-        .filter(market=market)
-        .order_by()
-        .values_list("stock_code", flat=True)
-        .distinct()
-    )
+    held = held_rows(run).filter(market=market).order_by()
+    distinct = held.values_list("stock_code", flat=True).distinct()
+    codes = patient(lambda: sorted(distinct))
     for first in range(0, len(codes), CHUNK):
-        yield from _chunk(run, market, codes[first : first + CHUNK], at=at)
+        chunk = codes[first : first + CHUNK]
+        yield from patient(partial(_chunk, run, market, chunk, at=at))
 
 
 def merged(windows: Iterable[Window]) -> list[Window]:
@@ -50,9 +51,8 @@ def merged(windows: Iterable[Window]) -> list[Window]:
     return whole
 
 
-def _chunk(
-    run: SyncRun, market: str, codes: list[str], *, at: datetime
-) -> Iterator[Task]:
+def _chunk(run: SyncRun, market: str, codes: list[str], *, at: datetime) -> list[Task]:
+    tasks = []
     stocks = Stock.objects.filter(market=market, stock_code__in=codes)
     ids = dict(stocks.values_list("stock_code", "pk"))
     rows = list(held_rows(run).filter(market=market, stock_code__in=codes))
@@ -66,7 +66,7 @@ def _chunk(
     for (_market, code, period), of_stock in groupby(rows, lambda row: row.stock_key):
         windows = _due(of_stock, period, begun=begun, today=today)
         if windows and code in ids:
-            yield Task(
+            task = Task(
                 stock_id=ids[code],
                 market=market,
                 code=code,
@@ -75,6 +75,8 @@ def _chunk(
                 covered=known.get((ids[code], period)),
                 final=markets.last_final(market, at=at),
             )
+            tasks.append(task)
+    return tasks
 
 
 def _due(

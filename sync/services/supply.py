@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from functools import partial
 
 from tokens import quota
 from tokens.models import ApiToken
@@ -13,6 +14,7 @@ from tokens.querysets import ApiTokenQuerySet
 from ..engine.wallet import LeasedToken
 from ..models import SyncRun
 from ..models.shards import LEASE, UNFINISHED, owner_of
+from ..patience import Patient
 from .ledger import TokenLedger
 from .requests import PROVIDER, require_token
 from .sharding import capacity
@@ -46,12 +48,14 @@ class Supply:
         *,
         ledger: TokenLedger,
         now: Callable[[], datetime],
+        patient: Patient,
         wait: Callable[[str], bool],
         of: int,
     ) -> None:
         self._run = run
         self._ledger = ledger
         self._now = now
+        self._patient = patient
         self._wait = wait
         self._shards = of
 
@@ -64,14 +68,20 @@ class Supply:
         while True:
             at = self._now()
             available = ApiToken.objects.available(PROVIDER, at=at, market=market)
-            if leased := self._ledger.lease(self._share(available, market, at=at)):
+            share = self._patient(partial(self._share, available, market, at=at))
+            if leased := self._ledger.lease(share):
                 return leased
-            require_token([market], at=at)
-            self._check_siblings(market, at=at)
-            why = ApiToken.objects.why_none_available(PROVIDER, at=at, markets=[market])
-            self._check_patience(market, why, began=began, at=at)
+            why = self._patient(partial(self._why_none, market, began=began, at=at))
             if not self._wait(why):
                 return []
+
+    def _why_none(self, market: str, *, began: datetime, at: datetime) -> str:
+        """为什么要等;不该等的时候抛出。"""
+        require_token([market], at=at)
+        self._check_siblings(market, at=at)
+        why = ApiToken.objects.why_none_available(PROVIDER, at=at, markets=[market])
+        self._check_patience(market, why, began=began, at=at)
+        return why
 
     def _share(
         self, available: ApiTokenQuerySet, market: str, *, at: datetime

@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from django.db.models import Max, Q
 
@@ -13,6 +14,7 @@ from ..engine import coverage, markets
 from ..engine.ports import Task, Window
 from ..models import Coverage, RunKind, Stock, SyncRun
 from ..models.stocks import StockQuerySet
+from ..patience import Patient, at_once
 from .retrylist import held_rows, retry_tasks
 
 CHUNK = 500
@@ -47,25 +49,34 @@ def count_of(run: SyncRun) -> int:
     return stocks_of(run).count()
 
 
-def markets_of(run: SyncRun) -> list[str]:
+def markets_of(run: SyncRun, *, patient: Patient = at_once) -> list[str]:
     """这次运行涉及的市场,按字母顺序。"""
     rows = held_rows(run) if run.kind == RunKind.RETRY else stocks_of(run)
     found = rows.order_by().values_list("market", flat=True).distinct()
-    return sorted(set(found) & set(markets.MARKETS))
+    return sorted(patient(lambda: set(found)) & set(markets.MARKETS))
 
 
 def tasks_of(
-    run: SyncRun, market: str, *, at: datetime, of: Slice = ALL
+    run: SyncRun,
+    market: str,
+    *,
+    at: datetime,
+    of: Slice = ALL,
+    patient: Patient = at_once,
 ) -> Iterator[Task]:
-    """一个市场的任务,包括已经齐全、没有区间要取的。"""
+    """一个市场的任务,包括已经齐全、没有区间要取的。
+
+    Read in chunks, each of which `patient` may read again: an error that got through
+    would end the iterator.
+    """
     if run.kind == RunKind.RETRY:
-        tasks = retry_tasks(run, market, at=at)
+        tasks = retry_tasks(run, market, at=at, patient=patient)
         return (task for task in tasks if of.holds(task.stock_id))
-    return _batch_tasks(run, market, at=at, of=of)
+    return _batch_tasks(run, market, at=at, of=of, patient=patient)
 
 
 def _batch_tasks(
-    run: SyncRun, market: str, *, at: datetime, of: Slice
+    run: SyncRun, market: str, *, at: datetime, of: Slice, patient: Patient
 ) -> Iterator[Task]:
     """没有取齐的股票。
 
@@ -81,7 +92,7 @@ def _batch_tasks(
         return
     wanted = coverage.widen(wanted, run.period)
     plan = coverage.everything if run.force else coverage.missing
-    for stock_id, code, covered in _rows(run, market, of):
+    for stock_id, code, covered in _rows(run, market, of, patient=patient):
         yield Task(
             stock_id=stock_id,
             market=market,
@@ -96,14 +107,17 @@ def _batch_tasks(
 Row = tuple[int, str, Window | None]
 
 
-def _rows(run: SyncRun, market: str, of: Slice) -> Iterator[Row]:
-    ids = _ids(run, market, of)
+def _rows(run: SyncRun, market: str, of: Slice, *, patient: Patient) -> Iterator[Row]:
+    ids = patient(partial(_ids, run, market, of))
     for first in range(0, len(ids), CHUNK):
-        chunk = ids[first : first + CHUNK]
-        codes = dict(Stock.objects.filter(pk__in=chunk).values_list("pk", "stock_code"))
-        coverage_rows = Coverage.objects.filter(stock__in=chunk, period=run.period)
-        known = {row.stock_id: row.window for row in coverage_rows}
-        yield from ((pk, codes[pk], known.get(pk)) for pk in chunk if pk in codes)
+        yield from patient(partial(_chunk, run, ids[first : first + CHUNK]))
+
+
+def _chunk(run: SyncRun, ids: array[int]) -> list[Row]:
+    codes = dict(Stock.objects.filter(pk__in=ids).values_list("pk", "stock_code"))
+    coverage_rows = Coverage.objects.filter(stock__in=ids, period=run.period)
+    known = {row.stock_id: row.window for row in coverage_rows}
+    return [(pk, codes[pk], known.get(pk)) for pk in ids if pk in codes]
 
 
 def _ids(run: SyncRun, market: str, of: Slice) -> array[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -34,10 +35,10 @@ def workers() -> set[str]:
     return set(running.values_list("process", flat=True))
 
 
-def staged(simulate: Simulate) -> Staged:
+def staged(simulate: Simulate, **options: Any) -> Staged:
     """十二个 Token,四十只股票。"""
     accounts = demo_accounts(12)
-    sim = simulate(accounts=accounts, stocks=40)
+    sim = simulate(accounts=accounts, stocks=40, **options)
     world.hold_tokens(sim, accounts)
     world.hold_stocks(sim, "HK")
     return sim
@@ -97,7 +98,7 @@ def test_the_shard_of_a_killed_process_is_taken_over(
 def test_a_signal_to_the_command_stops_the_run_for_all(
     simulate: Simulate, tmp_path: Path
 ) -> None:
-    sim = staged(simulate)
+    sim = staged(simulate, latency=0.5)
 
     with cluster(tmp_path), managing(*COMMAND) as process:
 

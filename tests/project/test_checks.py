@@ -47,6 +47,7 @@ def test_sane_settings_pass() -> None:
         ("STOCK_SYNC_MAX_THREADS", -1, "E001"),
         ("STOCK_SYNC_MAX_RETRY_COUNT", 0, "E001"),
         ("STOCK_SYNC_QUEUE_SIZE", 0, "E001"),
+        ("Q_WORKERS", 0, "E001"),
         ("STOCK_SYNC_MAX_THREADS", 101, "W001"),
         ("STOCK_SYNC_QUEUE_SIZE", 9, "W002"),
         ("TOKEN_ENCRYPTION_KEYS", ["short"], "E002"),

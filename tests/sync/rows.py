@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from threading import Event
 from typing import Any
 
 import pytest
@@ -12,9 +13,11 @@ from django.db import connection
 
 from sync.engine.ports import Beat, Failure, Kline, Part, Task, Window
 from sync.models import Stock, SyncRun, SyncShard
+from sync.patience import Patience
 from sync.services.processes import this_process
 from sync.settling import Recording
 from sync.storage import DatabaseStore
+from tests.engine.fakes import FakeClock
 
 # 16:00 on a Tuesday in Hong Kong: that day's session is not over yet.
 AT = datetime(2026, 3, 10, 8, 0, tzinfo=UTC)
@@ -106,7 +109,7 @@ def store(shard: SyncShard, **parts: Any) -> DatabaseStore:
     usual: dict[str, Any] = {
         "fence": 1,
         "now": lambda: AT,
-        "pause": lambda _seconds: None,
+        "patient": Patience(stop=Event(), clock=FakeClock()),
         "beaten": lambda: Beat(50.0, frozenset()),
         "books": Recording(shard.run),
     }

@@ -94,10 +94,10 @@ def test_what_is_there_already_is_not_asked_for(
     assert (run.calls, run.threads, clients) == (0, 0, [])
     statements = [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]]
     assert not [sql for sql in statements if "stk_api_token" in sql]
-    # Of the shard: which, claim, read, how many, its end, whether there are more. Of
-    # the run: state, markets, the three of the list, lock, shards, end, read again. And
+    # Of the shard: which, claim, how many, its end, whether there are more. Of the
+    # run: state, markets, the three of the list, lock, shards, end, read again. And
     # who waits for tokens, when it is due and when not.
-    assert len(statements) == 18
+    assert len(statements) == 16
 
 
 def test_without_stocks_there_is_nothing_to_do(

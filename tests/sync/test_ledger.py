@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from cryptography.fernet import Fernet
@@ -20,6 +21,7 @@ from tokens.querysets import ApiTokenQuerySet
 from .conftest import MakeToken
 from .rows import AT, SECOND
 
+T = TypeVar("T")
 pytestmark = pytest.mark.django_db
 NOW = int(AT.timestamp())
 # The token's day turns at midnight UTC.
@@ -154,6 +156,56 @@ def test_after_the_turn_the_new_day_is_granted(make_token: MakeToken) -> None:
     grant = ledger(at=TURN).reserve(usage(token), 9)
 
     assert (grant.calls, grant.seconds) == (5, 86_400 - 15)
+
+
+def unheard(work: Callable[[], T]) -> T:
+    """做了,没有听到回答,又做一遍。"""
+    work()
+    return work()
+
+
+def test_a_report_that_is_not_heard_of_never_counts_too_few_calls(
+    make_token: MakeToken,
+) -> None:
+    row = make_token(daily_limit=7)
+    token = leased(row)
+    ledger().reserve(usage(token), 6)
+
+    grant = TokenLedger(owner="run 1", now=lambda: AT, patient=unheard).reserve(
+        usage(token, done=4), 1
+    )
+
+    row.refresh_from_db()
+    # Two of the six may still be made; the one that nobody heard of counts, too.
+    assert (grant.calls, row.reserved, row.daily_used) == (0, 3, 7)
+
+
+def test_a_lease_that_is_not_heard_of_is_ours(make_token: MakeToken) -> None:
+    free, held = make_token(), make_token(leased_by="run 2", leased_until=AT + SECOND)
+    mine = TokenLedger(owner="run 1", now=lambda: AT, patient=unheard)
+
+    assert [one.token.id for one in mine.lease([held, free])] == [free.pk]
+
+
+def test_a_token_that_its_owner_holds_already_is_not_leased_twice(
+    make_token: MakeToken,
+) -> None:
+    row = make_token()
+    leased(row)
+
+    assert ledger().lease([row]) == []
+
+
+def test_leases_last_as_long_as_they_are_asked_for(make_token: MakeToken) -> None:
+    row, mine = make_token(), TokenLedger(owner="run 1", now=lambda: AT, seconds=180)
+    mine.lease([row])
+    first = ApiToken.objects.get().leased_until
+    ApiToken.objects.update(leased_until=AT)
+
+    mine.renew()
+
+    row.refresh_from_db()
+    assert (first, row.leased_until) == (AT + 180 * SECOND, AT + 180 * SECOND)
 
 
 def test_a_token_that_another_has_taken_is_granted_nothing(

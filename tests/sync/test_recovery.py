@@ -13,8 +13,10 @@ import pytest
 from sync.models import SyncRun, SyncShard
 from sync.models.runs import SyncRunQuerySet
 from sync.models.shards import LEASE, SyncShardQuerySet
+from sync.patience import AWAY
 from sync.services import reap
 from sync.services.processes import this_process
+from sync.services.recovery import SILENT
 from tests.tokens.racing import at_once
 from tokens.models import ApiToken
 
@@ -24,7 +26,7 @@ from .rows import AT, SECOND, queued_shard, run, running_shard
 # This host and number, and another start: a process that has ended.
 GONE = f"{socket.gethostname()}:{os.getpid()}:1"
 ELSEWHERE = "elsewhere:1:1"
-OVER = AT + 60 * SECOND
+OVER = AT + SILENT
 
 
 def state_of(shard: SyncShard) -> tuple[str, str, int]:
@@ -48,7 +50,9 @@ def test_a_run_whose_process_is_gone_is_interrupted_at_once() -> None:
 @pytest.mark.parametrize(
     "process", [ELSEWHERE, "", this_process()], ids=["elsewhere", "none", "this"]
 )
-def test_a_run_is_interrupted_when_its_lease_is_over(process: str) -> None:
+def test_a_run_is_interrupted_when_it_has_been_silent_for_too_long(
+    process: str,
+) -> None:
     shard = running_shard(process=process)
 
     early, late = reap(at=OVER - SECOND), reap(at=OVER)
@@ -85,12 +89,20 @@ def test_a_run_that_has_not_begun_dies_with_its_process_only(
 
 
 @pytest.mark.django_db
-def test_a_run_of_another_host_that_never_begins_dies_after_a_lease() -> None:
+def test_a_run_of_another_host_that_never_begins_dies_of_its_silence() -> None:
     shard = queued_shard(process="elsewhere:1:1")
 
-    early, late = reap(at=AT + LEASE / 2), reap(at=AT + LEASE)
+    early, late = reap(at=OVER - SECOND), reap(at=OVER)
 
     assert (early, late) == ([], [shard.run_id])
+
+
+@pytest.mark.django_db
+def test_a_run_whose_database_was_away_for_two_minutes_is_not_dead() -> None:
+    # The last heartbeat may have been a moment before, the next takes a moment.
+    running_shard(process=ELSEWHERE)
+
+    assert reap(at=AT + timedelta(seconds=AWAY) + LEASE / 2) == []
 
 
 @pytest.mark.django_db

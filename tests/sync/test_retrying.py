@@ -1,20 +1,20 @@
-"""数据库说再试一次的时候:锁、死锁、断线。"""
+"""数据库说再试一次的时候:真的锁、死锁和断线。"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from threading import Barrier, Event
 
 import pytest
 from django.db import connection, transaction
-from django.db.utils import IntegrityError, OperationalError, ProgrammingError
 
 from sync import storage
-from sync.engine.errors import LostLease
 from sync.engine.ports import Part, Progress
-from sync.models import Coverage, Kline, Stock, SyncFailure, SyncRun, SyncShard
+from sync.models import Coverage, Kline, Stock, SyncFailure, SyncShard
+from sync.patience import Patience
+from tests.engine.fakes import FakeClock
 from tests.tokens.racing import at_once
 
 from .rows import (
@@ -31,86 +31,13 @@ from .rows import (
     store,
 )
 
-DEADLOCK = OperationalError(1213, "Deadlock found when trying to get lock")
+
+def patience() -> Patience:
+    return Patience(stop=Event(), clock=FakeClock())
 
 
 def one_part() -> Part:
     return part(stock(), kline(2), kline(3), covered=WINDOW)
-
-
-class Failing:
-    """先按顺序抛出这些错误,然后成功。"""
-
-    def __init__(self, *errors: Exception) -> None:
-        self._errors: Iterator[Exception] = iter(errors)
-        self.attempts = 0
-
-    def __call__(self) -> str:
-        self.attempts += 1
-        if error := next(self._errors, None):
-            raise error
-        return "done"
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        DEADLOCK,
-        OperationalError(1205, "Lock wait timeout exceeded"),
-        OperationalError(2006, "Server has gone away"),
-        OperationalError(2013, "Lost connection to server during query"),
-        OperationalError(2055, "Lost connection to server, system error"),
-        OperationalError(1927, "Connection was killed"),
-        OperationalError(1053, "Server shutdown in progress"),
-        OperationalError(2002, "Can't connect to server"),
-        OperationalError(2003, "Can't connect to server"),
-        OperationalError("database is locked"),
-        OperationalError("database table is locked: stk_kline"),
-    ],
-    ids=str,
-)
-def test_what_passes_is_tried_again(error: Exception) -> None:
-    work, pauses = Failing(error, error), list[float]()
-
-    result = store(SyncShard(run=SyncRun()), pause=pauses.append).retrying(work)
-
-    assert (result, work.attempts) == ("done", 3)
-    assert pauses == pytest.approx([0.2, 0.4])
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        OperationalError(1045, "Access denied"),
-        OperationalError(1054, "Unknown column"),
-        OperationalError("no such table: stk_kline"),
-        OperationalError("disk I/O error"),
-        OperationalError(),
-        IntegrityError(1062, "Duplicate entry"),
-        ProgrammingError(1146, "Table doesn't exist"),
-        LostLease("taken over"),
-        ValueError("a fault of ours"),
-    ],
-    ids=repr,
-)
-def test_what_does_not_pass_is_raised_at_once(error: Exception) -> None:
-    work = Failing(error)
-
-    with pytest.raises(type(error)) as caught:
-        store(SyncShard(run=SyncRun()), pause=pytest.fail).retrying(work)
-
-    assert caught.value is error
-    assert work.attempts == 1
-
-
-def test_gives_up_after_five_attempts() -> None:
-    work, pauses = Failing(*[DEADLOCK] * 9), list[float]()
-
-    with pytest.raises(OperationalError, match="Deadlock"):
-        store(SyncShard(run=SyncRun()), pause=pauses.append).retrying(work)
-
-    assert work.attempts == 5
-    assert pauses == pytest.approx([0.2, 0.4, 0.8, 1.6])
 
 
 @pytest.fixture
@@ -129,6 +56,20 @@ def give_up_waiting_at_once() -> None:
         )
 
 
+class LettingGo(FakeClock):
+    """等待的时候,另一个写入者放开锁。"""
+
+    def __init__(self, let_go: Event, holder: Future[object]) -> None:
+        super().__init__()
+        self._let_go = let_go
+        self._holder = holder
+
+    def wait(self, event: Event, seconds: float) -> bool:
+        self._let_go.set()
+        self._holder.result(timeout=PATIENCE)
+        return super().wait(event, seconds)
+
+
 @pytest.mark.usefixtures("own_connection")
 def test_saving_is_done_again_once_another_writer_lets_go() -> None:
     shard, new = running_shard(), one_part()
@@ -143,24 +84,19 @@ def test_saving_is_done_again_once_another_writer_lets_go() -> None:
     with ThreadPoolExecutor(1) as pool:
         holder = pool.submit(in_a_thread(hold))
         assert locked.wait(PATIENCE)
-        pauses = []
-
-        def pause(seconds: float) -> None:
-            pauses.append(seconds)
-            let_go.set()
-            holder.result(timeout=PATIENCE)
+        clock = LettingGo(let_go, holder)
 
         give_up_waiting_at_once()
-        store(shard, pause=pause).save([new])
+        store(shard, patient=Patience(stop=Event(), clock=clock)).save([new])
 
-    assert len(pauses) == 1
+    assert len(clock.waits) == 1
     assert Kline.objects.count() == 2
 
 
 @on_mariadb
 @pytest.mark.django_db(transaction=True)
 def test_of_two_that_lock_each_other_out_both_come_through() -> None:
-    shard, stocks = running_shard(), [stock("1"), stock("2")]
+    stocks = [stock("1"), stock("2")]
     both_hold_one = Barrier(2)
     attempts = []
 
@@ -173,7 +109,7 @@ def test_of_two_that_lock_each_other_out_both_come_through() -> None:
             Stock.objects.filter(pk=second.pk).update(exchange="x")
 
     orders = [stocks, stocks[::-1]]
-    at_once([partial(store(shard).retrying, partial(lock, *o)) for o in orders])
+    at_once([partial(patience(), partial(lock, *order)) for order in orders])
 
     assert len(attempts) == 3
     assert Stock.objects.filter(exchange="x").count() == 2

@@ -16,6 +16,7 @@ from sync.models import RunState, SyncFailure, SyncRun, SyncShard
 from sync.models.shards import ATTEMPTS, SyncShardQuerySet
 from sync.services import cancel, execute, retry_failed, revive, start
 from sync.services.processes import this_process
+from sync.services.recovery import SILENT
 from sync.services.reviving import UNHEARD, Revived
 from tests.tokens.racing import at_once
 
@@ -24,7 +25,7 @@ from .rows import AT, SECOND, failure, stock
 from .runs import executed, honest
 from .test_requests import WANTED
 
-OVER = AT + 61 * SECOND
+OVER = AT + SILENT + SECOND
 LATER = AT + UNHEARD
 
 
