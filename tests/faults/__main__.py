@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         for outcome in campaign(options):
             outcomes.append(outcome)
-            console.print(_line(outcome), markup=False)
+            print(_line(outcome), flush=True)
     except CannotStart as reason:
         print(f"make faults: {reason}", file=sys.stderr)
         return 1

@@ -15,8 +15,10 @@ from .stage import Stage, stage
 Play = Callable[[Stage, Tally, int], None]
 # The least whose limits a run of all its stocks meets.
 SMALL = {"stocks": 60, "unknown": 3, "tokens": 12, "minute_limit": 5, "speed": 40.0}
+# Where the limit of a day is not what it is about.
+AMPLE = {"daily_limit": 1000}
 # For more processes than there are cores.
-CALM = {"speed": 20.0}
+CALM = {"speed": 20.0} | AMPLE
 # The size that the campaign is about.
 LARGE = {"stocks": 300, "unknown": 6, "tokens": 30, "minute_limit": 12, "speed": 20.0}
 
@@ -111,18 +113,21 @@ SCENARIOS: dict[str, Scenario] = {
         "kill -9 when the minute is nearly used up", kills.at("answer", passing=55), 20
     ),
     "zombie-klines": Scenario(
-        "taken for dead with klines in hand, then back", zombies.with_klines, 20
+        "taken for dead with klines in hand, then back", zombies.with_klines, 20, AMPLE
     ),
     "zombie-failures": Scenario(
-        "taken for dead with failures in hand, then back", zombies.with_failures, 20
+        "taken for dead with failures in hand, then back",
+        zombies.with_failures,
+        20,
+        AMPLE,
     ),
     "zombie-transaction": Scenario(
-        "taken for dead in a transaction, then back", zombies.in_transaction, 50
+        "taken for dead in a transaction, then back", zombies.in_transaction, 50, AMPLE
     ),
     "twice": Scenario("a job delivered twice at the same moment", jobs.twice, 10),
-    "together": Scenario("two runs at the same moment", jobs.together, 20),
+    "together": Scenario("two runs at the same moment", jobs.together, 20, AMPLE),
     "cut-off": Scenario(
-        "a machine cut off from the database, then back", machines.cut_off, 10
+        "a machine cut off from the database, then back", machines.cut_off, 10, AMPLE
     ),
     "cluster-killed": Scenario(
         "two clusters share a run, one is killed", machines.killed, 20, CALM
@@ -133,9 +138,9 @@ SCENARIOS: dict[str, Scenario] = {
         20,
         CALM,
     ),
-    "redis": Scenario("Redis killed, its jobs lost", jobs.redis, 20),
+    "redis": Scenario("Redis killed, its jobs lost", jobs.redis, 20, AMPLE),
     "database": Scenario(
-        "MariaDB killed and restarted", outages.database, 5, options=LARGE
+        "MariaDB killed and restarted", outages.database, 5, LARGE | AMPLE
     ),
     "broken": Scenario("30% of the answers broken", outages.broken_answers, 20),
     "revoked": Scenario(

@@ -42,7 +42,8 @@ class Stage:
     """演习的舞台。
 
     Weeks are asked for from the last one backwards, so that there is always something
-    left to do; `unknown` are stocks that the provider does not know.
+    left to do; `unknown` are stocks that the provider does not know. `frozen` is how
+    many processes have been stopped and woken.
     """
 
     provider: Provider
@@ -56,6 +57,7 @@ class Stage:
     spare: list[Account]
     plants: tuple[str, ...] = ()
     patience: float = PATIENCE
+    frozen: int = 0
     weeks: int = 1
     given_up: int = 0
     starts: Iterator[int] = field(default_factory=lambda: count(1))

@@ -79,6 +79,7 @@ def _succeed_and_wake(stage: Stage, tally: Tally, sleeper: ForkServerProcess) ->
     stage.wait_for(PAST_THE_LEASE)
     code = stage.until_end(stage.begin())
     tally.expect(code in {0, 3}, f"the successor ended with {code}")
+    stage.frozen += 1
     wake(sleeper)
     code = stage.until_end(sleeper)
     tally.times += 1
