@@ -49,3 +49,7 @@ class Clock:
     def jumped(self, seconds: float) -> Clock:
         """只有墙上的时间跳了这么多秒。"""
         return replace(self, wrong=self.wrong + seconds)
+
+    def right(self) -> Clock:
+        """同一个时钟,墙上的时间是对的。"""
+        return replace(self, wrong=0.0)

@@ -62,12 +62,13 @@ def revoked(stage: Stage, tally: Tally, _times: int) -> None:
 
 
 def clock(stage: Stage, tally: Tally, times: int) -> None:
-    """墙上的时钟跳一小时,一次往前,一次往后。"""
+    """这台机器的时钟跳一小时,一次往前,一次往后;以后的进程看到的也是跳过的。"""
     for number in range(times):
         stage.ready()
         hour = -HOUR if number % 2 else HOUR
         moment = stage.dice.randint(1, 50)
         stage.until_end(stage.begin(fault=Fault("answer", moment, 0, hour)))
+        stage.clock = stage.clock.jumped(hour)
         tally.times += 1
         stage.complete()
 

@@ -30,7 +30,9 @@ class Provider(Staged):
     def __init__(
         self, accounts: list[Account], *, clock: Callable[[], Clock], **options: Any
     ) -> None:
-        super().__init__(accounts=accounts, now=lambda: clock().moment(), **options)
+        super().__init__(
+            accounts=accounts, now=lambda: clock().right().moment(), **options
+        )
         self._accounts._clock = lambda: clock().now()
         self.stale = False
         self._questions: Counter[tuple[str, str]] = Counter()

@@ -146,7 +146,7 @@ SCENARIOS: dict[str, Scenario] = {
     "revoked": Scenario(
         "every token revoked in the middle", outages.revoked, 100, {"spare": 12}
     ),
-    "clock": Scenario("the clock jumps an hour", outages.clock, 10),
+    "clock": Scenario("the clock of a machine jumps an hour", outages.clock, 10),
     "spent": Scenario(
         "the day's calls used up in the middle", outages.spent, 20, {"daily_limit": 3}
     ),
