@@ -198,11 +198,11 @@ def test_many_at_once_in_any_order_record_one_row_each() -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        utils.OperationalError("disk I/O error"),
+        utils.OperationalError(1366, "Incorrect value"),
         utils.DataError(1406, "Data too long"),
         utils.IntegrityError("constraint"),
         utils.ProgrammingError("no such table"),
-        utils.InterfaceError(0, ""),
+        utils.InterfaceError("not the right number of parameters"),
     ],
     ids=lambda error: type(error).__name__,
 )
