@@ -110,7 +110,10 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "points": Scenario("kill -9 at every named point once", kills.everywhere),
     "full-minute": Scenario(
-        "kill -9 when the minute is nearly used up", kills.at("answer", passing=55), 20
+        "kill -9 when the minute is nearly used up",
+        kills.at("answer", passing=55),
+        20,
+        {"speed": 10.0},
     ),
     "zombie-klines": Scenario(
         "taken for dead with klines in hand, then back", zombies.with_klines, 20, AMPLE
