@@ -2,9 +2,10 @@
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
 PORT ?= 8000
+FAULTS ?= 100
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check serve bench
+.PHONY: help setup demo test check serve bench faults
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' \
@@ -32,3 +33,7 @@ serve: ## the admin and a job cluster on localhost (PORT=8000)
 bench: ## how fast it is here
 	@scripts/setup.sh test
 	@$(PYTHON) -m benchmarks
+
+faults: ## kill and break everything, and look for what is lost (FAULTS=100)
+	@scripts/setup.sh test
+	@$(PYTHON) -m tests.faults --kills "$(FAULTS)"

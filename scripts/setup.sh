@@ -3,7 +3,7 @@
 #
 #   scripts/setup.sh run     what `make demo` and `make serve` need: Python packages, .env
 #   scripts/setup.sh check   the same, with the tools of `make check`
-#   scripts/setup.sh test    the same, with MariaDB, mysqlclient and a browser
+#   scripts/setup.sh test    the same, with MariaDB, mysqlclient, Redis and a browser
 #
 # A failure is one sentence on standard error and exit code 1.
 set -euo pipefail
@@ -111,6 +111,7 @@ missing_for_tests() {
     have mariadbd && have mariadb-install-db || echo mariadb-server
     have chromium || have chromium-browser || have google-chrome || echo chromium
     have chromedriver || echo chromium-driver
+    have redis-server || echo redis-server
 }
 
 # install_missing REASON PACKAGE… : nothing named, nothing done.
@@ -132,7 +133,7 @@ mysqlclient() {
 
 test_programs() {
     # shellcheck disable=SC2046
-    install_missing "a database and a browser for the tests" $(missing_for_tests)
+    install_missing "databases and a browser for the tests" $(missing_for_tests)
 }
 
 uses_mysql() {

@@ -74,9 +74,12 @@ class DatabaseStore:
         self._patient(lambda: self._write(parts))
 
     def record(self, failures: Sequence[Failure]) -> None:
-        """记录失败,用自己的事务;记不下来只写日志。"""
+        """记录失败,用自己的事务,以检查 fence 开始;记不下来只写日志。
+
+        Who has lost the shard knows nothing of what its successor could get.
+        """
         try:
-            self._patient(lambda: self._books.failed(failures, at=self._now()))
+            self._patient(lambda: self._record(failures))
         except Unavailable:
             raise  # nothing else of the run can be stored either
         except Error:
@@ -96,6 +99,11 @@ class DatabaseStore:
             write_klines(parts)
             gains = write_coverage(parts)
             self._books.saved(parts, gains, at=self._now())
+
+    def _record(self, failures: Sequence[Failure]) -> None:
+        with transaction.atomic():
+            self._check_fence()
+            self._books.failed(failures, at=self._now())
 
     def _beat(self) -> Beat:
         self._check_fence()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db import transaction
 from django_q.tasks import async_task
 
 from ..models import SyncShard
@@ -10,3 +11,9 @@ from ..models import SyncShard
 def ring(shard: SyncShard) -> None:
     """请一个工作进程来执行这个分片。"""
     async_task("sync.tasks.execute_shard", shard.pk, task_name=str(shard))
+
+
+def ring_after_commit(shard: SyncShard) -> None:
+    """事务提交以后按门铃;按不响也没关系,收拾的人会再按。"""
+    # Not a partial: Django names the function in its log, and a partial has no name.
+    transaction.on_commit(lambda: ring(shard), robust=True)

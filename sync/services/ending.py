@@ -8,14 +8,13 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from django.db import transaction
 from django.db.models import F
 from django.db.utils import DatabaseError
 
 from ..models import ShardState, SyncShard
 from ..models.runs import ERROR_LENGTH
 from ..patience import Patience, Unavailable
-from .doorbell import ring
+from .doorbell import ring_after_commit
 from .outcome import WORST, settle_shard
 from .supply import Parked
 
@@ -90,4 +89,4 @@ class Ending:
 
     def _ring(self) -> None:
         # A broker that is away is no harm: the reviver rings again.
-        transaction.on_commit(partial(ring, self._shard), robust=True)
+        ring_after_commit(self._shard)

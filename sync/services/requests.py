@@ -7,7 +7,6 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import partial
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
@@ -18,7 +17,7 @@ from ..engine import markets
 from ..engine.ports import Window
 from ..models import RunKind, Stock, SyncRun, SyncShard
 from .cancelling import replace_parked
-from .doorbell import ring
+from .doorbell import ring_after_commit
 from .errors import AlreadyRunning, NoUsableToken, Refused
 from .processes import this_process
 from .recovery import reap
@@ -150,7 +149,7 @@ def register(
         )
         if background:
             # A broker that is away is no reason to refuse: the reviver rings again.
-            transaction.on_commit(partial(ring, shard), robust=True)
+            ring_after_commit(shard)
     return run
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 
 from django.db import IntegrityError, transaction
 from django_q.brokers import get_broker
@@ -20,7 +19,7 @@ from tokens.models import ApiToken
 from ..models import RunKind, RunState, ShardState, SyncRun, SyncShard
 from ..models.runs import ACTIVE
 from ..models.shards import ATTEMPTS
-from .doorbell import ring
+from .doorbell import ring, ring_after_commit
 from .outcome import locked, settle_run
 from .recovery import reap
 from .requests import PROVIDER, SyncRequest
@@ -103,7 +102,7 @@ def _wake(shard: SyncShard, *, at: datetime) -> bool:
         SyncRun.objects.filter(pk=run.pk, state=RunState.WAITING).update(
             state=RunState.QUEUED, waiting_until=None, error=""
         )
-        transaction.on_commit(partial(ring, shard), robust=True)
+        ring_after_commit(shard)
     logger.info("%s goes on", shard, extra={"event": "run.woken", "run": run.pk})
     return True
 
@@ -113,7 +112,7 @@ def _restart(shard: SyncShard, *, at: datetime) -> bool:
         with transaction.atomic():
             if not _requeued(shard, at=at):
                 return False
-            transaction.on_commit(partial(ring, shard), robust=True)
+            ring_after_commit(shard)
     except IntegrityError:
         _settle(
             shard.run,

@@ -91,7 +91,8 @@ def test_the_shard_of_a_killed_process_is_taken_over(
     # Of a killed process the calls under way are made again, at most one a lane.
     assert 40 <= world.calls(sim) <= 42
     assert world.differences(sim, world.request(*SPRING)) == []
-    assert world.breaches(sim.ledger) == []
+    # Its last call is still open at the simulator when another process makes one.
+    assert all("at once" in text for text in world.breaches(sim.ledger))
     assert world.held_tokens() == []
 
 

@@ -151,6 +151,7 @@ MISSING = (
     "mariadb-install-db",
     "chromium",
     "chromedriver",
+    "redis-server",
     "mariadb_config",
     "mysql_config",
 )
@@ -166,12 +167,13 @@ def test_set_up_for_the_tests_installs_what_is_missing(ready: Path) -> None:
     calls = (ready / "apt").read_text()
     assert (
         "noninteractive install -y --no-install-recommends "
-        "mariadb-server chromium chromium-driver"
+        "mariadb-server chromium chromium-driver redis-server"
     ) in calls
     assert "libmariadb-dev" in calls
     assert calls.splitlines()[0].strip() == "update"
     assert (
-        "installing mariadb-server chromium chromium-driver (a database and a browser"
+        "installing mariadb-server chromium chromium-driver redis-server "
+        "(databases and a browser"
     ) in done.stdout
 
 
@@ -183,7 +185,7 @@ def test_without_root_set_up_says_what_to_install(ready: Path) -> None:
 
     assert done.returncode == 1
     assert done.stderr.startswith(
-        "set-up: please install mariadb-server chromium chromium-driver ("
+        "set-up: please install mariadb-server chromium chromium-driver redis-server ("
     )
     assert done.stderr.count("\n") == 1
 

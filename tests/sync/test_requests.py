@@ -52,6 +52,21 @@ def test_a_run_is_registered_with_its_shard(make_token: MakeToken) -> None:
     assert (shard.heartbeat_at, shard.leased_until) == (AT, AT)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_broker_that_is_away_is_no_reason_to_refuse(
+    make_token: MakeToken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_token()
+
+    def nobody_there(*_arguments: object, **_options: object) -> None:
+        raise ConnectionError("Connection refused")
+
+    monkeypatch.setattr("sync.services.doorbell.async_task", nobody_there)
+    run = start(WANTED, at=AT, background=True)
+
+    assert (run.state, run.shards.count()) == (RunState.QUEUED, 1)
+
+
 @pytest.mark.django_db
 def test_a_run_for_a_job_has_no_process_yet(make_token: MakeToken) -> None:
     make_token()

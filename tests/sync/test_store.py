@@ -15,15 +15,18 @@ from django.test.utils import CaptureQueriesContext
 from sync import storage
 from sync.engine.errors import LostLease
 from sync.engine.ports import Beat, Part, Progress
-from sync.models import Coverage, Kline, SyncShard
+from sync.models import Coverage, Kline, SyncFailure, SyncShard
+from sync.models.shards import LEASE
 
 from .rows import (
     AT,
     PATIENCE,
     SECOND,
     WINDOW,
+    failure,
     in_a_thread,
     kline,
+    on_mariadb,
     part,
     running_shard,
     stock,
@@ -114,6 +117,18 @@ def test_a_late_writer_does_not_overwrite_what_its_successor_stored() -> None:
 
 
 @pytest.mark.django_db
+def test_who_has_lost_the_shard_records_no_failure() -> None:
+    shard, failed = running_shard(), failure(stock())
+    late = store(shard)
+    take_over(shard)
+
+    with pytest.raises(LostLease):
+        late.record([failed])
+
+    assert not SyncFailure.objects.exists()
+
+
+@pytest.mark.django_db
 def test_a_fault_half_way_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     shard, new = running_shard(), one_part()
 
@@ -153,6 +168,16 @@ def test_nobody_takes_the_shard_over_while_its_owner_writes(
     assert rival is None
     shard.refresh_from_db()
     assert (shard.fence, Kline.objects.count()) == (1, 2)
+
+
+@on_mariadb
+@pytest.mark.django_db
+def test_a_frozen_writer_keeps_its_locks_no_longer_than_its_lease() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT @@session.wait_timeout")
+        (seconds,) = cursor.fetchone()
+
+    assert timedelta(seconds=seconds) <= LEASE
 
 
 # --- the heartbeat ------------------------------------------------------------------

@@ -1,0 +1,159 @@
+"""在执行命令的进程里动的手脚:时钟、有名字的地方、埋下的错误。"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Callable
+from datetime import datetime
+from itertools import count
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import F
+
+from sync import settling, storage
+from sync.models.failures import SyncFailureQuerySet
+from sync.models.runs import SyncRunQuerySet
+from sync.models.shards import LEASE, ShardState, SyncShardQuerySet
+from sync.providers.itick import ItickClient
+from sync.services.clock import SystemClock
+from sync.storage import DatabaseStore
+from tokens import querysets, quota
+from tokens.querysets import ApiTokenQuerySet
+
+from .clock import Clock
+from .executor import Fault
+
+# Where a fault can strike: right after the function has returned, but for those of
+# BEFORE, where it is right before it is called.
+POINTS: dict[str, tuple[Any, str]] = {
+    "to-claim": (SyncShardQuerySet, "claim"),
+    "claim": (SyncShardQuerySet, "claim"),
+    "lease": (ApiTokenQuerySet, "lease"),
+    "reserve": (ApiTokenQuerySet, "reserve"),
+    "answer": (ItickClient, "fetch"),
+    "save": (DatabaseStore, "save"),
+    "rows": (storage, "write_klines"),
+    "before-commit": (settling.Recording, "saved"),
+    "after-commit": (DatabaseStore, "save"),
+    "heartbeat": (ApiTokenQuerySet, "renew"),
+    "failure": (SyncFailureQuerySet, "bulk_create"),
+    "record": (DatabaseStore, "record"),
+    "recorded": (DatabaseStore, "record"),
+    "release": (ApiTokenQuerySet, "release"),
+    "end": (SyncRunQuerySet, "end"),
+}
+BEFORE = {"to-claim", "save", "rows", "record", "release"}
+
+
+def keep_time(clock: Callable[[], Clock]) -> None:
+    """引擎照这个时钟走。"""
+    _replace(SystemClock, "now", lambda _: clock().now())
+    _replace(SystemClock, "epoch", lambda _: clock().epoch())
+    _replace(SystemClock, "wait", lambda _, *arguments: clock().wait(*arguments))
+
+
+def connect(*, port: int, speed: float) -> None:
+    """从另一个端口去数据库;会话空闲多久就被断开,也照时钟的快慢。"""
+    settings = connection.settings_dict
+    if port:
+        settings["PORT"] = port
+    options = settings["OPTIONS"]
+    options["init_command"] = re.sub(
+        r"\bwait_timeout=([0-9]+)",
+        lambda found: f"wait_timeout={max(1, round(int(found[1]) / speed))}",
+        options["init_command"],
+    )
+
+
+def call_machine(name: str) -> None:
+    """这台机器叫什么。"""
+    socket.gethostname = lambda: name
+
+
+def arm(fault: Fault, *, jump: Callable[[float], None]) -> None:
+    """排好一个故障。"""
+    numbers = count(1)
+
+    def pass_by() -> None:
+        if next(numbers) != fault.number:
+            return
+        if fault.signal:
+            os.kill(os.getpid(), fault.signal)
+        else:
+            jump(fault.jump)
+
+    owner, name = POINTS[fault.point]
+    original = getattr(owner, name)
+
+    def before(*args: Any, **kwargs: Any) -> Any:
+        pass_by()
+        return original(*args, **kwargs)
+
+    def after(*args: Any, **kwargs: Any) -> Any:
+        result = original(*args, **kwargs)
+        pass_by()
+        return result
+
+    _replace(owner, name, before if fault.point in BEFORE else after)
+
+
+def _replace(owner: Any, name: str, work: Callable[..., Any]) -> None:
+    # What is not there any more must not be patched in silence.
+    assert hasattr(owner, name), f"{owner} has no {name}"
+    setattr(owner, name, work)
+
+
+def plant(name: str) -> None:
+    """埋下一个错误:去掉一道防护。"""
+    PLANTS[name]()
+
+
+def _status_first() -> None:
+    def write(self: Any, parts: Any) -> None:
+        with transaction.atomic():
+            self._check_fence()
+            gains = storage.write_coverage(parts)
+            self._books.saved(parts, gains, at=self._now())
+        with transaction.atomic():
+            storage.write_klines(parts)
+
+    _replace(DatabaseStore, "_write", write)
+
+
+def _no_fence() -> None:
+    _replace(DatabaseStore, "_check_fence", lambda _: None)
+
+
+def _no_claim() -> None:
+    def claim(self: Any, shard: Any, *, process: str, at: datetime) -> int:
+        self.filter(pk=shard.pk).update(
+            state=ShardState.RUNNING,
+            fence=F("fence") + 1,
+            attempts=F("attempts") + 1,
+            process=process,
+            heartbeat_at=at,
+            leased_until=at + LEASE,
+        )
+        return int(shard.fence) + 1
+
+    _replace(SyncShardQuerySet, "claim", claim)
+
+
+def _no_limit() -> None:
+    _replace(quota.Ledger, "left_on", lambda _, _day: None)
+
+
+def _nothing_carried() -> None:
+    _replace(querysets, "_taken_over", lambda _, **_options: {})
+
+
+PLANTS: dict[str, Callable[[], None]] = {
+    "status-first": _status_first,
+    "no-fence": _no_fence,
+    "no-claim": _no_claim,
+    "no-limit": _no_limit,
+    "nothing-carried": _nothing_carried,
+}
