@@ -9,7 +9,7 @@ from threading import Event
 from typing import Any
 
 from sync.engine.ports import Page, PageRequest, Token
-from sync.models import SyncRun
+from sync.models import SyncRun, SyncShard
 from sync.services import SyncRequest, execute, start
 from tests.engine.exchange import Exchange, daily, weekdays
 from tokens.models import ApiToken
@@ -33,6 +33,23 @@ def started(**wanted: Any) -> SyncRun:
 
 def executed(run: SyncRun, *, stop: Event | None = None, **more: Any) -> SyncRun:
     return execute(run, stop=stop or Event(), now=lambda: AT, **more)
+
+
+def cut(shards: int, **more: Any) -> SyncRun:
+    """登记一次分成几片的运行。"""
+    request = SyncRequest(WINDOW.start, WINDOW.end, shards=shards, **more)
+    return start(request, at=AT)
+
+
+def shard_of(run: SyncRun, number: int) -> SyncShard:
+    return run.shards.get(number=number)
+
+
+def states(run: SyncRun) -> list[str]:
+    """运行的状态,然后是每个分片的。"""
+    run.refresh_from_db()
+    shards = run.shards.order_by("number").values_list("state", flat=True)
+    return [run.state, *shards]
 
 
 def numbers(run: SyncRun) -> tuple[int, int, int, int, int]:

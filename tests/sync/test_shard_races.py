@@ -28,25 +28,20 @@ from tokens.querysets import ApiTokenQuerySet
 
 from .conftest import MakeToken, Provider
 from .rows import AT, WINDOW, stock
-from .runs import HOUR, Waiting, executed, honest, no_token_is_held, started
+from .runs import (
+    HOUR,
+    Waiting,
+    cut,
+    executed,
+    honest,
+    no_token_is_held,
+    shard_of,
+    started,
+    states,
+)
 
 pytestmark = pytest.mark.django_db
 OVER = AT + SILENT
-
-
-def cut(shards: int, **more: Any) -> SyncRun:
-    request = SyncRequest(WINDOW.start, WINDOW.end, shards=shards, **more)
-    return start(request, at=AT)
-
-
-def shard_of(run: SyncRun, number: int) -> SyncShard:
-    return run.shards.get(number=number)
-
-
-def states(run: SyncRun) -> list[str]:
-    run.refresh_from_db()
-    shards = run.shards.order_by("number").values_list("state", flat=True)
-    return [run.state, *shards]
 
 
 def test_tokens_that_were_leased_when_a_stop_came_are_given_back(

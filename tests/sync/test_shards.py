@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from threading import Event
-from typing import Any
 
 import pytest
 from django_q.models import OrmQ
@@ -21,35 +20,28 @@ from sync.services import (
     follow,
     reap,
     revive,
-    start,
 )
 from sync.services.errors import Refused
 from sync.services.outcome import settle_shard
 from sync.services.processes import this_process
-from sync.services.requests import SyncRequest
 from tests.tokens.racing import at_once
 from tokens.models import ApiToken
 
 from .conftest import MakeToken, Provider
-from .rows import AT, SECOND, WINDOW, stock
-from .runs import BARS, Waiting, executed, honest, no_token_is_held, numbers
+from .rows import AT, SECOND, stock
+from .runs import (
+    BARS,
+    Waiting,
+    cut,
+    executed,
+    honest,
+    no_token_is_held,
+    numbers,
+    shard_of,
+    states,
+)
 
 OVER = AT + SILENT
-
-
-def cut(shards: int, **more: Any) -> SyncRun:
-    request = SyncRequest(WINDOW.start, WINDOW.end, shards=shards, **more)
-    return start(request, at=AT)
-
-
-def shard_of(run: SyncRun, number: int) -> SyncShard:
-    return run.shards.get(number=number)
-
-
-def states(run: SyncRun) -> list[str]:
-    run.refresh_from_db()
-    shards = run.shards.order_by("number").values_list("state", flat=True)
-    return [run.state, *shards]
 
 
 @pytest.mark.django_db
