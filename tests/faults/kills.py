@@ -13,7 +13,7 @@ LIFE = 2.5
 # A run of 60 stocks passes there this often at least: a fault strikes at one of them.
 PASSINGS = {
     "claim": 1,
-    "lease": 12,
+    "lease": 1,
     "reserve": 20,
     "answer": 55,
     "rows": 2,

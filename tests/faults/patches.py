@@ -31,7 +31,7 @@ from .executor import Fault
 POINTS: dict[str, tuple[Any, str]] = {
     "to-claim": (SyncShardQuerySet, "claim"),
     "claim": (SyncShardQuerySet, "claim"),
-    "lease": (ApiTokenQuerySet, "lease"),
+    "lease": (ApiTokenQuerySet, "lease_idle"),
     "reserve": (ApiTokenQuerySet, "reserve"),
     "answer": (ItickClient, "fetch"),
     "save": (DatabaseStore, "save"),

@@ -95,7 +95,7 @@ SCENARIOS: dict[str, Scenario] = {
     **dict(
         [
             _at("claim", "after the claim"),
-            _at("lease", "after a token was leased"),
+            _at("lease", "after the tokens were leased"),
             _at("reserve", "after the reserve"),
             _at("answer", "after an answer"),
             _at("rows", "in a transaction, before its rows"),
