@@ -16,7 +16,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stocksync_site.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
-    from django.db.utils import OperationalError
+    from django.db.utils import DatabaseError
 
     try:
         execute_from_command_line(sys.argv)
@@ -24,7 +24,7 @@ def main() -> None:
         if "--traceback" in sys.argv:
             raise
         sys.exit(f"Configuration error: {' '.join(str(error).split())}")
-    except OperationalError as error:
+    except DatabaseError as error:
         if "--traceback" in sys.argv:
             raise
         sys.exit(f"The database does not do its work: {error.args[-1]}.")

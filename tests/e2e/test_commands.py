@@ -142,6 +142,8 @@ def test_no_stocks_at_all_is_nothing_done(simulate: Simulate) -> None:
         ["sync_klines", "--market", "HK", *DAYS],
         ["sync_stocks", "--market", "HK"],
         ["import_tokens", "{tokens}"],
+        ["migrate"],
+        ["qcluster"],
     ],
     ids=lambda command: command[0],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import connection
 from django_q.management.commands import qcluster
 
 from sync.management.draining import DrainingCluster
@@ -16,6 +17,10 @@ class Command(qcluster.Command):  # type: ignore[misc]
 
     def handle(self, *args: Any, **options: Any) -> None:
         """执行命令。"""
+        # A database that is away is told here, in one sentence; django-q2's processes
+        # would each show a traceback. They must not inherit the connection.
+        connection.ensure_connection()
+        connection.close()
         # django-q2's own command makes the cluster by this name.
         qcluster.Cluster = DrainingCluster
         super().handle(*args, **options)
