@@ -139,7 +139,8 @@ class SyncRun(models.Model):
 
     @property
     def seconds(self) -> float:
-        """运行了多少秒。"""
-        if self.started_at is None or self.finished_at is None:
+        """运行了多少秒;还没有结束时,到最后一次报到为止。"""
+        if self.started_at is None:
             return 0.0
-        return (self.finished_at - self.started_at).total_seconds()
+        until = self.finished_at or self.heartbeat_at
+        return max(0.0, (until - self.started_at).total_seconds())

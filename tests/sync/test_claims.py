@@ -150,3 +150,10 @@ def test_a_run_tells_its_markets_and_seconds() -> None:
     assert wanted.markets == ["HK", "US"]
     assert wanted.seconds == 1.5
     assert (run().markets, run().seconds) == ([], 0.0)
+
+
+@pytest.mark.django_db
+def test_a_run_that_has_not_ended_has_lasted_until_it_was_last_heard_of() -> None:
+    waits = run(started_at=AT, heartbeat_at=AT + 64 * SECOND, state="waiting")
+
+    assert waits.seconds == 64
