@@ -62,8 +62,7 @@ def execute_shard(
     work = partial(_claim_and_work, stop=stop, watch=watch, now=now, patience=patience)
     ended = work(shard)
     if ended is None:
-        said = _("%s is being worked on by another process.")
-        raise AlreadyRunning(said % run)
+        raise _not_ours(run, patience=patience)
     queued = run.shards.filter(state=ShardState.QUEUED).order_by("number")
     while ended in {ShardState.DONE, None} and not stop.is_set():
         more = patience(queued.first)
@@ -75,6 +74,14 @@ def execute_shard(
     with suppress(DatabaseError):
         patience(lambda: wake(at=now()))
     return run
+
+
+def _not_ours(run: SyncRun, *, patience: Patience) -> AlreadyRunning:
+    patience(run.refresh_from_db)
+    if run.finished_at is not None:
+        said = _("Run %(run)d has ended already: %(state)s.")
+        return AlreadyRunning(said % {"run": run.pk, "state": run.get_state_display()})
+    return AlreadyRunning(_("%s is being worked on by another process.") % run)
 
 
 def _claim_and_work(
