@@ -15,7 +15,8 @@ from tokens.models import ApiToken
 
 from ..engine import markets
 from ..engine.ports import Window
-from ..models import RunKind, Stock, SyncRun, SyncShard
+from ..models import RunKind, RunState, Stock, SyncRun, SyncShard
+from ..models.runs import SyncRunQuerySet
 from .cancelling import replace_parked
 from .doorbell import ring_after_commit
 from .errors import AlreadyRunning, NoUsableToken, Refused
@@ -99,8 +100,8 @@ def start(
 ) -> SyncRun:
     """登记一次运行,等待执行。
 
-    Raises Refused: bad values, the same request running already, no token enabled at
-    all.
+    Raises Refused: bad values, the same request running already or waiting for calls
+    that there are not yet, no token enabled at all.
     """
     request = request.checked(at=at)
     require_token(request.markets, at=at)
@@ -119,9 +120,12 @@ def start(
     )
     try:
         with transaction.atomic():
-            replace_parked(SyncRun.objects.filter(request_key=request.key), at=at)
+            same = SyncRun.objects.filter(request_key=request.key)
             # Several shards belong to no process, whoever works on them first.
             leave = background or pieces.shards > 1
+            if not leave:
+                leave_parked(same, request.markets, at=at)
+            replace_parked(same, at=at)
             return register(run, at=at, background=leave, cut=pieces)
     except IntegrityError as error:
         raise _already_running(request) from error
@@ -171,6 +175,24 @@ def require_token(wanted: Sequence[str], *, at: datetime) -> None:
     usable = tokens.usable(PROVIDER, at=at)
     if not (usable.serving(wanted) if wanted else usable).exists():
         raise NoUsableToken(tokens.why_none_available(PROVIDER, at=at, markets=wanted))
+
+
+def leave_parked(runs: SyncRunQuerySet, wanted: Sequence[str], *, at: datetime) -> None:
+    """停在那里等次数、而次数还没有的运行,让它接着等:抛出 AlreadyRunning。
+
+    Who asks again at a terminal would take its place and fail at once, and then nobody
+    would go on once there are calls.
+    """
+    parked = runs.filter(state=RunState.WAITING).first()
+    if parked is None:
+        return
+    usable = ApiToken.objects.usable(PROVIDER, at=at)
+    tokens = usable.serving(wanted) if wanted else usable
+    if (tokens.held(at=at) | tokens.with_calls_left(at=at)).exists():
+        return
+    why = tokens.why_none_available(PROVIDER, at=at, markets=wanted)
+    said = _("The same request waits already as %(run)s: %(why)s")
+    raise AlreadyRunning(said % {"run": parked, "why": why})
 
 
 def _already_running(request: SyncRequest) -> AlreadyRunning:

@@ -17,7 +17,7 @@ from ..models.failures import SyncFailureQuerySet
 from .cancelling import replace_parked
 from .errors import AlreadyRunning, Refused
 from .recovery import reap
-from .requests import known, register, require_token
+from .requests import known, leave_parked, register, require_token
 from .retrylist import EARLIEST
 
 logger = logging.getLogger(__name__)
@@ -61,16 +61,21 @@ def retry_failed(
         # Another program may leave the status out by writing NULL.
         SyncFailure.objects.filter(status=None).update(status=FailureStatus.WAITING)
         register(run, at=at, background=background)
-        _claim(wanted, run, at=at)
+        _claim(wanted, run, at=at, background=background)
         _sort_out(run, at=at)
     return run
 
 
-def _claim(wanted: SyncFailureQuerySet, run: SyncRun, *, at: datetime) -> None:
+def _claim(
+    wanted: SyncFailureQuerySet, run: SyncRun, *, at: datetime, background: bool
+) -> None:
     if wanted.claim(run_id=run.pk) or not wanted.exists():
         return
     holders = wanted.order_by().values("run_id")
-    replace_parked(SyncRun.objects.filter(kind=RunKind.RETRY, pk__in=holders), at=at)
+    same = SyncRun.objects.filter(kind=RunKind.RETRY, pk__in=holders)
+    if not background:
+        leave_parked(same, run.markets, at=at)
+    replace_parked(same, at=at)
     if not wanted.claim(run_id=run.pk):
         raise AlreadyRunning(
             _("A retry of these failures is running: wait for it or cancel it.")

@@ -125,12 +125,36 @@ def test_it_can_be_cancelled(parked: SyncRun) -> None:
     assert parked.request_key is None
 
 
-def test_the_same_request_takes_its_place(parked: SyncRun) -> None:
+def test_the_same_request_takes_its_place(
+    parked: SyncRun, make_token: MakeToken
+) -> None:
+    make_token(minute_limit=0)
+
     again = start(WANTED, at=AT + MINUTE)
 
     assert state_of(parked) == ("cancelled", "cancelled")
     assert parked.error == "It waited and was asked for again."
     assert state_of(again) == ("queued", "queued")
+
+
+def test_the_same_request_leaves_its_place_where_there_are_no_calls_yet(
+    parked: SyncRun,
+) -> None:
+    with pytest.raises(
+        AlreadyRunning, match=f"as run {parked.pk}: .* until 2026-03-11 00:00 UTC"
+    ):
+        start(WANTED, at=AT + MINUTE)
+
+    assert state_of(parked) == ("waiting", "waiting")
+    assert SyncRun.objects.count() == 1
+
+
+def test_the_same_request_in_the_background_waits_in_its_place(
+    parked: SyncRun,
+) -> None:
+    again = executed_at(background(AT + MINUTE), AT + MINUTE)
+
+    assert (state_of(parked)[0], again.state) == ("cancelled", "waiting")
 
 
 def test_the_same_request_does_not_take_the_place_of_one_at_work(
@@ -251,6 +275,9 @@ def test_a_retry_that_waits_holds_its_rows_until_somebody_asks_anew(
     waits = executed_at(retry_failed(at=AT), AT)
     held = SyncFailure.objects.held_by(waits.pk).count()
 
+    with pytest.raises(AlreadyRunning, match=f"as run {waits.pk}: "):
+        retry_failed(at=AT + MINUTE)
+    make_token(minute_limit=0)
     again = retry_failed(at=AT + MINUTE)
 
     assert (waits.state, waits.succeeded, held) == ("waiting", 1, 1)
@@ -285,6 +312,6 @@ def test_a_retry_that_waits_for_other_rows_is_not_replaced(
         run = retry_failed(at=AT, stock_code=code, background=True)
         waits.append(executed_at(run, AT))
 
-    retry_failed(at=AT + MINUTE, stock_code="1")
+    retry_failed(at=AT + MINUTE, stock_code="1", background=True)
 
     assert [state_of(run)[0] for run in waits] == ["cancelled", "waiting"]
