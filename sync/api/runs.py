@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import Q
-from django.shortcuts import get_object_or_404
+from django.http import Http404
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.generics import ListAPIView, RetrieveAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -93,6 +94,13 @@ class RunDetail(Guarded, RetrieveAPIView[SyncRun]):
         """看一次。"""
         return super().get(request, *args, **kwargs)
 
+    def get_object(self) -> SyncRun:
+        """要看的那一次。"""
+        try:
+            return super().get_object()
+        except Http404:
+            raise _no_run(self.kwargs["pk"]) from None
+
 
 class RunCancel(Guarded):
     """取消一次运行。"""
@@ -109,6 +117,11 @@ class RunCancel(Guarded):
     )
     def post(self, request: Request, pk: int) -> Response:
         """请求取消。"""
-        get_object_or_404(SyncRun.objects.only("pk"), pk=pk)
+        if not SyncRun.objects.filter(pk=pk).exists():
+            raise _no_run(pk)
         run = services.cancel(pk, at=timezone.now())
         return Response(RunDetailSerializer(run).data, status=status.HTTP_202_ACCEPTED)
+
+
+def _no_run(number: int) -> NotFound:
+    return NotFound(_("There is no run %d.") % number)

@@ -102,10 +102,11 @@ def test_a_run_tells_its_numbers_and_its_shards(viewer: APIClient) -> None:
 
 def test_a_run_that_is_not_there_is_not_found(operator: APIClient) -> None:
     for number in (1, 10**30):
-        assert operator.get(f"{PATH}/{number}").status_code == 404
-        answer = operator.post(f"{PATH}/{number}/cancel")
-        assert answer.status_code == 404
-        assert "detail" in answer.json()
+        seen = operator.get(f"{PATH}/{number}")
+        cancelled = operator.post(f"{PATH}/{number}/cancel")
+        assert (seen.status_code, cancelled.status_code) == (404, 404)
+        said = {"detail": f"There is no run {number}."}
+        assert (seen.json(), cancelled.json()) == (said, said)
 
 
 def test_the_queries_do_not_grow_with_the_rows(
