@@ -181,8 +181,11 @@ def report(stdout: OutputWrapper, run: SyncRun, *, json_wanted: bool) -> None:
     if json_wanted:
         stdout.write(json.dumps(as_json(run)) + "\n")
         return
-    console = Console(file=cast(TextIO, stdout), width=None if stdout.isatty() else 100)
-    console.print(_table(run))
+    if run.state == RunState.QUEUED:  # there are no numbers yet
+        stdout.write(f"Run {run.pk} is queued.\n")
+    else:
+        width = None if stdout.isatty() else 100
+        Console(file=cast(TextIO, stdout), width=width).print(_table(run))
     stdout.writelines(line + "\n" for line in _advice(run))
 
 

@@ -9,7 +9,7 @@ from typing import get_args
 
 import pytest
 
-from sync.services import NoUsableToken
+from sync.services import AlreadyRunning
 from sync.simulator import Quirks, demo_accounts
 from sync.simulator.quirks import RateLimit
 from tokens.models import ApiToken
@@ -155,7 +155,7 @@ def test_a_daily_limit_ends_the_day_and_the_next_day_goes_on(
     wanted = world.request(*SPRING)
 
     first = world.synced(wanted, now=lambda: today[0])
-    with pytest.raises(NoUsableToken, match="at its daily limit until 2026-06-20"):
+    with pytest.raises(AlreadyRunning, match="at its daily limit until 2026-06-20"):
         world.synced(wanted, now=lambda: today[0])
     today[0] += timedelta(days=1)
     second = world.synced(wanted, now=lambda: today[0])

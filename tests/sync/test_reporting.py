@@ -236,6 +236,12 @@ def test_a_summary_ends_with_what_to_do(run: SyncRun, advice: str) -> None:
     assert reported(run).splitlines()[-1] == advice
 
 
+def test_a_run_left_to_the_cluster_has_no_numbers_yet() -> None:
+    assert reported(a_run(RunState.QUEUED)) == (
+        "Run 7 is queued.\nThe job cluster will take it; watch it in the admin.\n"
+    )
+
+
 def test_after_success_there_is_nothing_to_do() -> None:
     assert reported(a_run(stocks=5, succeeded=5)).splitlines()[-1].startswith("└")
 
