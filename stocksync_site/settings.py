@@ -73,9 +73,7 @@ INSTALLED_APPS = [
     *("django.contrib.staticfiles", "django.contrib.humanize"),
     "django_htmx",
     *("rest_framework", "drf_spectacular", "drf_spectacular_sidecar"),
-    "stocksync_site",
-    "tokens",
-    "sync",
+    *("stocksync_site", "tokens", "sync"),
     "django_q",  # behind sync, whose command qcluster goes first
 ]
 MIDDLEWARE = [

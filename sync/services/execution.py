@@ -81,12 +81,15 @@ class Execution:
         self._ending = Ending(
             shard, fence=fence, patience=patience, now=now, numbers=self._numbers
         )
+        self._store = self._to_database(fence)
+
+    def _to_database(self, fence: int) -> DatabaseStore:
         retry = self.run.kind == RunKind.RETRY
-        self._store = DatabaseStore(
-            shard,
+        return DatabaseStore(
+            self.shard,
             fence=fence,
-            now=now,
-            patient=patience,
+            now=self._now,
+            patient=self._patience,
             beaten=self._beaten,
             books=Retrying(self.run) if retry else Recording(self.run),
         )
