@@ -11,7 +11,6 @@ import logging
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone
 
 from . import services
 from .models import SyncShard
@@ -42,7 +41,7 @@ def execute_shard(shard_id: int, **_: Any) -> str:
 
 def revive_runs(**_: Any) -> str:
     """收拾死掉的运行。"""
-    done = services.revive(at=timezone.now())
+    done = services.revive(at=services.now())
     return (
         f"{len(done.interrupted)} interrupted, {len(done.restarted)} restarted, "
         f"{len(done.given_up)} given up, {len(done.rung)} rung again"
@@ -51,21 +50,21 @@ def revive_runs(**_: Any) -> str:
 
 def sync_daily(**_: Any) -> str:
     """收盘以后同步每个市场。"""
-    return f"runs started: {services.sync_daily(at=timezone.now())}"
+    return f"runs started: {services.sync_daily(at=services.now())}"
 
 
 def retry_hourly(**_: Any) -> str:
     """补拉等待中的失败。"""
-    return f"run started: {services.retry_hourly(at=timezone.now())}"
+    return f"run started: {services.retry_hourly(at=services.now())}"
 
 
 def audit_daily(**_: Any) -> str:
     """核对最近的日子。"""
-    audits = services.audit_daily(at=timezone.now())
+    audits = services.audit_daily(at=services.now())
     return f"holes recorded: {sum(found.recorded for found in audits)}"
 
 
 def clean_up(**_: Any) -> str:
     """清理旧的行。"""
-    cleaned = services.clean_up(at=timezone.now())
+    cleaned = services.clean_up(at=services.now())
     return f"deleted: {cleaned.runs} runs, {cleaned.jobs} failed jobs"

@@ -9,7 +9,6 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -96,7 +95,7 @@ class FailureActions(ReadOnlyAdmin):
         by = request.user.get_username()
         try:
             run = services.retry_failed(
-                rows=rows, background=True, by=by, at=timezone.now()
+                rows=rows, background=True, by=by, at=services.now()
             )
         except services.Refused as error:
             self.message_user(request, str(error), messages.ERROR)
@@ -110,13 +109,13 @@ class FailureActions(ReadOnlyAdmin):
         self.message_user(request, said, messages.SUCCESS)
 
     def _give_up(self, request: HttpRequest, rows: SyncFailureQuerySet) -> None:
-        count = rows.give_up(at=timezone.now())
+        count = rows.give_up(at=services.now())
         self._told(request, "failures.given_up", count)
         said = ngettext("%d failure is given up.", "%d failures are given up.", count)
         self.message_user(request, said % count, messages.SUCCESS)
 
     def _reopen(self, request: HttpRequest, rows: SyncFailureQuerySet) -> None:
-        count = rows.reopen(at=timezone.now())
+        count = rows.reopen(at=services.now())
         self._told(request, "failures.reopened", count)
         said = ngettext("%d failure waits again.", "%d failures wait again.", count)
         self.message_user(request, said % count, messages.SUCCESS)

@@ -146,7 +146,7 @@ class SyncRunAdmin(ReadOnlyAdmin):
         """表单;先预演,看过了再开始。"""
         if not self.has_run_permission(request):
             raise PermissionDenied
-        at, by = timezone.now(), request.user.get_username()
+        at, by = services.now(), request.user.get_username()
         form, preview = StartForm(request.POST or None), None
         step = request.POST.get("step")
         if step == "begin" and (run := form.begin(at=at, by=by)):
@@ -170,7 +170,7 @@ class SyncRunAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         run = self._run(request, pk)
         try:
-            services.cancel(run.pk, at=timezone.now())
+            services.cancel(run.pk, at=services.now())
         except services.Refused as error:
             self.message_user(request, str(error), messages.ERROR)
         else:
@@ -214,7 +214,7 @@ class SyncRunAdmin(ReadOnlyAdmin):
 
 
 def _again(run: SyncRun, *, by: str) -> SyncRun:
-    at = timezone.now()
+    at = services.now()
     if run.kind == RunKind.RETRY:
         rows = SyncFailure.objects.filter(run=run)
         return services.retry_failed(rows=rows, at=at, by=by, background=True)

@@ -10,7 +10,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -19,6 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from tokens.admin.filters import DeletedFilter
 
+from .. import services
 from ..models import Stock, SyncRun
 from . import stock_lists
 from .filters import Choices, ColumnFilter
@@ -213,7 +213,7 @@ class StockAdmin(ReadOnlyAdmin):
         """先预演,看过了再开始。"""
         if not self.has_run_permission(request):
             raise PermissionDenied
-        at, by = timezone.now(), request.user.get_username()
+        at, by = services.now(), request.user.get_username()
         form, step = WindowForm(request.POST), request.POST.get("step")
         previews = form.preview(at=at) if step == "preview" else []
         if step == "begin" and (runs := form.begin(at=at, by=by)):

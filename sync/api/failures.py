@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.generics import ListAPIView
@@ -67,7 +66,7 @@ class RetryFailed(Guarded):
         query = checked(RetryForm, request.query_params)
         run = services.retry_failed(
             **query | checked(RetryForm, request.data),
-            at=timezone.now(),
+            at=services.now(),
             by=request.user.get_username(),
             background=True,
         )

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.http import QueryDict
-from django.utils import timezone
 from rest_framework import serializers
 
+from .. import services
 from ..engine import markets
 from ..models import FailureStatus, RunKind, RunState
 from ..services import SyncRequest
@@ -80,7 +80,7 @@ class RunForm(Form):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """区间要有意义。"""
-        request, at = request_of(attrs), timezone.now()
+        request, at = request_of(attrs), services.now()
         if request.start < EARLIEST:
             raise serializers.ValidationError(
                 {"start": f"{request.start} is before {EARLIEST}."}

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.db.models import Q
 from django.http import Http404
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
@@ -60,7 +59,7 @@ class RunList(Guarded, ListAPIView[SyncRun]):
         wanted = request_of(checked(RunForm, request.data))
         by = request.user.get_username()
         try:
-            run = services.start(wanted, at=timezone.now(), by=by, background=True)
+            run = services.start(wanted, at=services.now(), by=by, background=True)
         except (services.AlreadyRunning, services.NoUsableToken):
             raise
         except services.Refused as error:
@@ -119,7 +118,7 @@ class RunCancel(Guarded):
         """请求取消。"""
         if not SyncRun.objects.filter(pk=pk).exists():
             raise _no_run(pk)
-        run = services.cancel(pk, at=timezone.now())
+        run = services.cancel(pk, at=services.now())
         return Response(RunDetailSerializer(run).data, status=status.HTTP_202_ACCEPTED)
 
 

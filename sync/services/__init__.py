@@ -10,6 +10,7 @@ from .cancelling import cancel
 from .catalogue import import_stocks, sync_stocks
 from .claiming import execute, execute_shard
 from .cleaning import clean_up
+from .clock import now
 from .errors import AlreadyRunning, NoUsableToken, Refused
 from .following import follow
 from .forecast import Forecast, forecast
@@ -38,6 +39,7 @@ __all__ = [
     "follow",
     "forecast",
     "import_stocks",
+    "now",
     "reap",
     "retry_failed",
     "retry_hourly",

@@ -23,7 +23,8 @@ from ..engine.ports import Beat, Token
 from ..engine.wallet import Wallet
 from ..models import Stock
 from ..providers.itick import ItickClient
-from .clock import SystemClock
+from .clock import SharedClock
+from .clock import now as shared_now
 from .errors import NoUsableToken, Refused
 from .ledger import TokenLedger
 from .processes import this_process
@@ -75,7 +76,7 @@ class Entry:
 
 
 def sync_stocks(
-    wanted: Sequence[str], *, now: Callable[[], datetime] = timezone.now
+    wanted: Sequence[str], *, now: Callable[[], datetime] = shared_now
 ) -> dict[str, Listed]:
     """从服务商取得这些市场的股票列表。
 
@@ -153,7 +154,7 @@ def _ask(call: Callable[[Token], T], market: str, *, now: Callable[[], datetime]
         except NoUsableToken as error:
             problem = error  # nobody can read it, but perhaps the next
             continue
-        wallet = Wallet(leased, ledger=ledger, clock=SystemClock())
+        wallet = Wallet(leased, ledger=ledger, clock=SharedClock())
         try:
             return _ask_once(call, wallet)
         except TokenFault as error:
@@ -175,7 +176,7 @@ def _ask(call: Callable[[Token], T], market: str, *, now: Callable[[], datetime]
 
 
 def _ask_once(call: Callable[[Token], T], wallet: Wallet) -> T:
-    clock = SystemClock()
+    clock = SharedClock()
     wallet.leased(Beat(60.0, frozenset(meter.token.id for meter in wallet.meters)))
     wallet.top_up()
     for meter in wallet.meters:

@@ -11,12 +11,11 @@ from itertools import count
 from threading import Event
 
 from django.db.utils import DatabaseError
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ..models import ShardState, SyncRun, SyncShard
 from ..patience import AWAY, Patience
-from .clock import SystemClock
+from .clock import SharedClock, moment
 from .errors import AlreadyRunning
 from .execution import Execution, Watch
 from .processes import this_process
@@ -30,7 +29,7 @@ def execute(
     *,
     stop: Event,
     watch: Watch = lambda _run, _progress, _note: None,
-    now: Callable[[], datetime] = timezone.now,
+    now: Callable[[], datetime] = moment,
 ) -> SyncRun:
     """在这个进程里执行一次运行里还没有人接的分片,一个接一个。
 
@@ -38,7 +37,7 @@ def execute(
     the run as it is then: usually it has ended. Raises NoUsableToken where no token can
     serve it, and whatever nobody has foreseen, after it has been marked as failed.
     """
-    patience = Patience(stop=stop, clock=SystemClock(), limit=AWAY)
+    patience = Patience(stop=stop, clock=SharedClock(), limit=AWAY)
     shards = run.shards.order_by("number")
     queued = shards.filter(state=ShardState.QUEUED)
     shard = patience(queued.first) or patience(shards.first)
@@ -52,13 +51,13 @@ def execute_shard(
     *,
     stop: Event,
     watch: Watch = lambda _run, _progress, _note: None,
-    now: Callable[[], datetime] = timezone.now,
+    now: Callable[[], datetime] = moment,
 ) -> SyncRun:
     """执行一个分片,然后帮同一次运行里还没有人接的;其余和 `execute` 一样。
 
     Raises AlreadyRunning where another process was first.
     """
-    run, patience = shard.run, Patience(stop=stop, clock=SystemClock(), limit=AWAY)
+    run, patience = shard.run, Patience(stop=stop, clock=SharedClock(), limit=AWAY)
     work = partial(_claim_and_work, stop=stop, watch=watch, now=now, patience=patience)
     ended = work(shard)
     if ended is None:
@@ -110,6 +109,7 @@ def _claim(
     shards, process, attempts = SyncShard.objects, this_process(), count()
 
     def claim() -> int | None:
+        SharedClock().set()
         again = next(attempts) > 0
         if fence := shards.claim(shard, process=process, at=now()):
             return fence

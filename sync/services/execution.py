@@ -23,7 +23,7 @@ from ..patience import Patience, Unavailable
 from ..providers.itick import ItickClient
 from ..settling import Recording, Retrying
 from ..storage import DatabaseStore
-from .clock import SystemClock
+from .clock import SharedClock
 from .ending import Ending
 from .errors import NoUsableToken
 from .ledger import TokenLedger
@@ -58,6 +58,7 @@ class Execution:
         self._stop = stop
         self._watch = watch
         self._now = now
+        self._clock = SharedClock()
         self._note = ""
         self._cancelled = False
         self._threads: list[int] = []
@@ -175,7 +176,7 @@ class Execution:
                 continue
             if self._stop.is_set():
                 # Asked to stop while they were leased.
-                Wallet(tokens, ledger=self._ledger, clock=SystemClock()).release()
+                Wallet(tokens, ledger=self._ledger, clock=self._clock).release()
                 continue
             runner = Runner(
                 market, tokens, desk=self._desk(), limits=limits, progress=self.progress
@@ -193,7 +194,7 @@ class Execution:
         return Desk(
             store=self._store,
             ledger=self._ledger,
-            clock=SystemClock(),
+            clock=self._clock,
             connect=self._connect,
             stop=self._stop,
             watch=self._show,
@@ -210,6 +211,7 @@ class Execution:
 
     def _beaten(self) -> Beat:
         """保存进度,续租 Token,看看有没有人要求取消。"""
+        self._clock.set()
         at = self._now()
         SyncShard.objects.held(self.shard.pk, fence=self._store.fence).update(
             numbers=self._numbers()

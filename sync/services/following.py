@@ -7,14 +7,12 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from threading import Event
 
-from django.utils import timezone
-
 from ..engine.ports import Progress
 from ..models import RunState, ShardState, SyncRun
 from ..patience import Patience
 from .cancelling import cancel
 from .claiming import execute
-from .clock import SystemClock
+from .clock import SharedClock, moment
 from .errors import AlreadyRunning, NoUsableToken, Refused
 from .execution import Watch
 from .outcome import ADDED
@@ -32,7 +30,7 @@ def follow(
     *,
     stop: Event,
     watch: Watch,
-    now: Callable[[], datetime] = timezone.now,
+    now: Callable[[], datetime] = moment,
 ) -> SyncRun:
     """执行一次运行并等它结束;有几个分片时,别的进程也可以一起做。
 
@@ -40,7 +38,7 @@ def follow(
     well, which are not waited for longer than a few seconds. Otherwise as `execute`. A
     run that waits for quota is not waited for.
     """
-    patience = Patience(stop=stop, clock=SystemClock())
+    patience = Patience(stop=stop, clock=SharedClock())
     if patience(run.shards.count) == 1:
         return execute(run, stop=stop, watch=watch, now=now)
     queued = run.shards.filter(state=ShardState.QUEUED)

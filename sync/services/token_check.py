@@ -9,7 +9,6 @@ from datetime import datetime
 from enum import StrEnum
 
 from django.conf import settings
-from django.utils import timezone
 
 from tokens.models import ApiToken
 from tokens.states import TokenState, state_of
@@ -28,7 +27,8 @@ from ..engine.ports import Beat, PageRequest
 from ..engine.wallet import Wallet
 from ..models import Stock
 from ..providers.itick import ItickClient
-from .clock import SystemClock
+from .clock import SharedClock
+from .clock import now as shared_now
 from .errors import NoUsableToken
 from .ledger import TokenLedger
 from .processes import this_process
@@ -87,7 +87,7 @@ def check_token(
     token: ApiToken,
     *,
     market: str,
-    now: Callable[[], datetime] = timezone.now,
+    now: Callable[[], datetime] = shared_now,
 ) -> Checked:
     """租用、预留、请求一次、归还,返回结果。
 
@@ -103,7 +103,7 @@ def check_token(
         return Checked(Outcome.UNREADABLE, market)
     if not leased:
         return _not_leased(token, market, at=now())
-    wallet = Wallet(leased, ledger=ledger, clock=SystemClock())
+    wallet = Wallet(leased, ledger=ledger, clock=SharedClock())
     try:
         return _called(wallet, ledger, market)
     finally:
@@ -123,7 +123,7 @@ def _not_leased(token: ApiToken, market: str, *, at: datetime) -> Checked:
 
 
 def _called(wallet: Wallet, ledger: TokenLedger, market: str) -> Checked:
-    meter, clock = wallet.meters[0], SystemClock()
+    meter, clock = wallet.meters[0], SharedClock()
     wallet.leased(Beat(LEASE, frozenset({meter.token.id})))
     wallet.top_up()
     if meter.out:

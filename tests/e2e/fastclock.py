@@ -42,6 +42,9 @@ class FastClock:
         """墙上的时间。"""
         return datetime.fromtimestamp(self.epoch(), UTC)
 
+    def set(self) -> None:
+        """没有别的钟可以照着拨。"""
+
     def wait(self, event: Event, seconds: float) -> bool:
         """等到事件发生或时间到。"""
         return event.wait(seconds / self._speed)
@@ -49,5 +52,5 @@ class FastClock:
 
 def wind(clock: FastClock, sim: Staged, *, patch: pytest.MonkeyPatch) -> None:
     """让程序和模拟器的账都照这个时钟走。"""
-    patch.setattr("sync.services.execution.SystemClock", lambda: clock)
+    patch.setattr("sync.services.execution.SharedClock", lambda: clock)
     sim._accounts._clock = clock.now

@@ -12,13 +12,15 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import F
+from django.utils import timezone
 
 from sync import settling, storage
 from sync.models.failures import SyncFailureQuerySet
 from sync.models.runs import SyncRunQuerySet
 from sync.models.shards import LEASE, ShardState, SyncShardQuerySet
 from sync.providers.itick import ItickClient
-from sync.services.clock import SystemClock
+from sync.services import clock as shared
+from sync.services.clock import SharedClock
 from sync.storage import DatabaseStore
 from tokens import querysets, quota
 from tokens.querysets import ApiTokenQuerySet
@@ -49,10 +51,10 @@ BEFORE = {"to-claim", "save", "rows", "record", "release"}
 
 
 def keep_time(clock: Callable[[], Clock]) -> None:
-    """引擎照这个时钟走。"""
-    _replace(SystemClock, "now", lambda _: clock().now())
-    _replace(SystemClock, "epoch", lambda _: clock().epoch())
-    _replace(SystemClock, "wait", lambda _, *arguments: clock().wait(*arguments))
+    """程序照这个时钟走;数据库的时间总是对的。"""
+    _replace(SharedClock, "now", lambda _: clock().now())
+    _replace(shared, "database_time", lambda: clock().right().epoch())
+    _replace(SharedClock, "wait", lambda _, *arguments: clock().wait(*arguments))
 
 
 def connect(*, port: int, speed: float) -> None:
@@ -150,10 +152,15 @@ def _nothing_carried() -> None:
     _replace(querysets, "_taken_over", lambda _, **_options: {})
 
 
+def _own_clock() -> None:
+    _replace(shared, "database_time", lambda: timezone.now().timestamp())
+
+
 PLANTS: dict[str, Callable[[], None]] = {
     "status-first": _status_first,
     "no-fence": _no_fence,
     "no-claim": _no_claim,
     "no-limit": _no_limit,
     "nothing-carried": _nothing_carried,
+    "own-clock": _own_clock,
 }

@@ -149,7 +149,7 @@ SCENARIOS: dict[str, Scenario] = {
     "revoked": Scenario(
         "every token revoked in the middle", outages.revoked, 100, {"spare": 12}
     ),
-    "clock": Scenario("the clock of a machine jumps an hour", outages.clock, 10),
+    "clock": Scenario("the clock of one machine jumps an hour", outages.clock, 10),
     "spent": Scenario(
         "the day's calls used up in the middle", outages.spent, 20, {"daily_limit": 3}
     ),
@@ -161,5 +161,6 @@ SCENARIOS |= dict(
         _planted("no-claim", "a claim that looks at nothing", "twice"),
         _planted("no-limit", "a reserve that looks at no limit", "spent", patience=6.0),
         _planted("nothing-carried", "lost calls are forgotten", "full-minute"),
+        _planted("own-clock", "leases dated by the machine's own clock", "clock"),
     ]
 )

@@ -5,5 +5,6 @@ from __future__ import annotations
 KILLS = 5
 SHORT = (
     *("kills", "points", "zombie-klines", "zombie-failures", "twice", "spent"),
-    *("planted-no-claim", "planted-no-limit", "planted-nothing-carried"),
+    *("clock", "planted-no-claim", "planted-no-limit", "planted-nothing-carried"),
+    "planted-own-clock",
 )

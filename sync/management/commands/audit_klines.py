@@ -9,7 +9,6 @@ from datetime import date
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.utils import timezone
 
 from sync import services
 from sync.engine.markets import parse_day
@@ -52,7 +51,7 @@ class Command(SpokenCommand):
                 window=Window(start, end),
                 wanted=[market.upper() for market in options["market"]],
                 record=options["record"],
-                at=timezone.now(),
+                at=services.now(),
             )
         except services.Refused as error:
             raise CommandError(str(error)) from error

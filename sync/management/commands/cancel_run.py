@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.utils import timezone
 
 from sync import services
 from tokens.management.spoken import SpokenCommand
@@ -23,7 +22,7 @@ class Command(SpokenCommand):
     def handle(self, *, run: int, **_options: Any) -> None:
         """执行命令。"""
         try:
-            asked = services.cancel(run, at=timezone.now())
+            asked = services.cancel(run, at=services.now())
         except services.Refused as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"Run {run}: asked to stop, now {asked.get_state_display()}.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import CommandParser
-from django.utils import timezone
 
 from sync import services
 from sync.management.running import RunCommand
@@ -31,7 +30,7 @@ class Command(RunCommand):
     def register(self, options: dict[str, Any]) -> SyncRun:
         """登记补拉。"""
         return services.retry_failed(
-            at=timezone.now(),
+            at=services.now(),
             market=options["market"].upper(),
             stock_code=options["stock"],
             max_retry_count=options["max_retry_count"],

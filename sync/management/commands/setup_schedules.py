@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.utils import timezone
-
 from sync import services
 from tokens.management.spoken import SpokenCommand
 
@@ -17,7 +15,7 @@ class Command(SpokenCommand):
 
     def handle(self, **_options: Any) -> None:
         """执行命令。"""
-        done = services.setup_schedules(at=timezone.now())
+        done = services.setup_schedules(at=services.now())
         for name in done.created:
             self.stdout.write(f"created: {name}")
         for name in done.kept:

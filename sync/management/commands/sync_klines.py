@@ -7,7 +7,6 @@ from datetime import date
 from typing import Any
 
 from django.core.management.base import CommandParser
-from django.utils import timezone
 
 from sync import services
 from sync.engine.markets import parse_day
@@ -49,7 +48,7 @@ class Command(RunCommand):
 
     def register(self, options: dict[str, Any]) -> SyncRun | None:
         """登记同步,或者只预演。"""
-        request, at = _request(options), timezone.now()
+        request, at = _request(options), services.now()
         if not options["dry_run"]:
             return services.start(request, at=at, background=options["background"])
         forecast = services.forecast(request, at=at)
