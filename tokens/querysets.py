@@ -1,19 +1,22 @@
 """ApiToken 的查询集:谁能用,谁在用,用了多少。
 
 Every change of a shared row is one UPDATE whose WHERE repeats the test and whose count
-is looked at; nothing is read, then saved. All are safe from several threads and
-machines. Values are worked out in Python and not in SET: MySQL works through a SET
-from left to right and lets the later assignments see the earlier ones.
+is looked at; where it is many rows at once they are locked, read and saved. All are
+safe from several threads and machines. Values are worked out in Python and not in SET:
+MySQL works through a SET from left to right and lets the later assignments see the
+earlier ones.
 """
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Collection, Iterable
-from dataclasses import asdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from django.db import connection, transaction
 from django.db.models import F, Q
 
 from . import conditions, quota
@@ -30,10 +33,29 @@ OWNER_LENGTH = 100
 # A miss means that somebody else has written, so few are ever needed.
 ATTEMPTS = 100
 LEDGER = ("daily_limit", "daily_used", "usage_date", "reserved")
+# Once for each of sixty tokens, and a run's end waits for it: plain SQL takes a quarter
+# of the time.
+CLOSE = """
+    UPDATE stk_api_token SET daily_used = %s, usage_date = %s, recent_calls = %s,
+    reserved = 0, leased_by = '', leased_at = NULL, leased_until = NULL WHERE id = %s
+"""
 
 
 class LeaseLost(Exception):
     """Token 已经不归这个持有者。"""
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """归还一个 Token 时的账。
+
+    `unused` reserved calls are given back, `done` ones have ended since the last
+    report; `recent` is as in `reserve`.
+    """
+
+    unused: int
+    done: int
+    recent: list[list[int]]
 
 
 class ApiTokenQuerySet(JudgedQuerySet):
@@ -205,32 +227,21 @@ class ApiTokenQuerySet(JudgedQuerySet):
         raise LeaseLost(f"Token {token_id} is no longer leased by {owner}.")
 
     def release(
-        self,
-        token_id: int,
-        *,
-        owner: str,
-        unused: int,
-        done: int,
-        recent: list[list[int]],
-        at: datetime,
-    ) -> bool:
-        """归还 Token,退回 `unused` 次没用的预留;已经不归自己时返回 False。
+        self, closings: Mapping[int, Closing], *, owner: str, at: datetime
+    ) -> set[int]:
+        """归还这些 Token,按 id;返回归还了的,已经不归自己的不算。
 
-        Reserved calls that are neither unused nor `done` stay counted, as made at `at`.
-        A lease that ran out and that nobody took can be given back as well.
+        Reserved calls that are neither unused nor done stay counted, as made at `at`. A
+        lease that ran out and that nobody took can be given back as well. One
+        transaction for all, which locks their rows.
         """
-        mine = self.filter(pk=token_id, leased_by=owner).exclude(leased_by="")
-        gone = {"leased_by": "", "leased_at": None, "leased_until": None}
-        for _ in range(ATTEMPTS):
-            old = mine.ledger()
-            if old is None:
-                return False
-            lost = old.reserved - unused - done
-            log = quota.with_lost_calls(recent, calls=lost, made_at=at, at=at)
-            new = old.closing(unused=unused, day=quota.day_of(at))
-            if mine.swap(old, new, recent_calls=log, **gone):
-                return True
-        return False
+        with transaction.atomic():
+            owned = self.filter(pk__in=closings, leased_by=owner).exclude(leased_by="")
+            mine = list(owned.select_for_update().order_by("pk"))
+            rows = [_closed(token, closings[token.pk], at=at) for token in mine]
+            with connection.cursor() as cursor:
+                cursor.executemany(CLOSE, rows)
+        return {token.pk for token in mine}
 
     def lapse(self, *, owner: str, at: datetime) -> int:
         """让一个死掉的持有者的租约立刻到期,返回有几个。
@@ -262,6 +273,14 @@ def _check(owner: str) -> None:
 
 def _until(at: datetime, seconds: int) -> datetime:
     return at + timedelta(seconds=seconds)
+
+
+def _closed(token: ApiToken, closing: Closing, *, at: datetime) -> list[Any]:
+    """The values for CLOSE."""
+    lost = token.reserved - closing.unused - closing.done
+    recent = quota.with_lost_calls(closing.recent, calls=lost, made_at=at, at=at)
+    ledger = token.ledger.closing(unused=closing.unused, day=quota.day_of(at))
+    return [ledger.daily_used, ledger.usage_date, json.dumps(recent), token.pk]
 
 
 def _taken_over(seen: ApiToken, *, at: datetime) -> dict[str, Any]:

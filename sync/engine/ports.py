@@ -224,8 +224,8 @@ class Ledger(Protocol):
     def reserve(self, usage: Usage, calls: int) -> Grant:
         """报告用量,并预订至多 `calls` 次请求。"""
 
-    def release(self, usage: Usage) -> None:
-        """归还 Token 和没有用掉的次数。"""
+    def release(self, usages: Sequence[Usage]) -> None:
+        """归还这些 Token 和没有用掉的次数。"""
 
     def out(self, token: Token, error: Exception, *, market: str) -> None:
         """Token 不能再用:停用它,或者记下它的套餐不含这个市场。"""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 
 from .errors import NoToken, QuotaSpent
@@ -65,12 +64,12 @@ class Wallet:
         return sum(self._reserve(meter) for meter in meters or self.meters) > 0
 
     def release(self) -> None:
-        """归还全部 Token;一个归还失败不妨碍其他的。"""
-        with ExitStack() as releases:
-            for meter in self.meters:
-                unused = meter.take_credit(self._clock.now())
-                usage = self._usage(meter, unused=unused)
-                releases.callback(self._ledger.release, usage)
+        """归还全部 Token。"""
+        usages = []
+        for meter in self.meters:
+            unused = meter.take_credit(self._clock.now())
+            usages.append(self._usage(meter, unused=unused))
+        self._ledger.release(usages)
 
     def _reserve(self, meter: Meter) -> bool:
         now = self._clock.now()

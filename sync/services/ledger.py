@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain, count, repeat
@@ -13,7 +13,7 @@ from django.db.utils import DatabaseError
 
 from tokens import quota
 from tokens.models import ApiToken
-from tokens.querysets import LEASE_SECONDS, LeaseLost
+from tokens.querysets import LEASE_SECONDS, Closing, LeaseLost
 from tokens.secrets import SecretError
 
 from ..engine.errors import MarketNotAllowed
@@ -49,7 +49,6 @@ class TokenLedger:
         self._now = now
         self._patient = patient
         self._seconds = seconds
-        self._away = False
 
     def lease(
         self, tokens: Iterable[ApiToken], *, most: int | None = None
@@ -59,7 +58,6 @@ class TokenLedger:
         One whose value no configured key opens is given back; raises NoUsableToken
         where that leaves none.
         """
-        self._away = False
         leased: list[LeasedToken] = []
         unread: SecretError | None = None
         wanted = self._patient(lambda: list(tokens))
@@ -90,27 +88,19 @@ class TokenLedger:
             # The heartbeat finds this out as well and takes the token away.
             return Grant(0)
 
-    def release(self, usage: Usage) -> None:
-        """归还 Token 和没有用掉的次数;数据库不在时租约会自己到期。"""
-        if self._away:
-            return  # each attempt could take as long as connecting may take
+    def release(self, usages: Sequence[Usage]) -> None:
+        """归还这些 Token 和没有用掉的次数;数据库不在时租约会自己到期。"""
+        closings = {
+            usage.token.id: Closing(usage.unused, usage.done, usage.recent)
+            for usage in usages
+        }
         try:
-            self._patient(
-                lambda: ApiToken.objects.release(
-                    usage.token.id,
-                    owner=self.owner,
-                    unused=usage.unused,
-                    done=usage.done,
-                    recent=usage.recent,
-                    at=self._now(),
-                )
-            )
+            self._patient(lambda: self._released(closings))
         except DatabaseError as error:
-            self._away = isinstance(error, Unavailable)
             logger.warning(
-                "Token %s could not be given back, its lease will run out: %s",
-                *(usage.token.label, error),
-                exc_info=not self._away,
+                "%d tokens could not be given back, their leases will run out: %s",
+                *(len(usages), error),
+                exc_info=not isinstance(error, Unavailable),
             )
 
     def out(self, token: Token, error: Exception, *, market: str) -> None:
@@ -187,16 +177,11 @@ class TokenLedger:
         return Grant(granted, seconds, spent=seconds > 0 and not granted)
 
     def _give_back(self, token: ApiToken) -> None:
-        self._patient(
-            lambda: ApiToken.objects.release(
-                token.pk,
-                owner=self.owner,
-                unused=0,
-                done=0,
-                recent=token.recent_calls,
-                at=self._now(),
-            )
-        )
+        closing = Closing(unused=0, done=0, recent=token.recent_calls)
+        self._patient(lambda: self._released({token.pk: closing}))
+
+    def _released(self, closings: Mapping[int, Closing]) -> None:
+        ApiToken.objects.release(closings, owner=self.owner, at=self._now())
 
 
 def _opened(row: ApiToken, *, at: datetime) -> LeasedToken:

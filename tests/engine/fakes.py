@@ -197,7 +197,6 @@ class MemoryLedger:
     rests: list[tuple[int, float]] = field(default_factory=list)
     shrunk: list[tuple[int, int]] = field(default_factory=list)
     recent: dict[int, list[list[int]]] = field(default_factory=dict)
-    unreleasable: frozenset[int] = frozenset()
     seconds: float = float("inf")
     shut: bool = False
 
@@ -215,13 +214,12 @@ class MemoryLedger:
         spent = left is not None and got < calls
         return Grant(got, self.seconds if got else 0.0, spent=spent)
 
-    def release(self, usage: Usage) -> None:
+    def release(self, usages: Sequence[Usage]) -> None:
         """归还。"""
-        if usage.token.id in self.unreleasable:
-            raise RuntimeError("the ledger is gone")
-        self._note(usage)
-        self.unused[usage.token.id] += usage.unused
-        self.released.append(usage.token.id)
+        for usage in usages:
+            self._note(usage)
+            self.unused[usage.token.id] += usage.unused
+            self.released.append(usage.token.id)
 
     def out(self, token: Token, error: Exception, *, market: str) -> None:
         """不能再用。"""

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import pytest
-
 from sync.engine.ports import Beat
 from sync.engine.wallet import LeasedToken, Wallet
 
@@ -146,13 +144,3 @@ def test_after_the_release_no_token_may_be_used() -> None:
     held.release()
 
     assert [meter.ready_in(0.0) for meter in held.meters] == [float("inf")] * 3
-
-
-def test_one_release_that_fails_does_not_keep_the_other_tokens() -> None:
-    ledger = MemoryLedger(unreleasable=frozenset({2}))
-    held = wallet(ledger, FakeClock())
-
-    with pytest.raises(RuntimeError, match="the ledger is gone"):
-        held.release()
-
-    assert sorted(ledger.released) == [1, 3]

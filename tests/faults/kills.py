@@ -22,7 +22,7 @@ PASSINGS = {
     "heartbeat": 3,
     "failure": 1,
     "recorded": 1,
-    "release": 12,
+    "release": 1,
     "end": 1,
 }
 

@@ -15,13 +15,12 @@ from django.db.utils import OperationalError
 
 from sync import storage
 from sync.engine.errors import RateLimited, TokenRejected, UnknownSymbol
-from sync.engine.ports import Page, PageRequest, Token, Usage
+from sync.engine.ports import Page, PageRequest, Token
 from sync.models import Coverage, Kline, Stock, SyncFailure, SyncRun
 from sync.models.runs import SyncRunQuerySet
 from sync.models.shards import SyncShardQuerySet
 from sync.patience import Patience, Unavailable
 from sync.services import claiming, reap
-from sync.services.ledger import TokenLedger
 from sync.settling import Recording
 from sync.tasks import execute_shard
 from tests.engine.fakes import FakeClock
@@ -250,25 +249,6 @@ def test_a_stop_while_the_database_is_away_interrupts_the_run(
     assert SyncRun.objects.get().state == "running"
     assert f"The end of run {run.pk} shard 0 could not be written" in caplog.text
     assert reap(at=AT + HOUR) == [run.pk]
-
-
-@pytest.mark.parametrize("text", ["away", "full"])
-def test_tokens_that_cannot_be_given_back_are_tried_once_for_all(
-    make_token: MakeToken, text: str
-) -> None:
-    rows = [make_token() for _ in range(3)]
-    tried = []
-
-    def gives_up(work: Callable[[], T]) -> T:
-        tried.append(work)
-        raise Unavailable(text)
-
-    lease = TokenLedger(owner="run 1", now=lambda: AT).lease(rows)
-    ledger = TokenLedger(owner="run 1", now=lambda: AT, patient=gives_up)
-    for one in lease:
-        ledger.release(Usage(one.token, 0, []))
-
-    assert len(tried) == 1
 
 
 @pytest.mark.parametrize("place", ["write_klines", "write_coverage"])

@@ -223,7 +223,7 @@ def test_what_was_not_used_is_given_back(make_token: MakeToken) -> None:
     mine, token = ledger(), leased(row)
     mine.reserve(usage(token), 6)
 
-    mine.release(usage(token, done=2, unused=4))
+    mine.release([usage(token, done=2, unused=4)])
 
     row.refresh_from_db()
     assert (row.leased_by, row.daily_used, row.reserved) == ("", 2, 0)
@@ -242,7 +242,7 @@ def test_giving_back_survives_a_database_that_is_away(
 
     monkeypatch.setattr(ApiTokenQuerySet, "release", away)
 
-    ledger().release(usage(token))
+    ledger().release([usage(token)])
 
     assert "could not be given back" in caplog.text
     assert "secret-value" not in caplog.text

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tokens.models import ApiToken
-from tokens.querysets import ApiTokenQuerySet
+from tokens.querysets import ApiTokenQuerySet, Closing
 
 from .conftest import AT, MakeToken
 from .racing import at_once
@@ -238,9 +238,8 @@ def test_a_release_between_looking_and_taking_loses_no_calls(
 
     def later(tokens: ApiTokenQuerySet, **changes: object) -> int:
         monkeypatch.setattr(ApiTokenQuerySet, "update", update)
-        assert ApiToken.objects.release(
-            token.pk, owner="late", unused=3, done=1, recent=log, at=AT
-        )
+        closing = Closing(unused=3, done=1, recent=log)
+        assert ApiToken.objects.release({token.pk: closing}, owner="late", at=AT)
         return update(tokens, **changes)
 
     monkeypatch.setattr(ApiTokenQuerySet, "update", later)
