@@ -34,6 +34,17 @@ class Deck:
             waiting = sum(map(len, self._queues))
             return max(0, self._size - waiting - self._under_way)
 
+    def empty(self) -> bool:
+        """是不是发完了,也都有人拿了。"""
+        with self._changed:
+            return self._closed and not any(self._queues)
+
+    def low(self) -> bool:
+        """没有人拿的任务是不是少于一半;不会再有新的,就是一个也没有。"""
+        with self._changed:
+            waiting = sum(map(len, self._queues))
+            return waiting == 0 if self._closed else waiting * 2 < self._size
+
     def deal(self, *tasks: Task) -> None:
         """一个接一个发给各条通道;一起发的,通道一起看见。"""
         with self._changed:

@@ -18,6 +18,10 @@ class Results(Queue[Message]):
     the coordinator writes, and lanes must not wait for it with so little in hand.
     """
 
+    def half_full(self) -> bool:
+        """是不是已经半满。"""
+        return self._bars * 2 >= self.maxsize
+
     def _init(self, maxsize: int) -> None:
         super()._init(maxsize)
         self._bars = 0

@@ -31,7 +31,7 @@ from .wallet import LeasedToken, Wallet
 
 logger = logging.getLogger(__name__)
 
-TICK = 0.1  # seconds the coordinator waits for a message
+TICK = 0.05  # seconds between two looks at what has come
 BEAT = 1.0  # seconds between two heartbeats, and until what waits is written
 BATCH_PARTS = 200
 BATCH_KLINES = 20_000
@@ -80,6 +80,7 @@ class Runner:
         self._deck = Deck(len(hands), size=limits.queue_size)
         self._breaker = Breaker(len(meters))
         self._results = Results(BARS)
+        self._look = Event()
         self.starved = False
         self._halt = Event()
         self._abandoned = Event()
@@ -138,7 +139,8 @@ class Runner:
         give_up_at = float("inf")
         while self._alive and self._now() < give_up_at:
             self._receive(seconds=TICK)
-            if self._due():
+            # With nothing left to take, what is there is written during the last calls.
+            if self._due() or self._deck.empty():
                 self._flush()
             if self._now() >= self._beat_at:
                 self._beat()
@@ -161,17 +163,26 @@ class Runner:
     # --- messages -------------------------------------------------------------------
 
     def _report(self, message: Message) -> None:
-        """由通道的线程调用;队列满时等待。"""
+        """由通道的线程调用;队列满时等待。
+
+        Seldom wakes the coordinator, which looks by itself: to be woken for each
+        message it would take the interpreter's lock from the lane that is about to ask
+        again.
+        """
         while not self._abandoned.is_set():
             try:
                 self._results.put(message, timeout=TICK)
             except Full:
                 continue
+            rare = not isinstance(message, Part | Failure)
+            if rare or self._results.half_full() or self._deck.low():
+                self._look.set()
             return
 
     def _receive(self, *, seconds: float) -> None:
+        self._look.wait(seconds)
+        self._look.clear()
         try:
-            self._take(self._results.get(timeout=seconds))
             while not self._due():
                 self._take(self._results.get_nowait())
         except Empty:

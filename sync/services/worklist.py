@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
-from itertools import islice
+from itertools import chain, islice, repeat
 
 from django.db.models import Exists, Max, OuterRef, Q
 
@@ -20,6 +20,8 @@ from ..patience import Patient, at_once
 from .retrylist import held_rows, retry_tasks
 
 CHUNK = 500
+# Enough to tell that there is something to do, and to begin with.
+FIRST_CHUNK = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,8 @@ def _batch_tasks(
 def _poison_last(tasks: Iterator[Task], *, patient: Patient) -> Iterator[Task]:
     """补拉过还是取不到的股票排到最后,免得占了别的股票的次数。"""
     poison: list[Task] = []
-    while chunk := list(islice(tasks, CHUNK)):
+    sizes = _sizes()
+    while chunk := list(islice(tasks, next(sizes))):
         wanting = [task for task in chunk if task.windows]
         failing = patient(partial(_failing, wanting))
         poison += [task for task in chunk if task.code in failing]
@@ -147,11 +150,17 @@ Row = tuple[int, Window | None, str, bool]
 
 def _rows(run: SyncRun, market: str, of: Slice, *, patient: Patient) -> Iterator[Row]:
     ids = patient(partial(_ids, run, market, of))
-    for first in range(0, len(ids), CHUNK):
-        yield from patient(partial(_chunk, run, ids[first : first + CHUNK]))
+    left = iter(ids)
+    sizes = _sizes()
+    while part := list(islice(left, next(sizes))):
+        yield from patient(partial(_chunk, run, part))
 
 
-def _chunk(run: SyncRun, ids: array[int]) -> list[Row]:
+def _sizes() -> Iterator[int]:
+    return chain([FIRST_CHUNK], repeat(CHUNK))
+
+
+def _chunk(run: SyncRun, ids: Sequence[int]) -> list[Row]:
     of_run = Finished.objects.of(run.pk).filter(period=run.period)
     finished = Exists(of_run.filter(stock=OuterRef("pk")))
     stocks = Stock.objects.filter(pk__in=ids).values_list("pk", "stock_code", finished)

@@ -97,7 +97,7 @@ def test_what_was_fetched_before_the_signal_is_stored_and_the_words_say_how_to_g
     simulate: Simulate,
 ) -> None:
     accounts = demo_accounts(12)
-    sim = simulate(accounts=accounts, stocks=30)
+    sim = simulate(accounts=accounts, stocks=30, latency=0.02)
     world.hold_tokens(sim, accounts)
     world.hold_stocks(sim, "HK")
     wanted = world.request(*SPRING)

@@ -162,6 +162,34 @@ def test_room_counts_waiting_and_under_way_against_the_size() -> None:
     assert (before, deck.room()) == (1, 2)
 
 
+def test_low_when_fewer_than_half_are_waiting() -> None:
+    deck = dealt(4, lanes=2, size=6)
+
+    assert [deck.low(), taken(deck, 0), deck.low(), taken(deck, 0), deck.low()] == [
+        *(False, 0, False, 2, True)
+    ]
+
+
+def test_low_once_closed_when_none_is_waiting() -> None:
+    deck = dealt(2, lanes=1, size=100)
+    deck.close()
+
+    assert [deck.low(), taken(deck, 0), deck.low(), taken(deck, 0), deck.low()] == [
+        *(False, 0, False, 1, True)
+    ]
+
+
+def test_empty_only_when_closed_and_all_are_taken() -> None:
+    deck = dealt(1, lanes=1)
+    taken(deck, 0)
+    open_ = deck.empty()
+    deck.close()
+    closed = deck.empty()
+    deck.put_back(0, task(1))
+
+    assert (open_, closed, deck.empty()) == (False, True, False)
+
+
 def test_room_is_never_negative() -> None:
     assert dealt(5, lanes=1, size=3).room() == 0
 

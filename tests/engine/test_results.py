@@ -27,6 +27,17 @@ def test_is_full_by_bars_and_not_by_parts(bars: int, most: int) -> None:
     assert BARS // LEAST == 320
 
 
+def test_half_full_by_bars() -> None:
+    results = Results(BARS)
+    half = []
+
+    for _ in range(2):
+        half.append(results.half_full())
+        results.put_nowait(part(BARS // 2))
+
+    assert [*half, results.half_full()] == [False, True, True]
+
+
 def test_whatever_was_taken_out_makes_room_again() -> None:
     results = Results(BARS)
     messages: list[Message] = [part(BARS - 2 * LEAST), LaneEnded(1), part(0)]

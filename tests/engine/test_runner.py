@@ -88,6 +88,46 @@ def test_calls_begin_while_other_tokens_are_still_being_reserved() -> None:
     assert len(setting.store.finished) == 30
 
 
+def test_what_is_there_is_written_during_the_last_calls() -> None:
+    written = Event()
+
+    class Told(MemoryStore):
+        def save(self, parts: Sequence[Part]) -> None:
+            super().save(parts)
+            written.set()
+
+    def answer(_token: Token, request: PageRequest) -> Page:
+        if request.code == "1":
+            assert written.wait(5)  # no clock goes on meanwhile
+        return EXCHANGE.fetch(request)
+
+    setting = Setting(tokens=6, answer=answer, store=Told())
+
+    setting.run(stocks(2))
+
+    assert sorted(setting.store.finished) == [0, 1]
+
+
+def test_a_lane_that_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TICK", 60.0)
+    setting = Setting()
+
+    setting.run(stocks(30))
+
+    assert len(setting.store.finished) == 30
+
+
+def test_tasks_that_run_low_are_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "TICK", 60.0)
+    setting = Setting(limits=Limits(tokens_per_thread=3, queue_size=5))
+
+    setting.run(stocks(300))
+
+    assert len(setting.store.finished) == 300
+
+
 def test_garbage_is_seldom_collected_during_a_run_and_as_usual_after_it() -> None:
     usual, seen = gc.get_threshold(), []
     setting = Setting(watch=lambda _progress: seen.append(gc.get_threshold()[0]))
