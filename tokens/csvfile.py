@@ -12,6 +12,8 @@ import sys
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from django.utils.translation import gettext as _
+
 LARGEST = 10_000_000
 
 
@@ -35,8 +37,13 @@ def contents(file: str) -> bytes:
         with Path(file).open("rb") as stream:
             return stream.read(LARGEST + 1)
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "it cannot be opened"
+        why = getattr(error, "strerror", None) or _("it cannot be opened")
         raise Refused([f"{file!r}: {why}."]) from error
+
+
+def on_line(number: int, fault: object) -> str:
+    """第几行有什么毛病。"""
+    return _("line %(number)d: %(fault)s") % {"number": number, "fault": fault}
 
 
 class Table:
@@ -60,26 +67,24 @@ class Table:
             if len(cells) == width:
                 yield number, dict(zip(self._columns, cells, strict=True))
             else:
-                yield (
-                    number,
-                    f"it has {len(cells)} columns, the first line has {width}.",
-                )
+                said = _("it has %(cells)d columns, the first line has %(width)d.")
+                yield number, said % {"cells": len(cells), "width": width}
 
 
 def _decoded(data: bytes) -> str:
     if len(data) > LARGEST:
-        raise Refused([f"The file is larger than {LARGEST:,} bytes."])
+        raise Refused([_("The file is larger than %s bytes.") % f"{LARGEST:,}"])
     if b"\0" in data:
         number = data[: data.index(b"\0")].count(b"\n") + 1
-        raise Refused([f"line {number}: there is a NUL byte in it."])
+        raise Refused([on_line(number, _("there is a NUL byte in it."))])
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         number = data[: error.start].count(b"\n") + 1
         # Not chained: the cause repeats the file's bytes.
-        raise Refused([f"line {number}: it is not UTF-8."]) from None
+        raise Refused([on_line(number, _("it is not UTF-8."))]) from None
     if not text.strip():
-        raise Refused(["The file is empty."])
+        raise Refused([_("The file is empty.")])
     return text
 
 
@@ -92,7 +97,8 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
         except StopIteration:
             return
         except csv.Error as error:
-            raise Refused([f"line {number}: it is not CSV ({error})."]) from error
+            said = _("it is not CSV (%s).") % error
+            raise Refused([on_line(number, said)]) from error
         if any(cells):
             yield number, cells
 
@@ -102,22 +108,24 @@ def _checked(
 ) -> list[str]:
     names = ", ".join(known)
     if not set(header) & set(known):
-        raise Refused([f"line 1: it has to name the columns; known are {names}."])
-    reasons = [
-        f"line 1: column {position} is not known; known are {names}."
+        said = _("it has to name the columns; known are %s.") % names
+        raise Refused([on_line(1, said)])
+    unknown = _("column %(position)d is not known; known are %(names)s.")
+    faults = [
+        unknown % {"position": position, "names": names}
         for position, column in enumerate(header, start=1)
         if column not in known
     ]
-    reasons += [
-        f"line 1: the column {column} is there twice."
+    faults += [
+        _("the column %s is there twice.") % column
         for column in known
         if header.count(column) > 1
     ]
-    reasons += [
-        f"line 1: the column {column} is missing."
+    faults += [
+        _("the column %s is missing.") % column
         for column in required
         if column not in header
     ]
-    if reasons:
-        raise Refused(reasons)
+    if faults:
+        raise Refused([on_line(1, fault) for fault in faults])
     return header

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from . import secrets
-from .csvfile import Refused, Table
+from .csvfile import Refused, Table, on_line
 from .import_values import (
     parse_base_url,
     parse_count,
@@ -62,12 +64,12 @@ def parse(data: bytes) -> list[Line]:
         try:
             lines.append(_line(number, row=row))
         except Refused as refused:
-            reasons.extend(f"line {number}: {reason}" for reason in refused.reasons)
+            reasons.extend(on_line(number, reason) for reason in refused.reasons)
     reasons.extend(_repeats(lines))
     if reasons:
         raise Refused(reasons)
     if not lines:
-        raise Refused(["The file holds no token below its first line."])
+        raise Refused([_("The file holds no token below its first line.")])
     return lines
 
 
@@ -82,7 +84,8 @@ def _line(number: int, *, row: dict[str, str] | str) -> Line:
         try:
             values[column] = read(row[column]) if row[column] else default
         except ValueError as error:
-            reasons.append(f"{column} {error}.")
+            said = _("%(column)s %(fault)s.")
+            reasons.append(said % {"column": column, "fault": error})
     if reasons:
         raise Refused(reasons)
     return Line(
@@ -93,15 +96,16 @@ def _line(number: int, *, row: dict[str, str] | str) -> Line:
 def _faults_of_token(row: dict[str, str]) -> list[str]:
     reasons = []
     if row["provider"] not in PROVIDERS:
-        reasons.append(f"the provider is not known; known is {', '.join(PROVIDERS)}.")
+        said = _("the provider is not known; known is %s.")
+        reasons.append(said % ", ".join(PROVIDERS))
     try:
         secrets.check_value(row["token"])
     except secrets.BadSecret as error:
-        reasons.append(f"{error}.")
+        reasons.append(_("%s.") % error)
     else:
         # A name is shown everywhere.
         if row["token"] in row.get("name", ""):
-            reasons.append("the name holds the token itself.")
+            reasons.append(_("the name holds the token itself."))
     return reasons
 
 
@@ -111,7 +115,7 @@ def _repeats(lines: list[Line]) -> list[str]:
     for line in lines:
         number = first.setdefault((line.provider, line.token), line.number)
         if number != line.number:
-            reasons.append(
-                f"line {line.number}: the token {line.masked} is on line {number} too."
-            )
+            said = _("the token %(token)s is on line %(number)d too.")
+            fault = said % {"token": line.masked, "number": number}
+            reasons.append(on_line(line.number, fault))
     return reasons

@@ -10,6 +10,7 @@ import re
 from datetime import UTC, date, datetime, time
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 from .validation import MARKET, validate_base_url
 
@@ -24,16 +25,16 @@ _END_OF_DAY = time(23, 59, 59)
 def parse_name(text: str) -> str:
     """名字:至多 100 个可以打印的字符。"""
     if len(text) > LONGEST_NAME:
-        raise ValueError(f"is longer than {LONGEST_NAME} characters")
+        raise _too_long(LONGEST_NAME)
     if not text.isprintable():
-        raise ValueError("holds a character that cannot be printed")
+        raise ValueError(_("holds a character that cannot be printed"))
     return text
 
 
 def parse_count(text: str) -> int:
     """0 或更大的整数,至多九位。"""
     if not _WHOLE_NUMBER.fullmatch(text):
-        raise ValueError("is not a whole number from 0 to 999999999")
+        raise ValueError(_("is not a whole number from 0 to 999999999"))
     return int(text)
 
 
@@ -41,7 +42,7 @@ def parse_size(text: str) -> int:
     """1 或更大的整数。"""
     size = parse_count(text)
     if size < 1:
-        raise ValueError("has to be at least 1")
+        raise ValueError(_("has to be at least 1"))
     return size
 
 
@@ -52,10 +53,10 @@ def parse_markets(text: str) -> str:
     """
     codes = [code for code in re.split(r"[,;\s]+", text.upper()) if code]
     if not codes or not all(MARKET.fullmatch(code) for code in codes):
-        raise ValueError("has to be market codes of 2 to 6 letters, such as HK;US")
+        raise ValueError(_("has to be market codes of 2 to 6 letters, such as HK;US"))
     joined = ",".join(dict.fromkeys(codes))
     if len(joined) > LONGEST_LIST:
-        raise ValueError(f"is longer than {LONGEST_LIST} characters")
+        raise _too_long(LONGEST_LIST)
     return joined
 
 
@@ -67,9 +68,10 @@ def parse_expiry(text: str) -> datetime:
     try:
         moment = _moment(text)
     except (ValueError, OverflowError) as error:
-        raise ValueError("is not an ISO date or time, such as 2030-12-31") from error
+        said = _("is not an ISO date or time, such as 2030-12-31")
+        raise ValueError(said) from error
     if moment.year < FIRST_YEAR:
-        raise ValueError(f"is before the year {FIRST_YEAR}")
+        raise ValueError(_("is before the year %d") % FIRST_YEAR)
     return moment
 
 
@@ -78,12 +80,16 @@ def parse_base_url(text: str) -> str:
     try:
         validate_base_url(text)
     except ValidationError as error:
-        message = str(error.messages[0]).rstrip(".")
-        raise ValueError(f"is not allowed: {message}") from error
+        message = str(error.messages[0]).rstrip(".。")
+        raise ValueError(_("is not allowed: %s") % message) from error
     url = text.rstrip("/")
     if len(url) > LONGEST_URL:
-        raise ValueError(f"is longer than {LONGEST_URL} characters")
+        raise _too_long(LONGEST_URL)
     return url
+
+
+def _too_long(most: int) -> ValueError:
+    return ValueError(_("is longer than %d characters") % most)
 
 
 def _moment(text: str) -> datetime:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import IntegrityError, OperationalError, transaction
+from django.utils.translation import gettext as _
 
 from . import secrets
 from .csvfile import Refused
@@ -73,9 +74,10 @@ def import_tokens(data: bytes) -> Imported:
     except (IntegrityError, OperationalError) as error:
         if isinstance(error, OperationalError) and error.args[0] not in LOST_RACE:
             raise
-        raise Refused(
-            ["Another import stored one of these tokens at the same moment; run again."]
-        ) from error
+        said = _(
+            "Another import stored one of these tokens at the same moment; run again."
+        )
+        raise Refused([said]) from error
     imported = Imported(
         *(
             outcomes.count(outcome)

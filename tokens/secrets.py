@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext as _
 
 SHORTEST = 8
 LONGEST = 500
@@ -64,11 +65,12 @@ def check_value(value: str) -> None:
     an HTTP header.
     """
     if len(value) < SHORTEST:
-        raise BadSecret(f"the token is shorter than {SHORTEST} characters")
+        raise BadSecret(_("the token is shorter than %d characters") % SHORTEST)
     if len(value) > LONGEST:
-        raise BadSecret(f"the token is longer than {LONGEST} characters")
+        raise BadSecret(_("the token is longer than %d characters") % LONGEST)
     if not all("!" <= character <= "~" for character in value):
-        raise BadSecret("the token holds whitespace or a character outside ASCII")
+        said = _("the token holds whitespace or a character outside ASCII")
+        raise BadSecret(said)
 
 
 def seal(value: str, *, provider: str) -> Sealed:

@@ -62,16 +62,17 @@ class Entry:
         """这一行有什么毛病。"""
         faults = []
         if self.market not in MARKETS:
-            faults.append(f"unknown market {self.market!r}")
+            faults.append(_("unknown market %r") % self.market)
         if not self.code:
-            faults.append("the stock code is missing")
+            faults.append(_("the stock code is missing"))
         for name, value, most in (
             ("stock_code", self.code, 20),
             ("stock_name", self.name, 200),
             ("exchange", self.exchange, 50),
         ):
             if len(value) > most:
-                faults.append(f"{name} is longer than {most} characters")
+                said = _("%(name)s is longer than %(most)d characters")
+                faults.append(said % {"name": name, "most": most})
         return faults
 
 
@@ -99,17 +100,18 @@ def import_stocks(data: bytes) -> Listed:
         for number, row in table:
             entry = row if isinstance(row, str) else _entry(row)
             faults = [entry] if isinstance(entry, str) else entry.faults()
-            reasons += [f"line {number}: {fault}" for fault in faults]
+            reasons += [csvfile.on_line(number, fault) for fault in faults]
             if isinstance(entry, Entry):
                 if (entry.market, entry.code) in entries:
-                    reasons.append(f"line {number}: the stock is there twice")
+                    twice = _("the stock is there twice")
+                    reasons.append(csvfile.on_line(number, twice))
                 entries[entry.market, entry.code] = entry
     except csvfile.Refused as refused:
         reasons += refused.reasons
     if not entries and not reasons:
-        reasons.append("the file holds no stock below its first line")
+        reasons.append(_("the file holds no stock below its first line"))
     if reasons:
-        raise Refused("Nothing was imported.\n" + "\n".join(reasons))
+        raise Refused(_("Nothing was imported.") + "\n" + "\n".join(reasons))
     return _store(entries.values())
 
 

@@ -108,6 +108,18 @@ def test_every_bad_line_is_told_and_nothing_can_be_confirmed() -> None:
     assert CANARY not in text(page)
 
 
+def test_bad_lines_are_told_in_the_reader_s_language() -> None:
+    client = tina()
+    client.cookies["django_language"] = "zh-hans"
+
+    page = upload(client, HEAD + "itick,short,name,-3\n")
+
+    assert page.context["form"].reasons == [
+        "第 2 行:Token 的值不到 8 个字符。",
+        "第 2 行:daily_limit 不是 0 到 999999999 的整数。",
+    ]
+
+
 def test_a_parcel_of_another_person_is_refused() -> None:
     parcel = parcel_in(upload(tina(), f"{HEAD}itick,{CANARY},,\n"))
     other = signed_in("tom", "Token keepers")

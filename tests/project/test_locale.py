@@ -31,7 +31,15 @@ PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|%[a-z]|\{\w*\}")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 CONTEXT = re.compile(r"n?pgettext|{% (?:block)?trans(?:late)? [^%]*\bcontext ")
 # Names, and one of which nothing but numbers and signs is left.
-NO_CHINESE = {"fence", "token", "tokens", "Tokens", "%(done)d of %(most)d"}
+NO_CHINESE = {
+    "%s.",
+    "%(column)s %(fault)s.",
+    "fence",
+    "token",
+    "tokens",
+    "Tokens",
+    "%(done)d of %(most)d",
+}
 
 
 def forms(text: str | Sequence[str] | None) -> tuple[str, ...]:

@@ -121,7 +121,7 @@ def _check(value: str) -> None:
         secrets.check_value(value)
     except secrets.BadSecret as error:
         said = str(error)
-        raise ValidationError(f"{said[0].upper()}{said[1:]}.") from error
+        raise ValidationError(_("%s.") % (said[0].upper() + said[1:])) from error
 
 
 def _stored(token: ApiToken) -> list[str]:
