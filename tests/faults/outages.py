@@ -64,14 +64,16 @@ def revoked(stage: Stage, tally: Tally, _times: int) -> None:
 def clock(stage: Stage, tally: Tally, times: int) -> None:
     """一台机器的时钟跳一小时,一次往后,一次往前;别的机器的是对的。
 
-    It jumps in the middle of a run, is wrong from the beginning of the next, which is
-    killed, and others go on.
+    It jumps in the middle of a run, and another machine goes on in the same minute;
+    then it is wrong from the beginning of a run, which is killed, and others go on.
     """
     for number in range(times):
-        stage.ready()
         hour = HOUR if number % 2 else -HOUR
         moment = stage.dice.randint(1, 50)
+        stage.ready()
         stage.until_end(stage.begin(fault=Fault("answer", moment, 0, hour)))
+        stage.ready()
+        stage.until_end(stage.begin())
         stage.ready()
         wrong = stage.begin(clock=stage.clock.jumped(hour))
         stage.kill_after(wrong, stage.dice.uniform(0, LIFE))
