@@ -10,11 +10,11 @@ from datetime import date, datetime
 from functools import partial
 from itertools import chain, islice, repeat
 
-from django.db.models import Exists, Max, OuterRef, Q
+from django.db.models import FilteredRelation, Max, Q
 
 from ..engine import coverage, markets
 from ..engine.ports import Task, Window
-from ..models import Coverage, Finished, RunKind, Stock, SyncFailure, SyncRun
+from ..models import Finished, RunKind, Stock, SyncFailure, SyncRun
 from ..models.stocks import StockQuerySet
 from ..patience import Patient, at_once
 from .retrylist import held_rows, retry_tasks
@@ -22,6 +22,8 @@ from .retrylist import held_rows, retry_tasks
 CHUNK = 500
 # Enough to tell that there is something to do, and to begin with.
 FIRST_CHUNK = 50
+# So many ids to each one that is wanted are too many.
+SPARSE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,25 +151,40 @@ Row = tuple[int, Window | None, str, bool]
 
 
 def _rows(run: SyncRun, market: str, of: Slice, *, patient: Patient) -> Iterator[Row]:
-    ids = patient(partial(_ids, run, market, of))
-    left = iter(ids)
+    left = iter(patient(partial(_ids, run, market, of)))
+    finished = patient(partial(_finished, run))
     sizes = _sizes()
-    while part := list(islice(left, next(sizes))):
-        yield from patient(partial(_chunk, run, part))
+    while ids := list(islice(left, next(sizes))):
+        found = patient(partial(_chunk, run, ids))
+        for pk in ids:
+            if pk in found:
+                code, start, end = found[pk]
+                covered = Window(start, end) if start else None
+                yield pk, covered, code, pk in finished
+
+
+def _finished(run: SyncRun) -> set[int]:
+    of_run = Finished.objects.of(run.pk).filter(period=run.period)
+    return set(of_run.values_list("stock_id", flat=True))
 
 
 def _sizes() -> Iterator[int]:
     return chain([FIRST_CHUNK], repeat(CHUNK))
 
 
-def _chunk(run: SyncRun, ids: Sequence[int]) -> list[Row]:
-    of_run = Finished.objects.of(run.pk).filter(period=run.period)
-    finished = Exists(of_run.filter(stock=OuterRef("pk")))
-    stocks = Stock.objects.filter(pk__in=ids).values_list("pk", "stock_code", finished)
-    found = {pk: (code, done) for pk, code, done in stocks}
-    coverage_rows = Coverage.objects.filter(stock__in=ids, period=run.period)
-    known = {row.stock_id: row.window for row in coverage_rows}
-    return [(pk, known.get(pk), *found[pk]) for pk in ids if pk in found]
+def _chunk(run: SyncRun, ids: Sequence[int]) -> dict[int, tuple[str, date, date]]:
+    """代码和已有的范围,按编号。
+
+    Ids that lie side by side, as a market's usually do, are asked for as a range: a
+    list of hundreds takes Django as long as the rows.
+    """
+    first, last = min(ids), max(ids)
+    near = last - first < SPARSE * len(ids)
+    these = Q(pk__range=(first, last)) if near else Q(pk__in=ids)
+    known = FilteredRelation("coverage", condition=Q(coverage__period=run.period))
+    rows = Stock.objects.annotate(known=known).filter(these)
+    columns = ("pk", "stock_code", "known__start_date", "known__end_date")
+    return {pk: more for pk, *more in rows.values_list(*columns)}
 
 
 def _ids(run: SyncRun, market: str, of: Slice) -> array[int]:

@@ -210,14 +210,14 @@ def test_stocks_are_read_in_chunks(
         covered(stock(code), march(2, 5))
     wanted = run()
 
-    with django_assert_num_queries(1 + 3 * 3):
+    with django_assert_num_queries(2 + 3 * 2):
         found = tasks(wanted)
 
     assert [task.code for task in found] == list("12345")
     assert {task.windows for task in found} == {(march(6, 9),)}
 
 
-def test_a_market_of_many_stocks_takes_seven_queries(
+def test_a_market_of_many_stocks_takes_six_queries(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     Stock.objects.bulk_create(
@@ -225,10 +225,31 @@ def test_a_market_of_many_stocks_takes_seven_queries(
     )
     wanted = run()
 
-    with django_assert_num_queries(1 + 2 * 3):
+    with django_assert_num_queries(2 + 2 * 2):
         found = tasks(wanted)
 
     assert len(found) == 500
+
+
+def test_stocks_that_lie_far_apart_are_read_alike() -> None:
+    covered(stock("1"), march(2, 5))
+    Stock.objects.create(id=1_000_000, market="HK", stock_code="2")
+    wanted = run()
+
+    found = tasks(wanted)
+
+    assert [(task.code, task.windows) for task in found] == [
+        ("2", (march(2, 9),)),
+        ("1", (march(6, 9),)),
+    ]
+
+
+def test_of_stocks_that_lie_between_none_is_read() -> None:
+    for code in "12":
+        stock(code)
+        stock(code, market="US")
+
+    assert [task.code for task in tasks(run())] == ["1", "2"]
 
 
 def test_a_stock_deleted_for_good_meanwhile_is_passed_over(
