@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-# Rows to a statement, 1.3 MB at most: the coordinator gets the interpreter back after
+# Rows to a statement, 2 MB at most: the coordinator gets the interpreter back after
 # each, and lanes that are at work make it wait for that. The first is soon made, and
 # the second while the server works on it.
 FIRST_ROWS, ROWS = 1_000, 10_000

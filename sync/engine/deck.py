@@ -43,7 +43,8 @@ class Deck:
         """没有人拿的任务是不是少于一半;不会再有新的,就是一个也没有。"""
         with self._changed:
             waiting = sum(map(len, self._queues))
-            return waiting == 0 if self._closed else waiting * 2 < self._size
+            most = self._size - self._under_way
+            return waiting == 0 if self._closed else waiting * 2 < most
 
     def deal(self, *tasks: Task) -> None:
         """一个接一个发给各条通道;一起发的,通道一起看见。"""

@@ -187,6 +187,7 @@ class Runner:
                 self._take(self._results.get_nowait())
         except Empty:
             return
+        self._look.set()  # there may be more
 
     def _take(self, message: Message) -> None:
         match message:

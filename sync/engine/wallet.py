@@ -69,7 +69,8 @@ class Wallet:
         for meter in self.meters:
             unused = meter.take_credit(self._clock.now())
             usages.append(self._usage(meter, unused=unused))
-        self._ledger.release(usages)
+        if usages:
+            self._ledger.release(usages)
 
     def _reserve(self, meter: Meter) -> bool:
         now = self._clock.now()

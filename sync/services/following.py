@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from threading import Event
 
 from ..engine.ports import Progress
@@ -21,7 +21,7 @@ from .reviving import recover
 LOOK_AGAIN = 1.0  # seconds between two looks at what the others do
 # So many looks after a stop: others have ended by then, or their machine is dead.
 LAST_LOOKS = 4
-RECOVER = timedelta(seconds=10)
+RECOVER = 10.0  # seconds between two looks for the dead
 AT_WORK = (RunState.QUEUED, RunState.RUNNING)
 
 
@@ -38,11 +38,12 @@ def follow(
     well, which are not waited for longer than a few seconds. Otherwise as `execute`. A
     run that waits for quota is not waited for.
     """
-    patience = Patience(stop=stop, clock=SharedClock())
+    clock = SharedClock()
+    patience = Patience(stop=stop, clock=clock)
     if patience(run.shards.count) == 1:
         return execute(run, stop=stop, watch=watch, now=now)
     queued = run.shards.filter(state=ShardState.QUEUED)
-    recovered_at, looks = now(), LAST_LOOKS
+    recovered_at, looks = clock.now(), LAST_LOOKS
     while run.state in AT_WORK:
         if stop.is_set():
             patience(lambda: _cancel(run, at=now()))
@@ -52,14 +53,19 @@ def follow(
             # not yet the run.
             with suppress(AlreadyRunning, NoUsableToken):
                 execute(run, stop=stop, watch=watch, now=now)
-        if now() - recovered_at >= RECOVER:
-            recovered_at = now()
-            patience(lambda: recover(at=now()))
+        if clock.now() - recovered_at >= RECOVER:
+            recovered_at = clock.now()
+            patience(lambda: _recover(now))
         patience(run.refresh_from_db)
         if not looks and run.state in AT_WORK:
             run.state = RunState.CANCELLED  # for who looks at it now
         _look(run, stop=stop, watch=watch)
     return run
+
+
+def _recover(now: Callable[[], datetime]) -> None:
+    SharedClock().set()
+    recover(at=now())
 
 
 def _look(run: SyncRun, *, stop: Event, watch: Watch) -> None:

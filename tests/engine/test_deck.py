@@ -162,12 +162,24 @@ def test_room_counts_waiting_and_under_way_against_the_size() -> None:
     assert (before, deck.room()) == (1, 2)
 
 
-def test_low_when_fewer_than_half_are_waiting() -> None:
-    deck = dealt(4, lanes=2, size=6)
+def test_low_when_half_of_what_is_not_under_way_could_be_dealt() -> None:
+    deck = dealt(4, lanes=1, size=6)
+    low = [deck.low()]
 
-    assert [deck.low(), taken(deck, 0), deck.low(), taken(deck, 0), deck.low()] == [
-        *(False, 0, False, 2, True)
-    ]
+    for _ in range(3):
+        taken(deck, 0)
+        low.append(deck.low())
+
+    assert low == [False, False, False, True]
+
+
+def test_not_low_while_there_is_no_room() -> None:
+    deck = dealt(3, lanes=1, size=3)
+
+    for _ in range(3):
+        taken(deck, 0)
+
+    assert (deck.room(), deck.low()) == (0, False)
 
 
 def test_low_once_closed_when_none_is_waiting() -> None:

@@ -72,11 +72,25 @@ def test_an_answer_is_from_the_middle_of_the_time_it_took(
     assert clock.epoch() == pytest.approx(5_000.75)
 
 
-def test_a_process_that_was_frozen_while_it_asked_keeps_what_it_knew(
+def test_a_process_that_was_frozen_while_it_asked_asks_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    ticks = iter([100.0, 100.0, 200.0, 3_800.0, 3_800.0])
-    told = iter([5_000.0, 5_100.0])
+    ticks = iter([100.0, 3_700.0, 3_700.0, 3_700.0, 3_700.0])
+    told = iter([5_000.0, 8_600.0])
+    monkeypatch.setattr(SharedClock, "now", lambda _: next(ticks))
+    monkeypatch.setattr(shared, "database_time", lambda: next(told))
+    clock = SharedClock()
+
+    clock.set()
+
+    assert clock.epoch() == pytest.approx(8_600.0)
+
+
+def test_answers_that_are_all_slow_change_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ticks = iter([100.0, 100.0, *(200.0, 400.0) * 3, 3_800.0])
+    told = iter([5_000.0, *(5_100.0,) * 3])
     monkeypatch.setattr(SharedClock, "now", lambda _: next(ticks))
     monkeypatch.setattr(shared, "database_time", lambda: next(told))
     clock = SharedClock()
