@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from urllib.parse import unquote
@@ -21,6 +22,8 @@ from sync.simulator.accounts import demo_accounts
 from sync.simulator.answers import Answer
 
 TOKENS = 120
+# Seconds that a timer may wake up late.
+LATE = 0.0005
 _CODE = re.compile(r"\bcodes?=([^&]*)")
 
 
@@ -35,14 +38,21 @@ class Replay(Simulator):
 
     def answer(self, path: str, query: str, *, key: str | None) -> Answer:
         """每只股票都得到 HK 700 的答案,延迟之后。"""
+        due = time.monotonic() + self.latency
         single = _CODE.sub("code=700", query)
         if single not in self._known:
             self._known[single] = super().answer("/stock/kline", single, key=key)
-        self.pause(self.latency)
+        self._wait_until(due)
         answer = self._known[single]
         if path == "/stock/klines" and (found := _CODE.search(query)):
             return _for_many(answer, unquote(found[1]).split(","))
         return answer
+
+    def _wait_until(self, due: float) -> None:
+        """等到这一刻;计时器醒得晚,那会算成是我们慢。"""
+        self.pause(due - time.monotonic() - LATE)
+        while time.monotonic() < due:
+            time.sleep(0)
 
 
 def _for_many(answer: Answer, codes: Sequence[str]) -> Answer:
