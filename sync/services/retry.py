@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
+from copy import copy
 from datetime import datetime
+from threading import Event
 
 from django.conf import settings
 from django.db import transaction
@@ -14,7 +16,9 @@ from django.utils.translation import gettext as _
 from ..engine import markets
 from ..models import FailureStatus, RunKind, Stock, SyncFailure, SyncRun
 from ..models.failures import SyncFailureQuerySet
+from ..patience import Patience
 from .cancelling import replace_parked
+from .clock import SharedClock
 from .errors import AlreadyRunning, Refused
 from .recovery import reap
 from .requests import known, leave_parked, register, require_token
@@ -57,12 +61,22 @@ def retry_failed(
         max_retry_count=most,
         requested_by=by,
     )
-    with transaction.atomic():
-        # Another program may leave the status out by writing NULL.
-        SyncFailure.objects.filter(status=None).update(status=FailureStatus.WAITING)
-        register(run, at=at, background=background)
-        _claim(wanted, run, at=at, background=background)
-        _sort_out(run, at=at)
+    # Retries that want some of the same rows may lock each other out: once more, then.
+    patience = Patience(stop=Event(), clock=SharedClock(), limit=0.0)
+    return patience(
+        lambda: _registered(copy(run), wanted, at=at, background=background)
+    )
+
+
+@transaction.atomic
+def _registered(
+    run: SyncRun, wanted: SyncFailureQuerySet, *, at: datetime, background: bool
+) -> SyncRun:
+    # Another program may leave the status out by writing NULL.
+    SyncFailure.objects.filter(status=None).update(status=FailureStatus.WAITING)
+    register(run, at=at, background=background)
+    _claim(wanted, run, at=at, background=background)
+    _sort_out(run, at=at)
     return run
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from sync.engine.errors import UnknownSymbol
@@ -135,6 +135,26 @@ def test_of_overlapping_retries_at_once_no_row_is_fetched_or_counted_twice(
         assert sum(one.failed for one in made) == len(PLACES)
         assert {outcome(one)[:2] for one in rows} == {(WAITS, 1)}
     assert Counter(map(where, race.asked)) == dict.fromkeys(PLACES, ROUNDS)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_deadlock_registers_the_retry_once_more(
+    token: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row(stock("1").stock_code)
+    claim = SyncFailureQuerySet.claim
+
+    def lost(rows: SyncFailureQuerySet, *, run_id: int) -> int:
+        monkeypatch.setattr(SyncFailureQuerySet, "claim", claim)
+        claim(rows, run_id=run_id)
+        raise OperationalError(1213, "Deadlock found when trying to get lock")
+
+    monkeypatch.setattr(SyncFailureQuerySet, "claim", lost)
+
+    made = registered()
+
+    assert list(SyncRun.objects.all()) == [made]
+    assert holders() == {"1": made.pk}
 
 
 def race_of(*wishes: dict[str, Any]) -> list[SyncRun]:
