@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from . import barehttp, runs, tables
@@ -26,20 +27,34 @@ def measure(*, quick: bool) -> list[Figure]:
         one = _seconds(1)
         many = {lanes: partial(_seconds, lanes) for lanes in (2, 5, 10)}
         taken = {1: one} | medians(many, rounds=rounds)
-        bare = medians(
-            {lanes: partial(barehttp.ask, calls, threads=lanes) for lanes in taken},
-            rounds=rounds,
-        )
+        bare = {
+            client: _bare(client, list(taken), calls=calls, rounds=rounds)
+            for client in barehttp.CLIENTS
+        }
     waiting = stocks * LATENCY_MS / 1000
     return [
         _figure(
             lanes,
             seconds,
-            rivals=(waiting / lanes, bare[lanes] * stocks / lanes / calls, one),
+            waiting=waiting / lanes,
+            bare={client: each[lanes] * stocks for client, each in bare.items()},
+            one=one,
             rounds=rounds if lanes > 1 else 1,
         )
         for lanes, seconds in taken.items()
     ]
+
+
+def _bare(
+    client: str, lanes: Sequence[int], *, calls: int, rounds: int
+) -> dict[int, float]:
+    """这个客户端的一次请求,按线程数:秒数除以线程数。"""
+    asks = {
+        threads: partial(barehttp.ask, calls, threads=threads, client=client)
+        for threads in lanes
+    }
+    taken = medians(asks, rounds=rounds)
+    return {threads: seconds / threads / calls for threads, seconds in taken.items()}
 
 
 def _seconds(lanes: int) -> float:
@@ -49,13 +64,21 @@ def _seconds(lanes: int) -> float:
 
 
 def _figure(
-    lanes: int, seconds: float, *, rivals: tuple[float, float, float], rounds: int
+    lanes: int,
+    seconds: float,
+    *,
+    waiting: float,
+    bare: dict[str, float],
+    one: float,
+    rounds: int,
 ) -> Figure:
     faster, share = GOALS[lanes]
-    waiting, bare, one = rivals
     against: list[Against] = [
         lower(seconds, "calls × latency ÷ lanes", waiting, share),
-        lower(seconds, "bare http.client, as many threads", bare),
+        *(
+            lower(seconds, f"bare {client}, as many threads", time)
+            for client, time in bare.items()
+        ),
     ]
     if faster:
         against.append(lower(seconds, "1 lane", one, faster))
