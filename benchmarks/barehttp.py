@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http.client import HTTPConnection
+from itertools import repeat
 from urllib.parse import urlencode, urlsplit
 
 import requests
@@ -27,8 +28,7 @@ def ask(calls: int, *, threads: int, client: str) -> float:
     token = ApiToken.objects.order_by("pk")[0]
     make = partial(CLIENTS[client], token.base_url, {"token": token.reveal()})
     with ThreadPoolExecutor(threads) as pool:
-        work = [partial(_ask, make, calls)] * threads
-        return seconds(lambda: list(pool.map(lambda one: one(), work)))
+        return seconds(lambda: list(pool.map(_ask, [make] * threads, repeat(calls))))
 
 
 def _ask(make: Callable[[], Ask], calls: int) -> None:
