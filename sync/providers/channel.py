@@ -1,8 +1,11 @@
-"""到服务商的 HTTP 通道:一个会话,一次一个请求。
+"""到服务商的 HTTP 通道:一次一个请求,先发出,后读回答。
 
 The only place that meets exceptions of requests, urllib3 and the socket; what leaves
 it is an `Answer` or a leaf of the error tree, never a foreign exception, not even as
 a chained one: those hold the request and with it the token.
+
+requests prepares what is sent, a connection of urllib3 carries it: docs/decisions/
+asking-ahead.md.
 """
 
 from __future__ import annotations
@@ -12,14 +15,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from http.client import HTTPException
-from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import TypeVar
 from urllib.parse import urlencode
 
+import certifi
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
+from urllib3.util import Url, parse_url
 
 from sync.engine.errors import (
     BadAnswer,
@@ -31,7 +35,9 @@ from sync.engine.errors import (
 )
 from sync.engine.ports import Secret
 
-from .wire import HttpPool, HttpsPool, Wire
+from .wire import Wire, connection_to
+
+T = TypeVar("T")
 
 CHUNK = 65_536
 HEADERS = {
@@ -119,6 +125,30 @@ def translate(error: Exception, *, host: str) -> SyncError:
     return leaf(text.format(host=host) + (f": {cause}" if cause else ""))
 
 
+class Exchange:
+    """一次问答:请求已经发出,回答可以晚一点再读。
+
+    Used by the channel's thread only.
+    """
+
+    def __init__(self, read: Callable[[], Answer | SyncError]) -> None:
+        self._read = read
+        self._outcome: Answer | SyncError | None = None
+
+    def wait(self) -> None:
+        """等到回答读完,或者失败;不抛异常。"""
+        if self._outcome is None:
+            self._outcome = self._read()
+
+    def answer(self) -> Answer:
+        """读完的回答,不论什么状态码;没有就抛出错误树的叶子。"""
+        self.wait()
+        assert self._outcome
+        if isinstance(self._outcome, SyncError):
+            raise self._outcome
+        return self._outcome
+
+
 class Channel:
     """一条通道,带总期限和大小上限。
 
@@ -137,30 +167,29 @@ class Channel:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._wire = Wire(read_timeout=read_timeout, clock=clock)
-        self._timeouts = (connect_timeout, read_timeout)
+        self._connect_timeout = connect_timeout
         self._deadline = deadline
         self._max_bytes = max_bytes
-        self._session = _session(self._wire)
-        self._prepared: dict[tuple[str, Secret], requests.PreparedRequest] = {}
+        self._ca_certs = certifi.where()
+        self._connections: dict[Url, HTTPConnection] = {}
+        self._prepared: dict[
+            tuple[str, Secret], tuple[requests.PreparedRequest, HTTPConnection]
+        ] = {}
+        self._last = Exchange(lambda: Unreachable("nothing was asked"))
 
-    def get(
+    def send(
         self, url: str, *, host: str, params: Mapping[str, str | int], secret: Secret
-    ) -> Answer:
-        """发一个 GET,读完回答;不跟随重定向,不重试。
+    ) -> Exchange:
+        """发一个 GET;不跟随重定向,不重试,不抛异常。
 
-        Whatever its status an answer is returned. Raises a leaf of `Transient`, or
-        TokenRejected where no request can be made.
+        One at a time: the answer before is read to its end first. What goes wrong is a
+        leaf of `Transient`, or TokenRejected where no request can be made.
         """
-        try:
-            self._wire.begin(self._deadline)
-            return self._exchange(url, params=params, secret=secret)
-        except _FOREIGN as error:
-            fault = self._leaf(error, host=host)
-        finally:
-            self._wire.rest()
-        # Raised out here, where no exception is being handled: even `from None` would
-        # keep the foreign one, with the request and its headers, as the context.
-        raise fault
+        self._last.wait()
+        sent = self._attempt(partial(self._ask, url, params, secret), host=host)
+        read = partial(self._receive, sent, host=host)
+        self._last = Exchange(read)
+        return self._last
 
     def abort(self) -> None:
         """打断正在进行的请求;此后的请求立刻失败。
@@ -171,41 +200,79 @@ class Channel:
 
     def close(self) -> None:
         """关闭连接。"""
-        self._session.close()
+        self._wire.rest()
+        for connection in self._connections.values():
+            connection.close()
+
+    def _attempt(self, step: Callable[[], T], *, host: str) -> T | SyncError:
+        """做一步;失败了挂断,返回错误树的叶子。
+
+        Returned, to be raised where no exception is being handled: even `from None`
+        would keep the foreign one, with the request and its headers, as the context.
+        """
+        try:
+            return step()
+        except SyncError as error:
+            fault = error
+        except _FOREIGN as error:
+            fault = self._leaf(error, host=host)
+        self.close()
+        return fault
 
     def _leaf(self, error: Exception, *, host: str) -> SyncError:
         return Unreachable("aborted") if self._wire.cut else translate(error, host=host)
 
-    def _exchange(
-        self, url: str, *, params: Mapping[str, str | int], secret: Secret
-    ) -> Answer:
-        with self._session.send(
-            self._request(url, params=params, secret=secret),
-            timeout=self._timeouts,
-            proxies={},
-            allow_redirects=False,
-            stream=True,
-        ) as response:
-            body = self._body(response.raw)
-            # A cut looks like the end of a body that has no length.
-            self._wire.check()
-            return Answer(response.status_code, response.headers, body)
+    def _ask(
+        self, url: str, params: Mapping[str, str | int], secret: Secret
+    ) -> HTTPConnection:
+        self._wire.begin(self._deadline)
+        request, connection = self._prepare(url, secret)
+        if not connection.is_connected:
+            connection.close()
+            connection.connect()
+        connection.request(
+            "GET",
+            f"{request.path_url}?{urlencode(params)}",
+            headers=request.headers,
+            preload_content=False,
+        )
+        return connection
 
-    def _request(
-        self, url: str, *, params: Mapping[str, str | int], secret: Secret
-    ) -> requests.PreparedRequest:
-        # Prepared once for each address and token: that takes as long as all the rest
-        # of a call, and only the query differs.
-        request = self._prepared.get((url, secret))
-        if request is None:
-            headers = {"token": secret.reveal()}
-            request = self._session.prepare_request(
-                requests.Request("GET", url, headers=headers)
+    def _receive(
+        self, sent: HTTPConnection | SyncError, *, host: str
+    ) -> Answer | SyncError:
+        if isinstance(sent, SyncError):
+            return sent
+        return self._attempt(partial(self._answer, sent), host=host)
+
+    def _answer(self, connection: HTTPConnection) -> Answer:
+        response = connection.getresponse()
+        body = self._body(response)
+        # A cut looks like the end of a body that has no length.
+        self._wire.check()
+        self._wire.rest()
+        return Answer(response.status, response.headers, body)
+
+    def _prepare(
+        self, url: str, secret: Secret
+    ) -> tuple[requests.PreparedRequest, HTTPConnection]:
+        # Once for each address and token: it takes as long as the rest of a call.
+        if (url, secret) not in self._prepared:
+            headers = HEADERS | {"token": secret.reveal()}
+            request = requests.Request("GET", url, headers=headers).prepare()
+            self._prepared[url, secret] = (request, self._connection(url))
+        return self._prepared[url, secret]
+
+    def _connection(self, url: str) -> HTTPConnection:
+        origin = parse_url(url)._replace(path=None)
+        if origin not in self._connections:
+            self._connections[origin] = connection_to(
+                origin,
+                wire=self._wire,
+                timeout=self._connect_timeout,
+                ca_certs=self._ca_certs,
             )
-            self._prepared[url, secret] = request
-        address = str(request.url).partition("?")[0]
-        request.url = f"{address}?{urlencode(params)}"
-        return request
+        return self._connections[origin]
 
     def _body(self, raw: urllib3.HTTPResponse) -> bytes:
         chunks, size = [], 0
@@ -216,34 +283,6 @@ class Channel:
             if size > self._max_bytes:
                 raise BadAnswer(f"The answer is larger than {self._max_bytes} bytes")
         return b"".join(chunks)
-
-
-class _Adapter(HTTPAdapter):
-    """一个连接、不重试的适配器,套接字交给 `Wire` 看管。"""
-
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
-        super().__init__(pool_connections=4, pool_maxsize=1, max_retries=0)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {
-            "http": partial(HttpPool, wire=self._wire),
-            "https": partial(HttpsPool, wire=self._wire),
-        }
-
-
-def _session(wire: Wire) -> requests.Session:
-    session = requests.Session()
-    # No proxy and no .netrc from the environment: the token goes to its host only.
-    session.trust_env = False
-    session.headers.clear()
-    session.headers.update(HEADERS)
-    # A lane uses several tokens; a cookie given to one must not follow another.
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, _Adapter(wire))
-    return session
 
 
 def _cause(error: BaseException | None) -> str:

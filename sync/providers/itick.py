@@ -169,7 +169,10 @@ class ItickClient:
         if not _sendable(token.secret):
             raise TokenRejected("The token holds characters that no header can carry")
         url = token.base_url.rstrip("/") + path
-        answer = self._channel.get(url, host=host, params=params, secret=token.secret)
+        exchange = self._channel.send(
+            url, host=host, params=params, secret=token.secret
+        )
+        answer = exchange.answer()
         with _ONE_BY_ONE:
             return data_of(answer, secret=token.secret)
 

@@ -1,6 +1,6 @@
 """看管套接字:能从别的线程掐断,每次等待都不超过总期限。
 
-requests knows neither: its timeouts bound one read, not the call, and nothing ends a
+urllib3 knows neither: its timeouts bound one read, not the call, and nothing ends a
 call from outside. So the connections tell a `Wire` of their socket, dial in a way that
 can be cut, and read through `_Paced`.
 """
@@ -17,8 +17,8 @@ from http.client import HTTPException, HTTPResponse
 from typing import Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.util import Url
 from urllib3.util.wait import wait_for_write
 
 BUFFER = 65_536
@@ -191,16 +191,19 @@ class _WatchedTls(_Watched, HTTPSConnection):
     """同上,加 TLS。"""
 
 
-class HttpPool(HTTPConnectionPool):
-    """明文连接池;`wire` 由 urllib3 原样交给每个连接。"""
+def connection_to(
+    origin: Url, *, wire: Wire, timeout: float, ca_certs: str
+) -> HTTPConnection:
+    """到一台主机的连接,还没有接通;`timeout` 是接通和发出各等几秒。
 
-    ConnectionCls = _Watched
-
-
-class HttpsPool(HTTPSConnectionPool):
-    """TLS 连接池。"""
-
-    ConnectionCls = _WatchedTls
+    TLS is verified against the certificates of `ca_certs`, a file.
+    """
+    host = (origin.host or "").strip("[]")
+    if origin.scheme == "https":
+        return _WatchedTls(
+            host, origin.port, wire=wire, timeout=timeout, ca_certs=ca_certs
+        )
+    return _Watched(host, origin.port, wire=wire, timeout=timeout)
 
 
 def _shut(handle: socket.socket) -> None:

@@ -182,7 +182,7 @@ def tls_server(certificate: Path) -> Iterator[Server]:
 def test_ends_a_call_that_reads_over_tls(
     tls_server: Server, client: ItickClient, certificate: Path
 ) -> None:
-    client._channel._session.verify = str(certificate)
+    client._channel._ca_certs = str(certificate)
     url = tls_server.url.replace("http:", "https:")
     client.fetch(token(url), asking())
     tls_server.script = halting(HEAD + b"Content-Length: 500\r\n\r\n{")
