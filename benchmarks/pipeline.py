@@ -123,4 +123,5 @@ def _get(channel: Channel, token: Token, request: PageRequest) -> Answer:
         "et": request.end_ms,
     }
     url = f"{token.base_url}/stock/kline"
-    return channel.get(url, host="127.0.0.1", params=params, secret=token.secret)
+    exchange = channel.send(url, host="127.0.0.1", params=params, secret=token.secret)
+    return exchange.answer()

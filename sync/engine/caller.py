@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from random import Random
 from threading import Event
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 from .breaker import Breaker
 from .errors import (
@@ -30,7 +30,7 @@ from .errors import (
     Transient,
 )
 from .pacing import REST, Meter
-from .ports import Clock
+from .ports import Clock, Reply
 
 T = TypeVar("T")
 
@@ -57,6 +57,36 @@ class TokenRests:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Sent(Generic[T]):
+    """发出的请求:它的回答,和怎么读懂;`read` 抛出 `errors` 里的叶子。"""
+
+    reply: Reply
+    read: Callable[[], T]
+
+
+class Asked(Generic[T]):
+    """用一个 Token 问了、还没有读的问题。"""
+
+    def __init__(self, meter: Meter, sent: Sent[T], *, clock: Clock) -> None:
+        self.meter = meter
+        self._sent = sent
+        self._clock = clock
+        self._over = False
+
+    def wait(self) -> None:
+        """等到回答读完,或者失败;请求到此结束。"""
+        if not self._over:
+            self._over = True
+            self._sent.reply.wait()
+            self.meter.end(self._clock.now())
+
+    def read(self) -> T:
+        """读懂回答;抛出 `errors` 里的叶子。"""
+        self.wait()
+        return self._sent.read()
+
+
 class Caller:
     """轮流使用几个 Token,每个按自己的节奏。
 
@@ -81,6 +111,7 @@ class Caller:
         self._stop = stop
         self._clock = clock
         self._dice = dice
+        self._under_way: Asked[Any] | None = None
 
     @property
     def stopped(self) -> bool:
@@ -92,37 +123,59 @@ class Caller:
         """最先可以请求的 Token 一次能问几只股票;问的时候可能换成了别的。"""
         return self._soonest()[1].batch if self.meters else 1
 
-    def ask(self, call: Callable[[Meter], T]) -> T:
-        """问到一个回答为止,按错误的种类换 Token、休息或重试。"""
+    def ask(self, send: Callable[[Meter], Sent[T]], asked: Asked[T] | None = None) -> T:
+        """问到一个回答为止,按错误的种类换 Token、休息或重试。
+
+        `asked` is the first time, which has been sent already.
+        """
         failures = 0
         while True:
-            meter = self._next_meter()
+            asked = asked or self.send(send, self._next_meter())
             try:
-                return self._counted(call, meter)
+                return self._counted(asked)
             except TokenFault as error:
-                meter.retire(error)
-                self._report(TokenOut(meter, error))
+                self._retire(asked.meter, error)
             except RateLimited as error:
-                self._rest(meter, error)
+                self._rest(asked.meter, error)
             except Transient:
                 failures += 1
                 self._check()
                 if failures == ATTEMPTS:
                     raise
                 self._pause(BACKOFF * 2**failures)
+            asked = None
 
-    def _counted(self, call: Callable[[Meter], T], meter: Meter) -> T:
+    def send(self, send: Callable[[Meter], Sent[T]], meter: Meter) -> Asked[T]:
+        """用这个 Token 发出去,不等回答;下一次轮到别的 Token。"""
+        self.finish()
+        self.meters.remove(meter)
+        self.meters.append(meter)
         meter.begin()
+        self._under_way = Asked(meter, send(meter), clock=self._clock)
+        return self._under_way
+
+    def finish(self) -> None:
+        """还在路上的回答读完:再发一个、等别的什么以前。"""
+        if self._under_way:
+            self._under_way.wait()
+            self._under_way = None
+
+    def _counted(self, asked: Asked[T]) -> T:
         failed = False
         try:
-            return call(meter)
+            return asked.read()
         except Transient:
             failed = True
             raise
         finally:
-            meter.end(self._clock.now())
             if not self._stop.is_set():
-                self._breaker.note(meter.token.id, failed=failed)
+                self._breaker.note(asked.meter.token.id, failed=failed)
+
+    def _retire(self, meter: Meter, error: TokenFault) -> None:
+        # Known already where the lane's last token had two calls unread.
+        if not meter.out:
+            meter.retire(error)
+            self._report(TokenOut(meter, error))
 
     def _rest(self, meter: Meter, error: RateLimited) -> None:
         asked = REST if error.retry_after is None else error.retry_after
@@ -132,6 +185,7 @@ class Caller:
 
     def ready(self) -> Meter | None:
         """轮到的下一个可以请求的 Token;没有就等一会儿,返回 None。"""
+        self.finish()
         self.wake.clear()
         self._check()
         wait, meter = self._soonest()
@@ -140,11 +194,19 @@ class Caller:
         self._clock.wait(self.wake, min(wait, LONGEST_WAIT))
         return None
 
+    def spare(self, besides: Meter) -> Meter | None:
+        """现在就可以请求的另一个 Token;不等。"""
+        if self.stopped:
+            return None
+        now = self._clock.now()
+        for meter in self.meters:
+            if meter is not besides and not meter.out and meter.ready_in(now) <= 0:
+                return meter
+        return None
+
     def _next_meter(self) -> Meter:
         while (meter := self.ready()) is None:
             pass
-        self.meters.remove(meter)
-        self.meters.append(meter)
         return meter
 
     def _soonest(self) -> tuple[float, Meter]:
@@ -168,6 +230,7 @@ class Caller:
             raise NoToken("Token不可用")
 
     def _pause(self, seconds: float) -> None:
+        self.finish()
         until = self._clock.now() + seconds * (0.5 + self._dice.random())
         while (left := until - self._clock.now()) > 0:
             self.wake.clear()

@@ -60,24 +60,31 @@ class Deck:
             self._closed = True
             self._changed.notify_all()
 
-    def take(self, lane: int, *, seconds: float, most: int = 1) -> list[Task]:
-        """拿一个任务:先拿自己的,再从最长的队列末尾拿;等不到就是空的。
+    def wait(self, seconds: float) -> None:
+        """等到有任务可拿,或者全部做完,或者时间到。"""
+        with self._changed:
+            if not any(self._queues) and not self._idle():
+                self._changed.wait(seconds)
+
+    def take(self, lane: int, *, most: int = 1) -> list[Task]:
+        """拿一个任务:先拿自己的,再从最长的队列末尾拿;没有就是空的。
 
         With it come others that can share its call, `most` in all: from the lane's own
         queue, and then from the ends of the others, because calls are scarcer than
         lanes.
         """
         with self._changed:
-            if not any(self._queues) and not self._idle():
-                self._changed.wait(seconds)
             own = self._queues[lane]
             queue = own or max(self._queues, key=len)
             if not queue:
                 return []
-            first = queue.popleft() if queue is own else queue.pop()
-            tasks = self._together(first, own, most) if most > 1 else [first]
-            self._under_way += len(tasks)
-            return tasks
+            return self._taken(queue.popleft() if own else queue.pop(), own, most)
+
+    def take_own(self, lane: int, *, most: int = 1) -> list[Task]:
+        """只从自己的队列拿一个任务;别人的留给闲着的通道。"""
+        with self._changed:
+            own = self._queues[lane]
+            return self._taken(own.popleft(), own, most) if own else []
 
     def finish(self) -> None:
         """拿走的任务有了结果。"""
@@ -105,6 +112,11 @@ class Deck:
             for queue in self._queues:
                 queue.clear()
             return left
+
+    def _taken(self, first: Task, own: deque[Task], most: int) -> list[Task]:
+        tasks = self._together(first, own, most) if most > 1 else [first]
+        self._under_way += len(tasks)
+        return tasks
 
     def _together(self, first: Task, own: deque[Task], most: int) -> list[Task]:
         group = Group(first)

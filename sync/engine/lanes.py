@@ -17,7 +17,7 @@ from threading import Event
 
 from . import coverage
 from .breaker import Breaker
-from .caller import LONGEST_WAIT, Caller, TokenOut, TokenRests
+from .caller import LONGEST_WAIT, Asked, Caller, Sent, TokenOut, TokenRests
 from .deck import Deck
 from .errors import (
     BadAnswer,
@@ -30,8 +30,18 @@ from .errors import (
 )
 from .pacing import Meter
 from .paging import Walk
-from .ports import Client, Clock, Failure, Page, Part, Task, Window
-from .sharing import BatchTooLarge, FirstPages
+from .ports import (
+    Client,
+    Clock,
+    Failure,
+    Page,
+    PageRequest,
+    Part,
+    Reply,
+    Task,
+    Window,
+)
+from .sharing import BatchTooLarge, FirstPages, Together
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +75,23 @@ class _Hand:
         return replace(self.task, windows=windows)
 
 
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """一轮:一只股票,或者几只共用一次请求的;第一页已经问了,还没有读。"""
+
+    hands: list[_Hand]
+    first: FirstPages | None = None
+    together: Asked[Together] | None = None
+    alone: Asked[Page] | None = None
+
+    @property
+    def asked(self) -> Asked[Together] | Asked[Page]:
+        """发出去的请求。"""
+        asked = self.together or self.alone
+        assert asked
+        return asked
+
+
 class Lane:
     """一条通道,在自己的线程里运行。
 
@@ -88,6 +115,7 @@ class Lane:
         self.client = connect()
         self._deck = deck
         self._report = report
+        self._ahead: _Turn | None = None
         self._caller = Caller(
             meters, breaker=breaker, report=report, stop=stop, clock=clock, dice=dice
         )
@@ -115,62 +143,106 @@ class Lane:
     def _close(self) -> Exception | None:
         # Whatever happens here, the coordinator must hear that the lane has ended.
         try:
+            # Of no use to anybody any more: what was asked ahead of a stop.
+            self.client.abort()
+            self._caller.finish()
             self.client.close()
         except Exception as unexpected:  # noqa: BLE001 - outermost frame of a lane
             return unexpected
         return None
 
     def _work(self) -> bool:
-        """做一个任务,或者几个共用一次请求的;该结束时返回 False。
+        """做一轮;该结束时返回 False。
 
-        A token first: what waits for one had better wait where others can take it.
+        While its answer is being read, the next round's is under way.
         """
-        if self._caller.stopped or self._deck.idle():
-            return False
-        hands: list[_Hand] = []
+        turn, self._ahead = self._ahead, None
         try:
-            if meter := self._caller.ready():
-                hands += self._take(meter.batch)
-                self._serve(hands)
-        except (NoToken, Cancelled, ProviderDown):
-            for hand in reversed(hands):
-                self._deck.put_back(self.number, hand.rest())
+            if self._deck.idle():
+                return False
+            if turn := turn or self._next_turn():
+                turn.asked.wait()
+                self._ahead = self._turn_ahead(turn.asked.meter)
+                self._serve(turn)
+        except NoToken:
+            self._put_back(turn)
+            return self._ahead is not None
+        except (Cancelled, ProviderDown):
+            self._put_back(self._ahead)
+            self._put_back(turn)
             return False
         return True
 
-    def _take(self, most: int) -> list[_Hand]:
-        tasks = self._deck.take(self.number, seconds=LONGEST_WAIT, most=most)
-        return [_Hand(task) for task in tasks]
+    def _next_turn(self) -> _Turn | None:
+        """下一轮;没有 Token 或者没有任务就等一会儿,返回 None。
 
-    def _serve(self, hands: list[_Hand]) -> None:
-        """做完手里的几只股票;做完一只拿掉一只。"""
+        A token first: what waits for one had better wait where others can take it.
+        """
+        meter = self._caller.ready()
+        if meter is None:
+            return None
+        tasks = self._deck.take(self.number, most=meter.batch)
+        if not tasks:
+            self._deck.wait(LONGEST_WAIT)
+        return self._begin(tasks, meter)
+
+    def _turn_ahead(self, unread: Meter) -> _Turn | None:
+        """再下一轮;现在就能用另一个 Token 开始的话。
+
+        Not the token of the answer that has not been read: it may say that it is out.
+        """
+        meter = self._caller.spare(unread)
+        if meter is None:
+            return None
+        return self._begin(self._deck.take_own(self.number, most=meter.batch), meter)
+
+    def _begin(self, tasks: list[Task], meter: Meter) -> _Turn | None:
+        hands = [_Hand(task) for task in tasks]
         walks = [hand.walk for hand in hands]
+        if not walks:
+            return None
+        if len(walks) == 1:
+            alone = self._caller.send(partial(self._send, walks[0]), meter)
+            return _Turn(hands, alone=alone)
         first = FirstPages(walks, caller=self._caller, client=self.client)
-        first.ask()
+        return _Turn(hands, first, together=self._caller.send(first.send, meter))
+
+    def _put_back(self, turn: _Turn | None) -> None:
+        for hand in reversed(turn.hands if turn else []):
+            self._deck.put_back(self.number, hand.rest())
+
+    def _serve(self, turn: _Turn) -> None:
+        """做完这一轮的几只股票;做完一只拿掉一只。"""
+        hands, alone = turn.hands, turn.alone
+        if turn.first:
+            turn.first.ask(turn.together)
         while hands:
-            self.do(hands[0])
+            self.do(hands[0], alone)
             self._deck.finish()
             del hands[0]
-        for trouble in first.too_large():
-            self._report(trouble)
+        if turn.first:
+            for trouble in turn.first.too_large():
+                self._report(trouble)
 
-    def do(self, hand: _Hand) -> None:
+    def do(self, hand: _Hand, asked: Asked[Page] | None = None) -> None:
         """取一只股票的全部区间,报告每一段;失败了报告还缺的区间。
 
         What has been reported is taken out of `left`. Pieces with bars that had to be
         left out are stored, join `spoiled`, and make the stock fail in the end: a bar
-        that is missing must not be missing silently.
+        that is missing must not be missing silently. `asked` is the first page's call,
+        where it has been made.
         """
         task, left, spoiled = hand.task, hand.left, hand.spoiled
         walk = hand.walk
         while left:
             try:
-                self._fetch(walk)
+                self._fetch(walk, asked)
             except (StockFault, Transient) as error:
                 missed = [*left, *(walk.window for walk in spoiled)]
                 window = coverage.hull(missed)
                 self._report(Failure(task, window, error.reason, str(error)))
                 return
+            asked = None
             fetched = walk.window
             del left[0]
             if walk.exhausted:
@@ -186,9 +258,10 @@ class Lane:
         if spoiled:
             self._report(_spoiled(task, spoiled))
 
-    def _fetch(self, walk: Walk) -> None:
+    def _fetch(self, walk: Walk, asked: Asked[Page] | None) -> None:
         while not walk.done:
-            page = self._page(walk)
+            page = self._page(walk, asked)
+            asked = None
             if page.oldest_ms is not None:
                 walk.accept(page)
             elif walk.before_coverage and not walk.begun:
@@ -199,20 +272,25 @@ class Lane:
                 end = walk.window.end
                 raise NoData(f"no data up to {end}: the answer was empty")
 
-    def _page(self, walk: Walk) -> Page:
+    def _page(self, walk: Walk, asked: Asked[Page] | None) -> Page:
         """取下一页;空的或有坏数据的页,换一个 Token 再问一次。"""
-        ask = partial(self._caller.ask, partial(self._call, walk))
-        page = ask()
+        send = partial(self._send, walk)
+        page = self._caller.ask(send, asked)
         expected = walk.begun or walk.task.covered
         if page.bad or (page.oldest_ms is None and expected):
-            page = _together(page, ask())
+            page = _together(page, self._caller.ask(send))
         return page
 
-    def _call(self, walk: Walk, meter: Meter) -> Page:
+    def _send(self, walk: Walk, meter: Meter) -> Sent[Page]:
         request = walk.request()
-        page = self.client.fetch(meter.token, request)
-        walk.check(page, request)
-        return page
+        reply = self.client.send(meter.token, [request])
+        return Sent(reply, partial(_read, reply, walk, request))
+
+
+def _read(reply: Reply, walk: Walk, request: PageRequest) -> Page:
+    page = reply.pages()[request.code]
+    walk.check(page, request)
+    return page
 
 
 def _together(first: Page, second: Page) -> Page:

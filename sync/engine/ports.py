@@ -266,6 +266,21 @@ class Clock(Protocol):
         """等到事件发生或时间到;发生了返回 True。"""
 
 
+class Reply(Protocol):
+    """一次请求的回答;请求已经发出,什么时候读都行。"""
+
+    def wait(self) -> None:
+        """等到回答读完,或者失败;不抛异常。"""
+
+    def pages(self) -> Mapping[str, Page]:
+        """各只股票的一页,按代码;出错时抛出 `errors` 里的叶子。
+
+        One that was asked for alone has a page, if an empty one. Of several only pages
+        with bars: a stock without a sound page is left out. Where pages came and none
+        is sound, BadAnswer.
+        """
+
+
 class Client(Protocol):
     """一条到服务商的通道。
 
@@ -273,16 +288,10 @@ class Client(Protocol):
     may call: it makes a call under way end at once with `Unreachable`.
     """
 
-    def fetch(self, token: Token, request: PageRequest) -> Page:
-        """取一页;出错时抛出 `errors` 里的叶子。"""
+    def send(self, token: Token, requests: Sequence[PageRequest]) -> Reply:
+        """一次请求问几只股票的一页;除代码外,几个请求都一样。不抛异常。
 
-    def fetch_many(
-        self, token: Token, requests: Sequence[PageRequest]
-    ) -> Mapping[str, Page]:
-        """一次请求取几只股票的一页,按代码;除代码外,几个请求都一样。
-
-        Only pages with bars: a stock without a sound page is left out. Where pages
-        came and none is sound, BadAnswer.
+        What was asked before is read to its end first.
         """
 
     def abort(self) -> None:

@@ -8,16 +8,16 @@ itself as if it had been alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from . import coverage, paging
-from .caller import Caller
+from .caller import Asked, Caller, Sent
 from .errors import BadAnswer, StockFault, Transient
 from .pacing import Meter
 from .paging import Walk
-from .ports import Client, Page, PageRequest, Task, Token, Window
+from .ports import Client, Page, PageRequest, Reply, Task, Token, Window
 
 # Bars in one answer: about 2 MB, a quarter of a second of work.
 MOST_BARS = 20_000
@@ -82,6 +82,15 @@ class Tally:
         self.calls += sum(paging.pages(window, task.period) for window in task.windows)
 
 
+@dataclass(frozen=True, slots=True)
+class Together:
+    """几只股票一起问到的:用的 Token、问了谁,有没有一只有回答。"""
+
+    meter: Meter
+    walks: Sequence[Walk]
+    answered: bool
+
+
 class FirstPages:
     """一组股票的第一页,用尽量少的请求去问;问不到的留给单独的请求。
 
@@ -92,51 +101,43 @@ class FirstPages:
         self._walks = walks
         self._caller = caller
         self._client = client
-        self._doubts: list[tuple[Meter, Sequence[Walk]]] = []
+        self._doubts: list[Together] = []
 
-    def ask(self) -> None:
-        """问一遍;有回答的翻页都收下第一页。"""
+    def send(self, meter: Meter) -> Sent[Together]:
+        """一起问全部;这个 Token 一次问不了的不问。"""
+        return self._send(self._walks, meter)
+
+    def ask(self, asked: Asked[Together] | None = None) -> None:
+        """问一遍;有回答的翻页都收下第一页。`asked` 是已经发出的第一次。"""
         waiting, most = list(self._walks), len(self._walks)
-        while min(len(waiting), most) > 1 and self._caller.batch > 1:
-            call = partial(self._call, waiting[:most])
+        while asked or (min(len(waiting), most) > 1 and self._caller.batch > 1):
+            send = partial(self._send, waiting[:most])
             try:
-                meter, walks, answered = self._caller.ask(call)
+                found = self._caller.ask(send, asked)
             except (StockFault, Transient):
                 return
-            if answered or len(walks) == 1:
-                del waiting[: len(walks)]
-            elif meter.proven >= len(walks):
+            asked = None
+            if found.answered or len(found.walks) == 1:
+                del waiting[: len(found.walks)]
+            elif found.meter.proven >= len(found.walks):
                 return  # as many have been answered before: it is the stocks
             else:
-                self._doubts.append((meter, walks))
-                most = len(walks) // 2
+                self._doubts.append(found)
+                most = len(found.walks) // 2
 
     def too_large(self) -> Iterator[BatchTooLarge]:
         """一个也没有回答、后来却有数据的:那一次问得太多了。"""
-        for meter, walks in self._doubts:
-            if any(walk.begun for walk in walks):
-                meter.shrink(len(walks) // 2)
-                yield BatchTooLarge(meter.token, len(walks), meter.batch)
+        for doubt in self._doubts:
+            if any(walk.begun for walk in doubt.walks):
+                meter, asked = doubt.meter, len(doubt.walks)
+                meter.shrink(asked // 2)
+                yield BatchTooLarge(meter.token, asked, meter.batch)
 
-    def _call(
-        self, walks: Sequence[Walk], meter: Meter
-    ) -> tuple[Meter, Sequence[Walk], bool]:
+    def _send(self, walks: Sequence[Walk], meter: Meter) -> Sent[Together]:
         walks = walks[: meter.batch]
         asked = requests(walks)
-        pages = self._fetch(meter.token, asked)
-        for walk, request in zip(walks, asked, strict=True):
-            if page := pages.get(request.code):
-                _take(walk, page, request)
-        if pages:
-            meter.proven = max(meter.proven, len(walks))
-        return meter, walks, bool(pages)
-
-    def _fetch(self, token: Token, asked: Sequence[PageRequest]) -> Mapping[str, Page]:
-        if len(asked) > 1:
-            return self._client.fetch_many(token, asked)
-        # Another token than was expected, and it serves one stock at a time.
-        page = self._client.fetch(token, asked[0])
-        return {} if page.oldest_ms is None else {asked[0].code: page}
+        reply = self._client.send(meter.token, asked)
+        return Sent(reply, partial(_read, reply, meter, walks, asked))
 
 
 def requests(walks: Sequence[Walk]) -> list[PageRequest]:
@@ -146,6 +147,19 @@ def requests(walks: Sequence[Walk]) -> list[PageRequest]:
     own = [walk.request() for walk in walks]
     end_ms = max(request.end_ms for request in own)
     return [replace(request, end_ms=end_ms, limit=limit) for request in own]
+
+
+def _read(
+    reply: Reply, meter: Meter, walks: Sequence[Walk], asked: Sequence[PageRequest]
+) -> Together:
+    # One that was asked for alone, by a token that serves one at a time, may be empty.
+    pages = {code: page for code, page in reply.pages().items() if page.oldest_ms}
+    for walk, request in zip(walks, asked, strict=True):
+        if page := pages.get(request.code):
+            _take(walk, page, request)
+    if pages:
+        meter.proven = max(meter.proven, len(walks))
+    return Together(meter, walks, bool(pages))
 
 
 def _take(walk: Walk, page: Page, request: PageRequest) -> None:

@@ -4,8 +4,8 @@ The only place that meets exceptions of requests, urllib3 and the socket; what l
 it is an `Answer` or a leaf of the error tree, never a foreign exception, not even as
 a chained one: those hold the request and with it the token.
 
-requests prepares what is sent, a connection of urllib3 carries it: docs/decisions/
-asking-ahead.md.
+requests prepares what is sent and a connection of urllib3 carries it, for there asking
+and answering are two steps: docs/decisions/asking-ahead.md.
 """
 
 from __future__ import annotations
@@ -135,6 +135,11 @@ class Exchange:
         self._read = read
         self._outcome: Answer | SyncError | None = None
 
+    @classmethod
+    def failed(cls, fault: SyncError) -> Exchange:
+        """没有发出去的。"""
+        return cls(lambda: fault)
+
     def wait(self) -> None:
         """等到回答读完,或者失败;不抛异常。"""
         if self._outcome is None:
@@ -175,7 +180,7 @@ class Channel:
         self._prepared: dict[
             tuple[str, Secret], tuple[requests.PreparedRequest, HTTPConnection]
         ] = {}
-        self._last = Exchange(lambda: Unreachable("nothing was asked"))
+        self._last = Exchange.failed(Unreachable("nothing was asked"))
 
     def send(
         self, url: str, *, host: str, params: Mapping[str, str | int], secret: Secret

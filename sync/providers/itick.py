@@ -16,7 +16,7 @@ from sync.engine.ports import Page, PageRequest, Secret, Token
 
 from . import pages
 from .answers import data_of
-from .channel import Channel
+from .channel import Channel, Exchange
 from .hosts import permitted_host
 
 log = logging.getLogger(__name__)
@@ -98,38 +98,24 @@ class ItickClient:
             clock=clock,
         )
 
+    def send(self, token: Token, requests: Sequence[PageRequest]) -> PagesReply:
+        """一次请求问几只股票的一页;除代码外,几个请求都一样。不抛异常。
+
+        One call of the token's quota, whatever comes of it. The answer before, if it
+        has not been read, is read to its end first.
+        """
+        codes = ",".join(request.code for request in requests)
+        where = {"code": codes} if len(requests) == 1 else {"codes": codes}
+        path = "/stock/kline" if len(requests) == 1 else "/stock/klines"
+        exchange = self._send(token, path, **where, **_common(requests[0]))
+        return PagesReply(token, requests, exchange, clock=self._clock)
+
     def fetch(self, token: Token, request: PageRequest) -> Page:
         """取一页 K 线;出错时抛出 `errors` 里的叶子。
 
-        One call of the token's quota, whatever comes of it. An empty page means that
-        the provider sent nothing, not that there is nothing.
+        An empty page means that the provider sent nothing, not that there is nothing.
         """
-        started = self._clock()
-        data = self._ask(token, "/stock/kline", code=request.code, **_common(request))
-        with _ONE_BY_ONE:
-            page = pages.build(data, request=request)
-        _note(token, request, page, seconds=self._clock() - started)
-        return page
-
-    def fetch_many(
-        self, token: Token, requests: Sequence[PageRequest]
-    ) -> dict[str, Page]:
-        """一次请求取几只股票的一页,按代码;除代码外,几个请求都一样。
-
-        One call of the token's quota. Only pages with bars: a stock that is missing,
-        null, empty or unsound in the answer is left out and spoils no other. Where
-        pages came and none is sound, BadAnswer.
-        """
-        started = self._clock()
-        codes = ",".join(request.code for request in requests)
-        data = self._ask(token, "/stock/klines", codes=codes, **_common(requests[0]))
-        with _ONE_BY_ONE:
-            found = _pages(data, requests)
-        seconds = self._clock() - started
-        for request in requests:
-            if page := found.get(request.code):
-                _note(token, request, page, seconds=seconds)
-        return found
+        return self.send(token, [request]).pages()[request.code]
 
     def list_stocks(self, token: Token, market: str) -> list[Listing]:
         """列出一个市场的股票,按服务商的顺序。
@@ -164,17 +150,68 @@ class ItickClient:
         self._channel.close()
 
     def _ask(self, token: Token, path: str, **params: str | int) -> Any:
+        return _data(self._send(token, path, **params), token)
+
+    def _send(self, token: Token, path: str, **params: str | int) -> Exchange:
+        try:
+            host = self._permitted(token)
+        except TokenRejected as error:
+            return Exchange.failed(error)
+        url = token.base_url.rstrip("/") + path
+        return self._channel.send(url, host=host, params=params, secret=token.secret)
+
+    def _permitted(self, token: Token) -> str:
         host = permitted_host(token.base_url, allowed=self._allowed_hosts)
         # Further down such a value would be refused with a text that quotes it.
         if not _sendable(token.secret):
             raise TokenRejected("The token holds characters that no header can carry")
-        url = token.base_url.rstrip("/") + path
-        exchange = self._channel.send(
-            url, host=host, params=params, secret=token.secret
-        )
-        answer = exchange.answer()
+        return host
+
+
+class PagesReply:
+    """几只股票的一页:已经问了,读的时候才知道。"""
+
+    def __init__(
+        self,
+        token: Token,
+        requests: Sequence[PageRequest],
+        exchange: Exchange,
+        *,
+        clock: Callable[[], float],
+    ) -> None:
+        self._token = token
+        self._requests = requests
+        self._exchange = exchange
+        self._clock = clock
+        self._started = clock()
+        self._seconds = 0.0
+
+    def wait(self) -> None:
+        """等到回答读完,或者失败;不抛异常。"""
+        self._exchange.wait()
+        self._seconds = self._seconds or self._clock() - self._started
+
+    def pages(self) -> dict[str, Page]:
+        """各只股票的一页,按代码;出错时抛出 `errors` 里的叶子。
+
+        Of one its page, if an empty one. Of several only pages with bars: a stock that
+        is missing, null, empty or unsound in the answer is left out and spoils no
+        other. Where pages came and none is sound, BadAnswer.
+        """
+        self.wait()
+        data = _data(self._exchange, self._token)
         with _ONE_BY_ONE:
-            return data_of(answer, secret=token.secret)
+            pages = _pages(data, self._requests)
+        for request in self._requests:
+            if page := pages.get(request.code):
+                _note(self._token, request, page, seconds=self._seconds)
+        return pages
+
+
+def _data(exchange: Exchange, token: Token) -> Any:
+    answer = exchange.answer()
+    with _ONE_BY_ONE:
+        return data_of(answer, secret=token.secret)
 
 
 def _common(request: PageRequest) -> dict[str, str | int]:
@@ -188,6 +225,8 @@ def _common(request: PageRequest) -> dict[str, str | int]:
 
 def _pages(data: Any, requests: Sequence[PageRequest]) -> dict[str, Page]:
     """每只股票有 K 线的一页;一只的坏数据与别的无关。"""
+    if len(requests) == 1:
+        return {requests[0].code: pages.build(data, request=requests[0])}
     if data and not isinstance(data, dict):
         # A bare list would pass for the bars of every one of the stocks.
         raise BadAnswer("The answer for several stocks is not keyed by their codes")

@@ -113,6 +113,22 @@ def one_by_one(answer: Answer) -> Batch:
     return batch
 
 
+class FakeReply:
+    """已经有了的回答。"""
+
+    def __init__(self, outcome: Mapping[str, Page] | Exception) -> None:
+        self._outcome = outcome
+
+    def wait(self) -> None:
+        """没有什么可等。"""
+
+    def pages(self) -> Mapping[str, Page]:
+        """交出回答,或者抛出错误。"""
+        if isinstance(self._outcome, Exception):
+            raise self._outcome
+        return self._outcome
+
+
 class FakeClient:
     """一条通道的客户端:回答由 `answer` 给出,几只一起问的由 `batch`。"""
 
@@ -122,17 +138,20 @@ class FakeClient:
         self.aborted = Event()
         self.closed = 0
 
-    def fetch(self, token: Token, request: PageRequest) -> Page:
-        """取一页。"""
-        return self._answer(token, request)
+    def send(self, token: Token, requests: Sequence[PageRequest]) -> FakeReply:
+        """问一次;回答当场就有,读的时候才交出来。"""
+        assert len({replace(request, code="") for request in requests}) == 1
+        try:
+            return FakeReply(self._pages(token, requests))
+        except Exception as error:  # noqa: BLE001 - sending raises nothing
+            return FakeReply(error)
 
-    def fetch_many(
+    def _pages(
         self, token: Token, requests: Sequence[PageRequest]
     ) -> Mapping[str, Page]:
-        """取几只股票的一页。"""
-        assert len(requests) > 1
-        assert len({replace(request, code="") for request in requests}) == 1
-        return self._batch(token, requests)
+        if len(requests) > 1:
+            return self._batch(token, requests)
+        return {requests[0].code: self._answer(token, requests[0])}
 
     def abort(self) -> None:
         """打断。"""

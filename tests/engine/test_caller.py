@@ -34,7 +34,7 @@ def test_a_token_fault_costs_the_token_and_not_the_stock(fault: TokenFault) -> N
 
     assert messages[0] == TokenOut(bench.meters[0], fault)
     assert len(messages[1:]) == 3
-    assert bench.tokens_asked == [1, 2, 3, 2]
+    assert bench.tokens_asked == [1, 2, 3, 3]
     assert bench.waited == 0
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from threading import Thread
 
@@ -17,7 +18,7 @@ def dealt(stocks: int, *, lanes: int, size: int = 100) -> Deck:
 
 
 def taken(deck: Deck, lane: int) -> int | None:
-    found = deck.take(lane, seconds=0)
+    found = deck.take(lane)
     return found[0].stock_id if found else None
 
 
@@ -45,12 +46,21 @@ def test_a_dry_lane_takes_from_the_end_of_the_longest_queue() -> None:
     assert [taken(deck, 2) for _ in range(3)] == [9, 6, 7]
 
 
+def test_what_is_taken_ahead_comes_from_the_lanes_own_queue() -> None:
+    deck = dealt(3, lanes=2)
+
+    numbers = [[t.stock_id for t in deck.take_own(lane)] for lane in (1, 1, 0, 0)]
+
+    assert numbers == [[1], [], [0], [2]]
+    assert deck.room() == 97
+
+
 def test_take_returns_none_when_nothing_is_there() -> None:
-    assert Deck(2, size=5).take(0, seconds=0) == []
+    assert Deck(2, size=5).take(0) == []
 
 
 def together(deck: Deck, lane: int, most: int) -> list[int]:
-    return [task.stock_id for task in deck.take(lane, seconds=0, most=most)]
+    return [task.stock_id for task in deck.take(lane, most=most)]
 
 
 def test_tasks_that_share_a_call_are_taken_together_in_order() -> None:
@@ -103,10 +113,20 @@ def test_all_that_are_taken_together_are_under_way() -> None:
     assert (room, deck.room(), deck.idle()) == (0, 3, True)
 
 
+def waiting(
+    deck: Deck, lane: int, found: list[list[Task]], *, most: int = 1
+) -> Callable[[], None]:
+    def wait() -> None:
+        deck.wait(30)
+        found.append(deck.take(lane, most=most))
+
+    return wait
+
+
 def test_a_lane_that_waits_sees_all_that_is_dealt_at_once() -> None:
     deck = Deck(1, size=10)
     found: list[list[Task]] = []
-    waiter = Thread(target=lambda: found.append(deck.take(0, seconds=30, most=3)))
+    waiter = Thread(target=waiting(deck, 0, found, most=3))
     waiter.start()
 
     deck.deal(task(1), task(2), task(3))
@@ -117,11 +137,11 @@ def test_a_lane_that_waits_sees_all_that_is_dealt_at_once() -> None:
 
 def test_a_task_put_back_is_taken_again_by_whoever_comes() -> None:
     deck = dealt(1, lanes=2)
-    [first] = deck.take(0, seconds=0)
+    [first] = deck.take(0)
 
     deck.put_back(0, first)
 
-    assert deck.take(1, seconds=0) == [first]
+    assert deck.take(1) == [first]
 
 
 def test_idle_only_when_closed_and_nothing_is_waiting_or_under_way() -> None:
@@ -145,7 +165,7 @@ def test_not_idle_while_open() -> None:
 def test_put_back_keeps_a_closed_deck_from_being_idle() -> None:
     deck = dealt(1, lanes=1)
     deck.close()
-    [found] = deck.take(0, seconds=0)
+    [found] = deck.take(0)
 
     deck.put_back(0, found)
 
@@ -219,7 +239,7 @@ def test_the_last_finish_wakes_a_lane_that_waits_for_work() -> None:
     taken(deck, 0)
     deck.close()
     found: list[list[Task]] = []
-    waiter = Thread(target=lambda: found.append(deck.take(1, seconds=30)))
+    waiter = Thread(target=waiting(deck, 1, found))
     waiter.start()
 
     deck.finish()
@@ -230,9 +250,9 @@ def test_the_last_finish_wakes_a_lane_that_waits_for_work() -> None:
 
 def test_a_task_put_back_wakes_a_lane_that_waits_for_work() -> None:
     deck = dealt(1, lanes=2)
-    [first] = deck.take(0, seconds=0)
+    [first] = deck.take(0)
     found: list[list[Task]] = []
-    waiter = Thread(target=lambda: found.append(deck.take(1, seconds=30)))
+    waiter = Thread(target=waiting(deck, 1, found))
     waiter.start()
 
     deck.put_back(0, first)
@@ -248,7 +268,8 @@ def test_each_task_is_taken_once_by_many_lanes() -> None:
 
     def work(lane: int) -> None:
         while not deck.idle():
-            found = deck.take(lane, seconds=1)
+            deck.wait(1)
+            found = deck.take(lane)
             if found:
                 hands[lane].append(found[0].stock_id)
                 deck.finish()

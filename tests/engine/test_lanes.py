@@ -146,12 +146,12 @@ def test_an_answer_newer_than_asked_for_is_tried_again_and_then_a_failure() -> N
 
 
 def test_the_stock_of_the_last_token_goes_back_when_it_is_out() -> None:
-    bench = Bench(TokenRejected("401"), TokenRejected("401"), tokens=2)
+    bench = Bench(*repeat(TokenRejected("401"), 3), tokens=2)
 
     messages = bench.run(task(1), task(2))
 
     assert [type(message) for message in messages] == [TokenOut, TokenOut]
-    assert [t.stock_id for t in bench.deck.drain()] == [1, 2]
+    assert sorted(t.stock_id for t in bench.deck.drain()) == [1, 2]
     assert bench.ended.error is None
 
 
@@ -197,7 +197,7 @@ def test_what_waits_for_a_token_can_be_taken_by_another_lane() -> None:
     taken: list[Task] = []
 
     def other(_event: Event, _seconds: float) -> bool:
-        taken.extend(bench.deck.take(0, seconds=0))
+        taken.extend(bench.deck.take(0))
         bench.deck.finish()
         return False
 

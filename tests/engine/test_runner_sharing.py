@@ -71,9 +71,9 @@ def test_a_batch_that_is_too_large_is_told_to_the_ledger() -> None:
 
     setting = Setting(batch=batch, batch_size=8, tokens=2)
 
-    setting.run(stocks(40))
+    setting.run(stocks(400))
 
-    assert len(setting.store.finished) == 40
+    assert len(setting.store.finished) == 400
     # How many the second token was asked for depends on when its turn came.
     smallest = dict(sorted(setting.ledger.shrunk, reverse=True))
     assert smallest.keys() == {1, 2}

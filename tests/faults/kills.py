@@ -15,6 +15,7 @@ PASSINGS = {
     "claim": 1,
     "lease": 1,
     "reserve": 20,
+    "request": 55,
     "answer": 55,
     "rows": 2,
     "before-commit": 2,

@@ -18,7 +18,7 @@ from sync import settling, storage
 from sync.models.failures import SyncFailureQuerySet
 from sync.models.runs import SyncRunQuerySet
 from sync.models.shards import LEASE, ShardState, SyncShardQuerySet
-from sync.providers.itick import ItickClient
+from sync.providers.itick import ItickClient, PagesReply
 from sync.services import clock as shared
 from sync.services.clock import SharedClock
 from sync.storage import DatabaseStore
@@ -35,7 +35,8 @@ POINTS: dict[str, tuple[Any, str]] = {
     "claim": (SyncShardQuerySet, "claim"),
     "lease": (ApiTokenQuerySet, "lease_idle"),
     "reserve": (ApiTokenQuerySet, "reserve"),
-    "answer": (ItickClient, "fetch"),
+    "request": (ItickClient, "send"),
+    "answer": (PagesReply, "pages"),
     "save": (DatabaseStore, "save"),
     "rows": (storage, "write_klines"),
     "before-commit": (settling.Recording, "saved"),

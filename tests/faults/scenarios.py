@@ -97,6 +97,7 @@ SCENARIOS: dict[str, Scenario] = {
             _at("claim", "after the claim"),
             _at("lease", "after the tokens were leased"),
             _at("reserve", "after the reserve"),
+            _at("request", "after a request was sent"),
             _at("answer", "after an answer"),
             _at("rows", "in a transaction, before its rows"),
             _at("before-commit", "before the commit"),

@@ -25,7 +25,7 @@ def fetched(
     client: ItickClient, server: Server, data: Any, *codes: str
 ) -> dict[str, Page]:
     server.script = answer({"code": 0, "data": data})
-    return client.fetch_many(token(server.url), batch(*codes))
+    return client.send(token(server.url), batch(*codes)).pages()
 
 
 def test_several_stocks_are_asked_for_in_one_call(
@@ -115,4 +115,4 @@ def test_errors_of_the_whole_call_are_those_of_a_single_one(
     server.script = answer({"code": code, "msg": words, "data": None})
 
     with pytest.raises(leaf):
-        client.fetch_many(token(server.url), batch("700", "5"))
+        client.send(token(server.url), batch("700", "5")).pages()
