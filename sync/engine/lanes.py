@@ -41,7 +41,8 @@ from .ports import (
     Task,
     Window,
 )
-from .sharing import BatchTooLarge, FirstPages, Together
+from .sharing import BatchTooLarge, FirstPages
+from .turns import Hand, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,43 +54,6 @@ class LaneEnded:
 
 
 Message = Part | Failure | TokenOut | TokenRests | BatchTooLarge | LaneEnded
-
-
-class _Hand:
-    """手里的一只股票:还没有取到的段,和取到了却缺 K 线的段。
-
-    `walk` is that of the first piece, which may get its first page together with other
-    stocks.
-    """
-
-    def __init__(self, task: Task) -> None:
-        self.task = task
-        self.left = coverage.cut(task.windows, task.covered, task.period)
-        self.spoiled: list[Walk] = []
-        self.walk = Walk(task, self.left[0])
-
-    def rest(self) -> Task:
-        """没有做完的部分,留给别的通道。"""
-        again = [*self.left, *(walk.window for walk in self.spoiled)]
-        windows = tuple(coverage.remaining(self.task.windows, again))
-        return replace(self.task, windows=windows)
-
-
-@dataclass(frozen=True, slots=True)
-class _Turn:
-    """一轮:一只股票,或者几只共用一次请求的;第一页已经问了,还没有读。"""
-
-    hands: list[_Hand]
-    first: FirstPages | None = None
-    together: Asked[Together] | None = None
-    alone: Asked[Page] | None = None
-
-    @property
-    def asked(self) -> Asked[Together] | Asked[Page]:
-        """发出去的请求。"""
-        asked = self.together or self.alone
-        assert asked
-        return asked
 
 
 class Lane:
@@ -115,7 +79,7 @@ class Lane:
         self.client = connect()
         self._deck = deck
         self._report = report
-        self._ahead: _Turn | None = None
+        self._ahead: Turn | None = None
         self._caller = Caller(
             meters, breaker=breaker, report=report, stop=stop, clock=clock, dice=dice
         )
@@ -124,6 +88,11 @@ class Lane:
     def meters(self) -> deque[Meter]:
         """这条通道的 Token。"""
         return self._caller.meters
+
+    @property
+    def batch(self) -> int:
+        """它的 Token 一次最多能问几只股票。"""
+        return max((meter.batch for meter in self.meters), default=1)
 
     @property
     def wake(self) -> Event:
@@ -173,7 +142,7 @@ class Lane:
             return False
         return True
 
-    def _next_turn(self) -> _Turn | None:
+    def _next_turn(self) -> Turn | None:
         """下一轮;没有 Token 或者没有任务就等一会儿,返回 None。
 
         A token first: what waits for one had better wait where others can take it.
@@ -186,7 +155,7 @@ class Lane:
             self._deck.wait(LONGEST_WAIT)
         return self._begin(tasks, meter)
 
-    def _turn_ahead(self, unread: Meter) -> _Turn | None:
+    def _turn_ahead(self, unread: Meter) -> Turn | None:
         """再下一轮;现在就能用另一个 Token 开始的话。
 
         Not the token of the answer that has not been read: it may say that it is out.
@@ -196,22 +165,22 @@ class Lane:
             return None
         return self._begin(self._deck.take_own(self.number, most=meter.batch), meter)
 
-    def _begin(self, tasks: list[Task], meter: Meter) -> _Turn | None:
-        hands = [_Hand(task) for task in tasks]
+    def _begin(self, tasks: list[Task], meter: Meter) -> Turn | None:
+        hands = [Hand(task) for task in tasks]
         walks = [hand.walk for hand in hands]
         if not walks:
             return None
         if len(walks) == 1:
             alone = self._caller.send(partial(self._send, walks[0]), meter)
-            return _Turn(hands, alone=alone)
+            return Turn(hands, alone=alone)
         first = FirstPages(walks, caller=self._caller, client=self.client)
-        return _Turn(hands, first, together=self._caller.send(first.send, meter))
+        return Turn(hands, first, together=self._caller.send(first.send, meter))
 
-    def _put_back(self, turn: _Turn | None) -> None:
+    def _put_back(self, turn: Turn | None) -> None:
         for hand in reversed(turn.hands if turn else []):
             self._deck.put_back(self.number, hand.rest())
 
-    def _serve(self, turn: _Turn) -> None:
+    def _serve(self, turn: Turn) -> None:
         """做完这一轮的几只股票;做完一只拿掉一只。"""
         hands, alone = turn.hands, turn.alone
         if turn.first:
@@ -224,7 +193,7 @@ class Lane:
             for trouble in turn.first.too_large():
                 self._report(trouble)
 
-    def do(self, hand: _Hand, asked: Asked[Page] | None = None) -> None:
+    def do(self, hand: Hand, asked: Asked[Page] | None = None) -> None:
         """取一只股票的全部区间,报告每一段;失败了报告还缺的区间。
 
         What has been reported is taken out of `left`. Pieces with bars that had to be

@@ -200,13 +200,15 @@ class Usage:
     """一个 Token 的用量报告。
 
     `done` calls have ended since the last report, `unused` reserved ones are given
-    back, `recent` are the ends of the last minute as [epoch second, calls].
+    back, `recent` are the ends of the last minute as [epoch second, calls]. At most
+    `wanted` more are to be reserved.
     """
 
     token: Token
     done: int
     recent: list[list[int]]
     unused: int = 0
+    wanted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,8 +223,8 @@ class Beat:
 class Ledger(Protocol):
     """Token 的账本;只由协调者的线程调用。"""
 
-    def reserve(self, usage: Usage, calls: int) -> Grant:
-        """报告用量,并预订至多 `calls` 次请求。"""
+    def reserve(self, usages: Sequence[Usage]) -> list[Grant]:
+        """报告几个 Token 的用量,并各预订至多 `wanted` 次请求;回答的次序一样。"""
 
     def release(self, usages: Sequence[Usage]) -> None:
         """归还这些 Token 和没有用掉的次数。"""
@@ -275,9 +277,8 @@ class Reply(Protocol):
     def pages(self) -> Mapping[str, Page]:
         """各只股票的一页,按代码;出错时抛出 `errors` 里的叶子。
 
-        One that was asked for alone has a page, if an empty one. Of several only pages
-        with bars: a stock without a sound page is left out. Where pages came and none
-        is sound, BadAnswer.
+        Of one its page, if an empty one. Of several only sound pages with bars; where
+        pages came and none is sound, BadAnswer.
         """
 
 
@@ -289,10 +290,7 @@ class Client(Protocol):
     """
 
     def send(self, token: Token, requests: Sequence[PageRequest]) -> Reply:
-        """一次请求问几只股票的一页;除代码外,几个请求都一样。不抛异常。
-
-        What was asked before is read to its end first.
-        """
+        """一次请求问几只股票的一页,先读完上一次的;除代码外都一样。不抛异常。"""
 
     def abort(self) -> None:
         """打断正在进行的请求。"""

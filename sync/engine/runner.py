@@ -100,12 +100,16 @@ class Runner:
         futures: list[Future[None]] = []
         try:
             self._beat()
-            self._deal(waiting)
+            # Enough for two rounds: the rest is read while the first calls are made,
+            # with one token a lane, and the other tokens' calls are reserved.
+            self._deal(waiting, most=2 * sum(lane.batch for lane in self._lanes))
+            self._wallet.top_up(
+                *(m for lane in self._lanes for m in islice(lane.meters, 1))
+            )
             for lane in self._lanes:
                 logger.info("Lane %d has %d tokens", lane.number, len(lane.meters))
-                # Calls with one token go on while the others' are being reserved.
-                self._wallet.top_up(*islice(lane.meters, 1))
                 futures.append(pool.submit(lane.run))
+            self._deal(waiting)
             self._wallet.top_up()
             self._wake_lanes()
             self._loop(waiting)
@@ -158,9 +162,6 @@ class Runner:
         if self._crash:
             raise self._crash
         self._give_up(waiting)
-        self._beat()
-
-    # --- messages -------------------------------------------------------------------
 
     def _report(self, message: Message) -> None:
         """由通道的线程调用;队列满时等待。
@@ -209,8 +210,6 @@ class Runner:
                 self._alive.discard(number)
                 self._crash = self._crash or crash
 
-    # --- writing --------------------------------------------------------------------
-
     def _await_flush(self) -> None:
         if not self._parts and not self._failures:
             self._flush_at = self._now() + BEAT
@@ -246,12 +245,10 @@ class Runner:
             # An observer is no part of the run.
             logger.exception("Progress could not be shown")
 
-    # --- tasks ----------------------------------------------------------------------
-
-    def _deal(self, waiting: Iterator[Task]) -> None:
+    def _deal(self, waiting: Iterator[Task], *, most: int | None = None) -> None:
         if self._halt.is_set():
             return
-        room = self._deck.room()
+        room = self._deck.room() if most is None else min(most, self._deck.room())
         # All at once: a lane that waits would take the first and leave the others,
         # which could have shared its call.
         tasks: list[Task] = []
@@ -284,8 +281,6 @@ class Runner:
             self._beat()
             self._deal(waiting)
             left = self._deck.drain()
-
-    # --- lanes ----------------------------------------------------------------------
 
     def _wake_lanes(self) -> None:
         for lane in self._lanes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .errors import NoToken, QuotaSpent
 from .pacing import Meter
-from .ports import Beat, Clock, Ledger, Token, Usage
+from .ports import Beat, Clock, Grant, Ledger, Token, Usage
 
 ASK_AGAIN = 1.0  # seconds between two reservations that were refused
 
@@ -61,7 +61,18 @@ class Wallet:
 
     def top_up(self, *meters: Meter) -> bool:
         """给快用完的 Token(默认全部)预订请求次数;有新的预订返回 True。"""
-        return sum(self._reserve(meter) for meter in meters or self.meters) > 0
+        now = self._clock.now()
+        asking = [
+            (meter, self._usage(meter, wanted=wanted))
+            for meter in meters or self.meters
+            if now >= self._ask_at[meter.token.id] and (wanted := meter.wants(now))
+        ]
+        if not asking:
+            return False
+        grants = self._ledger.reserve([usage for _, usage in asking])
+        for (meter, _), grant in zip(asking, grants, strict=True):
+            self._granted(meter, grant, now)
+        return any(grant.calls for grant in grants)
 
     def release(self) -> None:
         """归还全部 Token。"""
@@ -72,21 +83,15 @@ class Wallet:
         if usages:
             self._ledger.release(usages)
 
-    def _reserve(self, meter: Meter) -> bool:
-        now = self._clock.now()
-        calls = meter.wants(now)
-        if not calls or now < self._ask_at[meter.token.id]:
-            return False
-        grant = self._ledger.reserve(self._usage(meter), calls)
+    def _granted(self, meter: Meter, grant: Grant, now: float) -> None:
         if grant.calls:
             meter.grant(grant.calls, until=now + grant.seconds)
         if grant.spent and not meter.credit:
             meter.retire(QuotaSpent(f"{meter.token.label} is at its daily limit"))
         if not grant.calls:
             self._ask_at[meter.token.id] = now + ASK_AGAIN
-        return grant.calls > 0
 
-    def _usage(self, meter: Meter, *, unused: int = 0) -> Usage:
+    def _usage(self, meter: Meter, *, unused: int = 0, wanted: int = 0) -> Usage:
         now = self._clock.now()
         recent = meter.recent(now=now, epoch=self._clock.epoch())
-        return Usage(meter.token, meter.take_done(), recent, unused)
+        return Usage(meter.token, meter.take_done(), recent, unused, wanted)

@@ -6,14 +6,14 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import chain, count, repeat
+from itertools import count
 
 from django.conf import settings
 from django.db.utils import DatabaseError
 
 from tokens import quota
 from tokens.models import ApiToken
-from tokens.querysets import LEASE_SECONDS, Closing, LeaseLost
+from tokens.querysets import LEASE_SECONDS, Closing, Opening
 from tokens.secrets import SecretError
 
 from ..engine.errors import MarketNotAllowed
@@ -75,18 +75,10 @@ class TokenLedger:
             raise NoUsableToken(str(unread))
         return leased
 
-    def reserve(self, usage: Usage, calls: int) -> Grant:
-        """报告用量,并预订至多 `calls` 次请求。"""
-        # What is done is taken off once: where the answer to an attempt was lost, the
-        # next one takes off nothing, and rather leaves too much reserved.
-        done = chain([usage.done], repeat(0))
-        try:
-            return self._patient(
-                lambda: self._granted(usage, calls=calls, done=next(done))
-            )
-        except LeaseLost:
-            # The heartbeat finds this out as well and takes the token away.
-            return Grant(0)
+    def reserve(self, usages: Sequence[Usage]) -> list[Grant]:
+        """报告几个 Token 的用量,并各预订至多 `wanted` 次请求。"""
+        attempts = count()
+        return self._patient(lambda: self._granted(usages, again=next(attempts) > 0))
 
     def release(self, usages: Sequence[Usage]) -> None:
         """归还这些 Token 和没有用掉的次数;数据库不在时租约会自己到期。"""
@@ -163,18 +155,23 @@ class TokenLedger:
 
         return self._patient(take)
 
-    def _granted(self, usage: Usage, *, calls: int, done: int) -> Grant:
+    def _granted(self, usages: Sequence[Usage], *, again: bool) -> list[Grant]:
         at = self._now()
         seconds = (quota.next_day_at(at) - QUIET - at).total_seconds()
-        granted = ApiToken.objects.reserve(
-            usage.token.id,
-            owner=self.owner,
-            calls=calls if seconds > 0 else 0,
-            done=done,
-            recent=usage.recent,
-            at=at,
-        )
-        return Grant(granted, seconds, spent=seconds > 0 and not granted)
+        # What is done is taken off once: where the answer to an attempt was lost, the
+        # next one takes off nothing, and rather leaves too much reserved.
+        openings = {
+            usage.token.id: Opening(
+                usage.wanted if seconds > 0 else 0,
+                0 if again else usage.done,
+                usage.recent,
+            )
+            for usage in usages
+        }
+        granted = ApiToken.objects.reserve(openings, owner=self.owner, at=at)
+        return [
+            _grant(granted.get(usage.token.id), seconds=seconds) for usage in usages
+        ]
 
     def _give_back(self, token: ApiToken) -> None:
         closing = Closing(unused=0, done=0, recent=token.recent_calls)
@@ -182,6 +179,13 @@ class TokenLedger:
 
     def _released(self, closings: Mapping[int, Closing]) -> None:
         ApiToken.objects.release(closings, owner=self.owner, at=self._now())
+
+
+def _grant(calls: int | None, *, seconds: float) -> Grant:
+    if calls is None:
+        # The heartbeat finds out as well that it is not ours, and takes it away.
+        return Grant(0)
+    return Grant(calls, seconds, spent=seconds > 0 and not calls)
 
 
 def _opened(row: ApiToken, *, at: datetime) -> LeasedToken:

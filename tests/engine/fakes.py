@@ -219,9 +219,12 @@ class MemoryLedger:
     seconds: float = float("inf")
     shut: bool = False
 
-    def reserve(self, usage: Usage, calls: int) -> Grant:
+    def reserve(self, usages: Sequence[Usage]) -> list[Grant]:
         """预订。"""
-        number = usage.token.id
+        return [self._reserve(usage) for usage in usages]
+
+    def _reserve(self, usage: Usage) -> Grant:
+        number, calls = usage.token.id, usage.wanted
         self._note(usage)
         if self.shut:
             return Grant(0, 0.0)

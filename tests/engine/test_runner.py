@@ -72,10 +72,10 @@ def test_calls_begin_while_other_tokens_are_still_being_reserved() -> None:
     called = Event()
 
     class SlowLedger(MemoryLedger):
-        def reserve(self, usage: Usage, calls: int) -> Grant:
+        def reserve(self, usages: Sequence[Usage]) -> list[Grant]:
             if len(self.granted) == 4:  # one for each lane
                 assert called.wait(5)
-            return super().reserve(usage, calls)
+            return super().reserve(usages)
 
     def answer(_token: Token, request: PageRequest) -> Page:
         called.set()

@@ -14,7 +14,7 @@ LIFE = 2.5
 PASSINGS = {
     "claim": 1,
     "lease": 1,
-    "reserve": 20,
+    "reserve": 2,
     "request": 55,
     "answer": 55,
     "rows": 2,

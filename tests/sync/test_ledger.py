@@ -37,8 +37,13 @@ def leased(row: ApiToken, *, at: datetime = AT) -> Token:
     return one.token
 
 
-def usage(token: Token, *, done: int = 0, unused: int = 0) -> Usage:
-    return Usage(token, done, [[NOW, done]] if done else [], unused)
+def usage(token: Token, *, done: int = 0, unused: int = 0, wanted: int = 0) -> Usage:
+    return Usage(token, done, [[NOW, done]] if done else [], unused, wanted)
+
+
+def reserve(ledger: TokenLedger, token: Token, calls: int, *, done: int = 0) -> Grant:
+    (grant,) = ledger.reserve([usage(token, done=done, wanted=calls)])
+    return grant
 
 
 def test_leases_what_is_free_and_opens_it(make_token: MakeToken) -> None:
@@ -115,7 +120,7 @@ def test_reserved_calls_are_counted_ahead(make_token: MakeToken) -> None:
     row = make_token(daily_limit=10, daily_used=3, usage_date=AT.date())
     token = leased(row)
 
-    grant = ledger().reserve(usage(token), 5)
+    grant = reserve(ledger(), token, 5)
 
     midnight = timedelta(hours=16).total_seconds()
     assert grant == Grant(5, midnight - 15, spent=False)
@@ -127,7 +132,7 @@ def test_no_more_than_the_day_has_left_is_granted(make_token: MakeToken) -> None
     token = leased(make_token(daily_limit=3))
     mine = ledger()
 
-    first, second = mine.reserve(usage(token), 5), mine.reserve(usage(token, done=3), 5)
+    first, second = reserve(mine, token, 5), reserve(mine, token, 5, done=3)
 
     assert (first.calls, first.spent) == (3, False)
     assert (second.calls, second.spent) == (0, True)
@@ -142,7 +147,7 @@ def test_close_to_the_turn_of_the_day_nothing_is_granted(
     at = TURN - timedelta(seconds=before)
     token = leased(make_token(daily_limit=100), at=at)
 
-    grant = ledger(at=at).reserve(usage(token), 5)
+    grant = reserve(ledger(at=at), token, 5)
 
     assert (grant.calls, grant.spent) == (calls, False)
     assert grant.seconds == pytest.approx(before - 15)
@@ -153,7 +158,7 @@ def test_after_the_turn_the_new_day_is_granted(make_token: MakeToken) -> None:
     row = make_token(daily_limit=5, daily_used=5, usage_date=AT.date())
     token = leased(row, at=TURN)
 
-    grant = ledger(at=TURN).reserve(usage(token), 9)
+    grant = reserve(ledger(at=TURN), token, 9)
 
     assert (grant.calls, grant.seconds) == (5, 86_400 - 15)
 
@@ -169,11 +174,10 @@ def test_a_report_that_is_not_heard_of_never_counts_too_few_calls(
 ) -> None:
     row = make_token(daily_limit=7)
     token = leased(row)
-    ledger().reserve(usage(token), 6)
+    reserve(ledger(), token, 6)
 
-    grant = TokenLedger(owner="run 1", now=lambda: AT, patient=unheard).reserve(
-        usage(token, done=4), 1
-    )
+    deaf = TokenLedger(owner="run 1", now=lambda: AT, patient=unheard)
+    grant = reserve(deaf, token, 1, done=4)
 
     row.refresh_from_db()
     # Two of the six may still be made; the one that nobody heard of counts, too.
@@ -215,13 +219,27 @@ def test_a_token_that_another_has_taken_is_granted_nothing(
     token = leased(make_token())
     ApiToken.objects.update(leased_by="run 2")
 
-    assert ledger().reserve(usage(token), 5) == Grant(0)
+    assert reserve(ledger(), token, 5) == Grant(0)
+
+
+def test_several_tokens_get_their_grants_in_the_order_asked(
+    make_token: MakeToken,
+) -> None:
+    plain, scarce = leased(make_token()), leased(make_token(daily_limit=2))
+    gone = leased(make_token())
+    ApiToken.objects.filter(pk=gone.id).update(leased_by="run 2")
+
+    grants = ledger().reserve(
+        [usage(token, wanted=5) for token in (scarce, gone, plain)]
+    )
+
+    assert [grant.calls for grant in grants] == [2, 0, 5]
 
 
 def test_what_was_not_used_is_given_back(make_token: MakeToken) -> None:
     row = make_token(daily_limit=10)
     mine, token = ledger(), leased(row)
-    mine.reserve(usage(token), 6)
+    reserve(mine, token, 6)
 
     mine.release([usage(token, done=2, unused=4)])
 
