@@ -90,6 +90,7 @@ class ItickClient:
     ) -> None:
         self._allowed_hosts = frozenset(allowed_hosts)
         self._clock = clock
+        self._hosts: dict[Token, str] = {}
         self._channel = Channel(
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
@@ -154,11 +155,14 @@ class ItickClient:
 
     def _send(self, token: Token, path: str, **params: str | int) -> Exchange:
         try:
-            host = self._permitted(token)
+            if token not in self._hosts:
+                self._hosts[token] = self._permitted(token)
         except TokenRejected as error:
             return Exchange.failed(error)
         url = token.base_url.rstrip("/") + path
-        return self._channel.send(url, host=host, params=params, secret=token.secret)
+        return self._channel.send(
+            url, host=self._hosts[token], params=params, secret=token.secret
+        )
 
     def _permitted(self, token: Token) -> str:
         host = permitted_host(token.base_url, allowed=self._allowed_hosts)
