@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.utils import translation
 
 # A shell starts its background jobs deaf to Ctrl-C, and so would be all that the tests
 # start.
@@ -29,6 +30,12 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
     if database["ENGINE"].endswith("sqlite3"):
         folder = tmp_path_factory.mktemp("database")
         database["TEST"] |= {"NAME": str(folder / "test.sqlite3")}
+
+
+@pytest.fixture(autouse=True)
+def _language() -> None:
+    """A page asked for in Chinese leaves its thread in Chinese."""
+    translation.deactivate()
 
 
 @pytest.fixture(scope="session")

@@ -33,7 +33,7 @@ def test_kline_answers_with_the_newest_bars_oldest_first(sim: Simulator) -> None
 
 
 def test_klines_answers_with_an_object_keyed_by_code() -> None:
-    with Simulator(accounts=[Account(KEY, batch_size=3)]) as sim:
+    with Simulator(accounts=[Account(KEY, batch_size=3)], now=IN_SESSION) as sim:
         found = get(sim, "/stock/klines", codes="700,701,9", **KLINES).json()["data"]
 
         single = {code: bars(sim, code=code, limit=3) for code in ("700", "701")}
