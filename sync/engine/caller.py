@@ -26,6 +26,7 @@ from .errors import (
     NoToken,
     ProviderDown,
     RateLimited,
+    SyncError,
     TokenFault,
     Transient,
 )
@@ -66,13 +67,20 @@ class Sent(Generic[T]):
 
 
 class Asked(Generic[T]):
-    """用一个 Token 问了、还没有读的问题。"""
+    """用一个 Token 问了的问题;回答只读一次。"""
 
     def __init__(self, meter: Meter, sent: Sent[T], *, clock: Clock) -> None:
         self.meter = meter
         self._sent = sent
         self._clock = clock
         self._over = False
+        self._read: list[T] = []
+        self._error: SyncError | None = None
+
+    @property
+    def settled(self) -> bool:
+        """回答是不是已经读懂了。"""
+        return bool(self._read or self._error)
 
     def wait(self) -> None:
         """等到回答读完,或者失败;请求到此结束。"""
@@ -81,10 +89,20 @@ class Asked(Generic[T]):
             self._sent.reply.wait()
             self.meter.end(self._clock.now())
 
-    def read(self) -> T:
-        """读懂回答;抛出 `errors` 里的叶子。"""
+    def settle(self) -> SyncError | None:
+        """读懂回答,返回出了什么错。"""
         self.wait()
-        return self._sent.read()
+        try:
+            self._read.append(self._sent.read())
+        except SyncError as error:
+            self._error = error
+        return self._error
+
+    def result(self) -> T:
+        """读懂了的回答;抛出 `errors` 里的叶子。"""
+        if self._error:
+            raise self._error
+        return self._read[0]
 
 
 class Caller:
@@ -131,51 +149,69 @@ class Caller:
         failures = 0
         while True:
             asked = asked or self.send(send, self._next_meter())
+            self._judge(asked)
             try:
-                return self._counted(asked)
-            except TokenFault as error:
-                self._retire(asked.meter, error)
-            except RateLimited as error:
-                self._rest(asked.meter, error)
+                return asked.result()
+            except (TokenFault, RateLimited):
+                pass
             except Transient:
                 failures += 1
                 self._check()
                 if failures == ATTEMPTS:
                     raise
                 self._pause(BACKOFF * 2**failures)
+            finally:
+                # Who is asked for a second opinion is another.
+                self._to_the_end(asked.meter)
             asked = None
 
     def send(self, send: Callable[[Meter], Sent[T]], meter: Meter) -> Asked[T]:
         """用这个 Token 发出去,不等回答;下一次轮到别的 Token。"""
         self.finish()
-        self.meters.remove(meter)
-        self.meters.append(meter)
+        self._to_the_end(meter)
         meter.begin()
-        self._under_way = Asked(meter, send(meter), clock=self._clock)
-        return self._under_way
+        asked = Asked(meter, send(meter), clock=self._clock)
+        self._under_way = asked
+        return asked
 
     def finish(self) -> None:
-        """还在路上的回答读完:再发一个、等别的什么以前。"""
+        """还在路上的回答先读懂:再发一个、等别的什么以前。
+
+        It may say that its token is out or has to rest, and must not be asked again.
+        """
         if self._under_way:
-            self._under_way.wait()
+            self._judge(self._under_way)
+
+    def receive(self, asked: Asked[Any]) -> None:
+        """等到回答读完;读懂它是拿着它的人的事。"""
+        asked.wait()
+        if asked is self._under_way:
             self._under_way = None
 
-    def _counted(self, asked: Asked[T]) -> T:
-        failed = False
-        try:
-            return asked.read()
-        except Transient:
-            failed = True
-            raise
-        finally:
-            if not self._stop.is_set():
-                self._breaker.note(asked.meter.token.id, failed=failed)
+    def abandon(self) -> None:
+        """不再要还在路上的回答。"""
+        if self._under_way:
+            self._under_way.wait()
 
-    def _retire(self, meter: Meter, error: TokenFault) -> None:
-        # Known already where the lane's last token had two calls unread.
-        if not meter.out:
+    def _judge(self, asked: Asked[Any]) -> None:
+        """读懂回答;该怪 Token 的,记在它头上。一个回答只判一次。"""
+        if asked is self._under_way:
+            self._under_way = None
+        if asked.settled:
+            return
+        meter, error = asked.meter, asked.settle()
+        if isinstance(error, TokenFault):
             meter.retire(error)
             self._report(TokenOut(meter, error))
+        elif isinstance(error, RateLimited):
+            self._rest(meter, error)
+        if not self._stop.is_set():
+            self._breaker.note(meter.token.id, failed=isinstance(error, Transient))
+
+    def _to_the_end(self, meter: Meter) -> None:
+        if meter in self.meters:
+            self.meters.remove(meter)
+            self.meters.append(meter)
 
     def _rest(self, meter: Meter, error: RateLimited) -> None:
         asked = REST if error.retry_after is None else error.retry_after

@@ -78,13 +78,17 @@ class Deck:
             queue = own or max(self._queues, key=len)
             if not queue:
                 return []
-            return self._taken(queue.popleft() if own else queue.pop(), own, most)
+            first = queue.popleft() if own else queue.pop()
+            others = sorted(self._queues, key=len, reverse=True)
+            return self._taken(first, own, others, most=most)
 
     def take_own(self, lane: int, *, most: int = 1) -> list[Task]:
-        """只从自己的队列拿一个任务;别人的留给闲着的通道。"""
+        """只从自己的队列拿,别人的留给闲着的通道;坐不满一次请求就不拿。"""
         with self._changed:
             own = self._queues[lane]
-            return self._taken(own.popleft(), own, most) if own else []
+            if len(own) < most:
+                return []
+            return self._taken(own.popleft(), own, [], most=most)
 
     def finish(self) -> None:
         """拿走的任务有了结果。"""
@@ -113,31 +117,34 @@ class Deck:
                 queue.clear()
             return left
 
-    def _taken(self, first: Task, own: deque[Task], most: int) -> list[Task]:
-        tasks = self._together(first, own, most) if most > 1 else [first]
+    def _taken(
+        self, first: Task, own: deque[Task], others: list[deque[Task]], *, most: int
+    ) -> list[Task]:
+        tasks = _together(first, own, others, most) if most > 1 else [first]
         self._under_way += len(tasks)
         return tasks
-
-    def _together(self, first: Task, own: deque[Task], most: int) -> list[Task]:
-        group = Group(first)
-        if not group.open:
-            return group.tasks
-        _draw(group, own, most)
-        for queue in sorted(self._queues, key=len, reverse=True):
-            if len(group.tasks) < most and queue is not own:
-                queue.reverse()
-                _draw(group, queue, most)
-                queue.reverse()
-        return group.tasks
 
     def _idle(self) -> bool:
         return self._closed and not self._under_way and not any(self._queues)
 
 
+def _together(
+    first: Task, own: deque[Task], others: list[deque[Task]], most: int
+) -> list[Task]:
+    group = Group(first)
+    _draw(group, own, most)
+    for queue in others:
+        if queue is not own:
+            queue.reverse()
+            _draw(group, queue, most)
+            queue.reverse()
+    return group.tasks
+
+
 def _draw(group: Group, queue: deque[Task], most: int) -> None:
     """从队列开头起,把合得来的拿进组里;其余的留在原处。"""
     passed: list[Task] = []
-    while queue and len(group.tasks) < most and len(passed) < LOOK:
+    while group.open and queue and len(group.tasks) < most and len(passed) < LOOK:
         task = queue.popleft()
         if not group.join(task):
             passed.append(task)

@@ -114,7 +114,7 @@ class Lane:
         try:
             # Of no use to anybody any more: what was asked ahead of a stop.
             self.client.abort()
-            self._caller.finish()
+            self._caller.abandon()
             self.client.close()
         except Exception as unexpected:  # noqa: BLE001 - outermost frame of a lane
             return unexpected
@@ -130,7 +130,7 @@ class Lane:
             if self._deck.idle():
                 return False
             if turn := turn or self._next_turn():
-                turn.asked.wait()
+                self._caller.receive(turn.asked)
                 self._ahead = self._turn_ahead(turn.asked.meter)
                 self._serve(turn)
         except NoToken:

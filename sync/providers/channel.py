@@ -256,6 +256,7 @@ class Channel:
         return self._attempt(partial(self._answer, sent), host=host)
 
     def _answer(self, connection: HTTPConnection) -> Answer:
+        self._wire.resume()
         response = connection.getresponse()
         body = self._body(response)
         # A cut looks like the end of a body that has no length.

@@ -16,26 +16,28 @@ from contextlib import suppress
 from http.client import HTTPException, HTTPResponse
 from typing import Any
 
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPConnection, HTTPSConnection, port_by_scheme
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from urllib3.util import Url
 from urllib3.util.wait import wait_for_write
 
 BUFFER = 65_536
+# Seconds for reading what has come, though the deadline passed before anybody did.
+GRACE = 1.0
 
 
 class Wire:
     """正在用的那个套接字。
 
-    `begin`, `watch`, `patience` and `rest` belong to the thread that makes the call;
-    `sever` may come from any other at any moment.
+    `sever` may come from any thread at any moment, the rest belongs to the one that
+    makes the call.
     """
 
     def __init__(self, *, read_timeout: float, clock: Callable[[], float]) -> None:
         self.read_timeout = read_timeout
         self.cut = False
         self._clock = clock
-        self._ends_at = 0.0
+        self._ends_at = self._grace = 0.0
         self._lock = threading.Lock()
         self._handle: socket.socket | None = None
 
@@ -45,7 +47,12 @@ class Wire:
         Raises OSError once the wire has been cut.
         """
         self._ends_at = self._clock() + deadline
+        self._grace = min(GRACE, deadline)
         self.check()
+
+    def resume(self) -> None:
+        """开始读回答;它等我们等得太久也不算晚。"""
+        self._ends_at = max(self._ends_at, self._clock() + self._grace)
 
     def check(self) -> None:
         """已经掐断则抛出 OSError。"""
@@ -199,11 +206,11 @@ def connection_to(
     TLS is verified against the certificates of `ca_certs`, a file.
     """
     host = (origin.host or "").strip("[]")
+    # Without one the last group of an IPv6 address would be taken for it.
+    port = origin.port or port_by_scheme[str(origin.scheme)]
     if origin.scheme == "https":
-        return _WatchedTls(
-            host, origin.port, wire=wire, timeout=timeout, ca_certs=ca_certs
-        )
-    return _Watched(host, origin.port, wire=wire, timeout=timeout)
+        return _WatchedTls(host, port, wire=wire, timeout=timeout, ca_certs=ca_certs)
+    return _Watched(host, port, wire=wire, timeout=timeout)
 
 
 def _shut(handle: socket.socket) -> None:

@@ -9,11 +9,12 @@ from threading import Event
 
 import pytest
 
-from sync.engine.errors import QuotaSpent, TokenRejected, Unreachable
-from sync.engine.ports import Page, PageRequest, Task, Token
+from sync.engine.caller import TokenOut, TokenRests
+from sync.engine.errors import QuotaSpent, RateLimited, TokenRejected, Unreachable
+from sync.engine.ports import Page, PageRequest, Task, Token, Window
 from sync.engine.sharing import FirstPages
 
-from .bench import GOOD, Bench, Step, only_part
+from .bench import EMPTY, GOOD, Bench, Step, only_part
 from .exchange import daily, page, weekdays
 from .fakes import FakeClient, FakeReply, task
 
@@ -95,8 +96,8 @@ def test_an_answer_under_way_is_read_to_its_end_before_a_further_page() -> None:
 
     assert log == [
         *("send 1", "wait 1"),
-        *("send 2", "read 1", "wait 2"),
-        *("send 1", "wait 1", "read 1", "read 2"),
+        *("send 2", "read 1", "wait 2", "read 2"),
+        *("send 1", "wait 1", "read 1"),
     ]
 
 
@@ -112,7 +113,41 @@ def test_an_answer_under_way_is_read_to_its_end_before_a_pause() -> None:
 
     bench.run(*tasks(2))
 
-    assert log[:6] == ["send 1", "wait 1", "send 2", "read 1", "wait 2", "pause"]
+    assert log[:4] == ["send 1", "wait 1", "send 2", "read 1"]
+    assert log[4:7] == ["wait 2", "read 2", "pause"]
+
+
+@pytest.mark.parametrize("tokens", [2, 3])
+def test_a_second_opinion_is_not_the_same_tokens(tokens: int) -> None:
+    bench = Bench(EMPTY, GOOD, GOOD, tokens=tokens)
+    before = Window(date(2024, 1, 1), date(2024, 6, 2))
+
+    bench.run(task(1, covered=before), task(2))
+
+    first, other = [number for number, asked in bench.asked if asked.code == "1"]
+    assert first != other
+
+
+def test_a_token_that_is_out_is_not_asked_again_before_its_answer_is_read() -> None:
+    newer = page(daily(weekdays(date(2024, 6, 10), date(2024, 6, 14))))
+    older = page(daily(weekdays(date(2024, 5, 31), date(2024, 6, 10))))
+    bench = Bench(newer, TokenRejected("401"), older, GOOD, tokens=2)
+
+    bench.run(*tasks(2))
+
+    assert bench.tokens_asked == [1, 2, 1, 1]
+
+
+def test_a_token_that_must_rest_rests_from_when_its_answer_came() -> None:
+    newer = page(daily(weekdays(date(2024, 6, 10), date(2024, 6, 14))))
+    older = page(daily(weekdays(date(2024, 5, 31), date(2024, 6, 10))))
+    slow = RateLimited("slow down", retry_after=30)
+    bench = Bench(newer, slow, older, GOOD, tokens=2)
+
+    messages = bench.run(*tasks(2))
+
+    assert messages[0] == TokenRests(bench.meters[1], 30, "slow down")
+    assert bench.tokens_asked == [1, 2, 1, 1]
 
 
 def test_what_was_asked_ahead_is_served_though_no_token_is_left() -> None:
@@ -136,6 +171,19 @@ def test_what_was_asked_ahead_is_served_though_no_token_is_left() -> None:
 
     assert part.task.stock_id == 2
     assert [left.stock_id for left in bench.deck.drain()] == [1]
+
+
+def test_a_token_that_is_out_is_told_though_its_calls_are_spent_as_well() -> None:
+    def out() -> Page:
+        bench.meters[0].retire(QuotaSpent("spent"))
+        raise TokenRejected("401")
+
+    bench = Bench(out, GOOD)
+
+    told = bench.run()[0]
+
+    assert isinstance(told, TokenOut)
+    assert isinstance(bench.meters[0].out, TokenRejected)
 
 
 def test_a_stop_puts_back_what_was_asked_ahead_and_ends_its_call() -> None:

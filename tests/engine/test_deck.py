@@ -55,6 +55,14 @@ def test_what_is_taken_ahead_comes_from_the_lanes_own_queue() -> None:
     assert deck.room() == 97
 
 
+def test_what_shares_a_call_ahead_comes_from_the_lanes_own_queue_too() -> None:
+    deck = dealt(4, lanes=2)
+
+    assert deck.take_own(0, most=3) == []
+    assert [t.stock_id for t in deck.take_own(0, most=2)] == [0, 2]
+    assert [t.stock_id for t in deck.take(0, most=2)] == [3, 1]
+
+
 def test_take_returns_none_when_nothing_is_there() -> None:
     assert Deck(2, size=5).take(0) == []
 

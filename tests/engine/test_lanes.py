@@ -146,7 +146,7 @@ def test_an_answer_newer_than_asked_for_is_tried_again_and_then_a_failure() -> N
 
 
 def test_the_stock_of_the_last_token_goes_back_when_it_is_out() -> None:
-    bench = Bench(*repeat(TokenRejected("401"), 3), tokens=2)
+    bench = Bench(TokenRejected("401"), TokenRejected("401"), tokens=2)
 
     messages = bench.run(task(1), task(2))
 

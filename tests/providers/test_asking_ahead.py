@@ -85,6 +85,25 @@ def test_a_connection_that_was_closed_meanwhile_is_opened_again(
     assert len({seen.peer for seen in server.seen}) == 3
 
 
+def test_an_answer_that_waited_for_us_is_not_late(server: Server) -> None:
+    now = [0.0]
+    client = ItickClient(allowed_hosts=[], clock=lambda: now[0])
+    server.script = answer({"code": 0, "data": [bar()]})
+    reply = client.send(token(server.url), [asking()])
+
+    now[0] = 3600.0
+
+    assert reply.pages()["700"].klines
+    client.close()
+
+
+def test_an_ipv6_address_without_a_port_has_the_usual_one() -> None:
+    client = ItickClient(allowed_hosts=[])
+    for url, port in (("http://[::1]", 80), ("https://[::1]/v1", 443)):
+        connection = client._channel._connection(url)
+        assert (connection.host, connection.port) == ("::1", port)
+
+
 def test_an_abort_ends_what_was_asked_ahead(
     server: Server, client: ItickClient
 ) -> None:

@@ -8,6 +8,7 @@ import socket
 import zlib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
+from itertools import count
 
 import pytest
 import urllib3.exceptions
@@ -261,7 +262,7 @@ def test_the_deadline_ends_an_answer_that_drips(
 
 
 def test_the_deadline_is_measured_by_the_clock_given(server: Server) -> None:
-    times = iter([0.0, 0.0, *[31.0] * 1000])
+    times = count(0.0, 20.0)
     client = ItickClient(allowed_hosts=[], clock=lambda: next(times))
 
     with pytest.raises(TimedOut):
