@@ -167,14 +167,14 @@ class Caller:
 
     def send(self, send: Callable[[Meter], Sent[T]], meter: Meter) -> Asked[T]:
         """用这个 Token 发出去,不等回答;下一次轮到别的 Token。"""
-        self.finish()
+        self._finish()
         self._to_the_end(meter)
         meter.begin()
         asked = Asked(meter, send(meter), clock=self._clock)
         self._under_way = asked
         return asked
 
-    def finish(self) -> None:
+    def _finish(self) -> None:
         """还在路上的回答先读懂:再发一个、等别的什么以前。
 
         It may say that its token is out or has to rest, and must not be asked again.
@@ -221,7 +221,7 @@ class Caller:
 
     def ready(self) -> Meter | None:
         """轮到的下一个可以请求的 Token;没有就等一会儿,返回 None。"""
-        self.finish()
+        self._finish()
         self.wake.clear()
         self._check()
         wait, meter = self._soonest()
@@ -266,7 +266,7 @@ class Caller:
             raise NoToken("Token不可用")
 
     def _pause(self, seconds: float) -> None:
-        self.finish()
+        self._finish()
         until = self._clock.now() + seconds * (0.5 + self._dice.random())
         while (left := until - self._clock.now()) > 0:
             self.wake.clear()
