@@ -9,8 +9,10 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
+from tokens.races import again_after_a_lost_race
+
 from ..models import Stock
-from .catalogue import Listed, import_stocks
+from .catalogue import Entry, Listed, read_stocks, store
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +32,13 @@ def preview_stocks(
     The import itself, so that the preview cannot differ from it. Raises Refused as the
     import does. `most` bounds each list; the figures are of all.
     """
+    entries = read_stocks(data)
+    return again_after_a_lost_race(lambda: _preview(entries, most=most, at=now()))
+
+
+def _preview(entries: list[Entry], *, most: int, at: datetime) -> StockPreview:
     with transaction.atomic():
-        at = now()
-        listed = import_stocks(data)
+        listed = store(entries)
         rows = Stock.objects.order_by("market", "stock_code")
         # The rows that were written since: the import's own, for nobody else's
         # unfinished work can be seen here.

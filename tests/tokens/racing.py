@@ -4,13 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, BrokenBarrierError
 from typing import TypeVar
 
 from django.db import connection
 
 T = TypeVar("T")
 PATIENCE = 60
+# On SQLite who comes second cannot begin before the first is done: no meeting then.
+MEETING = 2
+
+
+class Meeting:
+    """几个线程在这里碰头一次;以后经过不再等。"""
+
+    def __init__(self, parties: int) -> None:
+        self._barrier = Barrier(parties)
+
+    def __call__(self) -> None:
+        try:
+            self._barrier.wait(timeout=MEETING)
+        except BrokenBarrierError:
+            return
+        self._barrier.abort()
 
 
 def at_once(calls: Sequence[Callable[[], T]]) -> list[T]:

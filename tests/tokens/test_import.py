@@ -19,7 +19,7 @@ from tokens.import_values import parse_base_url, parse_expiry, parse_markets
 from tokens.models import ApiToken
 
 from .conftest import MakeToken
-from .racing import at_once
+from .racing import Meeting, at_once
 
 CANARY = "canary-0123456789-tail"
 FULL = (
@@ -330,19 +330,36 @@ def test_a_file_that_cannot_be_read_is_named(name: str, tmp_path: Path) -> None:
 def test_two_imports_at_once_leave_one_of_each_token() -> None:
     data = FULL.encode()
 
-    def one() -> str:
-        try:
-            return "created" if imports.import_tokens(data).created else "unchanged"
-        except imports.Refused:
-            return "refused"
+    def one() -> imports.Imported:
+        return imports.import_tokens(data)
 
     for _round in range(5):
         ApiToken.objects.all().delete()
 
         outcomes = at_once([one] * 6)
 
-        assert outcomes.count("created") == 1
+        assert sorted(outcome.created for outcome in outcomes) == [0, 0, 0, 0, 0, 2]
+        assert {outcome.created + outcome.unchanged for outcome in outcomes} == {2}
         assert ApiToken.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_has_looked_before_the_other_has_stored_finds_them_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    meet, find = Meeting(2), imports._find
+
+    def found(line: Any) -> ApiToken | None:
+        token = find(line)
+        meet()
+        return token
+
+    monkeypatch.setattr(imports, "_find", found)
+
+    outcomes = at_once([lambda: imports.import_tokens(FULL.encode())] * 2)
+
+    assert sorted(outcome.created for outcome in outcomes) == [0, 2]
+    assert ApiToken.objects.count() == 2
 
 
 @pytest.mark.django_db
