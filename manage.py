@@ -4,11 +4,32 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 
 def main() -> None:
-    """运行一个管理命令。
+    """运行一个管理命令,读者不再读它的输出时安静地结束。
+
+    As `head` does: the exit code is then the one that a shell gives to a program that
+    SIGPIPE ends, unless the command has one of its own to report.
+    """
+    try:
+        try:
+            _run()
+        finally:
+            # Here and not when Python leaves, where nobody could catch it.
+            sys.stdout.flush()
+    except BrokenPipeError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # What it was about to end with: SystemExit or Django's CommandError.
+        leaving = error.__context__
+        code = getattr(leaving, "code", None) or getattr(leaving, "returncode", None)
+        sys.exit(code or 128 + signal.SIGPIPE)
+
+
+def _run() -> None:
+    """Run one command.
 
     A setting that cannot be used is one sentence on standard error and exit code 1;
     with --traceback it is shown in full.

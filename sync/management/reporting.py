@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol, TextIO, cast
 
 from django.core.management.base import OutputWrapper
@@ -156,7 +157,13 @@ def watcher(stream: TextIO, *, total: int, quiet: bool) -> Watcher:
         return Silent()
     if stream.isatty():
         return OnTerminal(stream, total=total)
-    return Lines(lambda line: print(line, file=stream, flush=True), total=total)
+    return Lines(lambda line: _print(line, stream), total=total)
+
+
+def _print(line: str, stream: TextIO) -> None:
+    # Whoever read the progress has gone; that is no reason to stop the run.
+    with suppress(BrokenPipeError):
+        print(line, file=stream, flush=True)
 
 
 def as_json(run: SyncRun) -> dict[str, object]:
