@@ -1,13 +1,23 @@
 from __future__ import annotations
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
+from django.core.checks import Tags, register
+from django.db.models.signals import pre_migrate
 
 
 class SiteConfig(AppConfig):
-    """项目自己的应用:只为登记系统检查。"""
+    """项目自己的应用:登记系统检查,`migrate` 之前整理字符集。"""
 
     name = "stocksync_site"
 
     def ready(self) -> None:
-        """登记系统检查。"""
-        from . import checks  # noqa: F401, PLC0415  # checks need the apps to be ready
+        """登记。"""
+        from . import (  # noqa: PLC0415  # checks need the apps to be ready
+            charset,
+            checks,  # noqa: F401
+        )
+
+        register(charset.check, Tags.database)
+        # Sent for apps with models only, for each of them once, before any migration.
+        first = apps.get_app_config("contenttypes")
+        pre_migrate.connect(charset.convert, sender=first)

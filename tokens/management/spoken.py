@@ -10,6 +10,8 @@ from django.db.utils import DatabaseError
 
 USAGE_ERROR = 2  # argparse's exit code
 NO_TABLE = 1146  # MySQL's
+# MySQL's: a text that the column's character set lacks, or cannot be compared with.
+WRONG_CHARSET = {1267, 1366, 3988}
 
 
 class SpokenCommand(BaseCommand):
@@ -41,6 +43,11 @@ def sentence(error: DatabaseError) -> str:
     text = str(error.args[-1] if error.args else error)
     if "no such table" in text or error.args[:1] == (NO_TABLE,):
         return "The database has no tables yet: run 'manage.py migrate' first."
+    if error.args[:1] and error.args[0] in WRONG_CHARSET:
+        return (
+            f"The database cannot hold this text: {text}. Its tables may not be "
+            "utf8mb4: 'manage.py migrate' converts them."
+        )
     return (
         f"The database does not do its work: {text}. "
         "Check DATABASE_URL and whether the server runs."
