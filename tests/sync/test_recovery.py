@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -20,11 +18,12 @@ from tests.tokens.racing import at_once
 from tokens.models import ApiToken
 
 from .conftest import MakeToken
+from .containers import in_a_space_of_its_own
 from .rows import AT, SECOND, queued_shard, run, running_shard
 
 # This host and number, and another start: a process that has ended.
-GONE = f"{socket.gethostname()}:{os.getpid()}:1"
-ELSEWHERE = "elsewhere:1:1"
+GONE = this_process().rpartition(":")[0] + ":1"
+ELSEWHERE = "elsewhere:space:1:1"
 OVER = AT + SILENT
 
 
@@ -102,6 +101,15 @@ def test_a_run_whose_database_was_away_for_two_minutes_is_not_dead() -> None:
     running_shard(process=ELSEWHERE)
 
     assert reap(at=AT + timedelta(seconds=AWAY) + LEASE / 2) == []
+
+
+@pytest.mark.django_db
+def test_a_live_run_in_a_container_of_the_same_host_name_is_left_alone() -> None:
+    with in_a_space_of_its_own() as name:
+        shard = running_shard(process=name)
+        reaped = reap(at=AT + SECOND)
+
+    assert (reaped, state_of(shard)) == ([], ("running", "running", 1))
 
 
 @pytest.mark.django_db

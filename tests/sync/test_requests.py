@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -277,7 +275,7 @@ def end_it(run: SyncRun) -> None:
 
 
 def kill_its_process(run: SyncRun) -> None:
-    run.shards.update(process=f"{socket.gethostname()}:{os.getpid()}:1")
+    run.shards.update(process=this_process().rpartition(":")[0] + ":1")
 
 
 @pytest.mark.django_db
