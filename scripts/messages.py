@@ -22,7 +22,7 @@ from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).resolve().parent.parent
 PO = ROOT / "locale/zh_Hans/LC_MESSAGES/django.po"
-CODE = ("sync", "tokens", "stocksync_site")
+CODE = ("common", "sync", "tokens", "stocksync_site")
 TEMPLATES = "templates"
 # Django's templatize writes these names; ours are gettext's and its alias _. None with
 # a context: the catalogue here is by text alone.

@@ -6,10 +6,8 @@ read and make no sense. No message shows a key.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from cryptography.fernet import Fernet
@@ -17,6 +15,8 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as Caution
+
+from common.hosts import HostRefused, NotAllowed, permitted_host
 
 POSITIVE = (
     "STOCK_SYNC_TOKENS_PER_THREAD",
@@ -95,19 +95,22 @@ def token_day() -> Iterator[CheckMessage]:
 
 
 def base_url() -> Iterator[CheckMessage]:
-    """服务商的地址:只有本机可以不加密。"""
-    scheme, host = _scheme_and_host(settings.ITICK_BASE_URL)
-    if not host or not (scheme == "https" or (scheme == "http" and _is_loopback(host))):
+    """服务商的地址:和 Token 自己的地址一样的规则。"""
+    url, allowed = settings.ITICK_BASE_URL, settings.ITICK_ALLOWED_HOSTS
+    try:
+        permitted_host(url, allowed=allowed)
+    except NotAllowed:
         yield Error(
-            f"ITICK_BASE_URL is {settings.ITICK_BASE_URL!r}.",
-            hint="It must begin with https://; http:// is for loopback only.",
-            id="stocksync.E005",
-        )
-    elif host not in settings.ITICK_ALLOWED_HOSTS:
-        yield Error(
-            f"ITICK_ALLOWED_HOSTS lacks the host of ITICK_BASE_URL, {host!r}.",
+            f"ITICK_ALLOWED_HOSTS lacks the host of ITICK_BASE_URL, {url!r}.",
             hint="Add it, or leave ITICK_ALLOWED_HOSTS out.",
             id="stocksync.E006",
+        )
+    except HostRefused:
+        yield Error(
+            f"ITICK_BASE_URL is {url!r}.",
+            hint="Write https://host, without user, query or fragment; http:// is for "
+            "loopback only.",
+            id="stocksync.E005",
         )
 
 
@@ -163,21 +166,6 @@ def _is_zone(name: str) -> bool:
     except (KeyError, ValueError, OSError):  # unknown, a path, a folder of zones
         return False
     return True
-
-
-def _scheme_and_host(url: str) -> tuple[str, str]:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "", ""
-    return parts.scheme, parts.hostname or ""
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 CHECKS = [

@@ -35,6 +35,11 @@ class JudgedQuerySet(KeptQuerySet):
             logger.warning("token %s retired: %s", token_id, reason, extra=extra)
         return retired
 
+    def note(self, token_id: int, *, reason: str, at: datetime) -> bool:
+        """记下为什么没有用它,不停用;已经记着的返回 False。"""
+        news = self.filter(pk=token_id).exclude(last_error=reason[:ERROR_LENGTH])
+        return bool(news.update(**_error(reason, at=at)))
+
     def rest(
         self, token_id: int, *, until: datetime, reason: str, at: datetime
     ) -> bool:

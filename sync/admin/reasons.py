@@ -16,6 +16,7 @@ REASONS: dict[str, Promise] = {
     "hole": gettext_lazy("hole in the data"),
     "no_token": gettext_lazy("no usable token"),
     "token_rejected": gettext_lazy("token rejected"),
+    "address_refused": gettext_lazy("the token's address refused"),
     "plan_lacks_market": gettext_lazy("plan lacks the market"),
     "rate_limited": gettext_lazy("rate limited"),
     "unknown_symbol": gettext_lazy("unknown to the provider"),

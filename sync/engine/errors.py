@@ -3,6 +3,7 @@
 SyncError
 ├── TokenFault            the token's fault: the stock goes to another token
 │   ├── TokenRejected       key bad, expired, or on the wrong host: the token is out
+│   ├── AddressRefused      it may not be sent where it says: no verdict about the key
 │   └── MarketNotAllowed    this token's plan lacks the market: not used for it again
 ├── RateLimited           the token rests; no fault of anybody
 ├── StockFault            the stock's fault: it fails, the token is fine
@@ -45,6 +46,12 @@ class TokenRejected(TokenFault):
     """Token 无效,或者主机不对。"""
 
     reason = "token_rejected"
+
+
+class AddressRefused(TokenFault):
+    """Token 的地址不许用:要改的是设置,没有问过服务商。"""
+
+    reason = "address_refused"
 
 
 class MarketNotAllowed(TokenFault):

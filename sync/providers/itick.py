@@ -10,14 +10,14 @@ from datetime import date
 from threading import Lock
 from typing import Any
 
-from sync.engine.errors import BadAnswer, TokenRejected
+from common.hosts import HostRefused, permitted_host
+from sync.engine.errors import AddressRefused, BadAnswer, TokenFault, TokenRejected
 from sync.engine.markets import MARKETS
 from sync.engine.ports import Page, PageRequest, Secret, Token
 
 from . import pages
 from .answers import data_of
 from .channel import Channel, Exchange
-from .hosts import permitted_host
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +157,7 @@ class ItickClient:
         try:
             if token not in self._hosts:
                 self._hosts[token] = self._permitted(token)
-        except TokenRejected as error:
+        except TokenFault as error:
             return Exchange.failed(error)
         url = token.base_url.rstrip("/") + path
         return self._channel.send(
@@ -165,7 +165,10 @@ class ItickClient:
         )
 
     def _permitted(self, token: Token) -> str:
-        host = permitted_host(token.base_url, allowed=self._allowed_hosts)
+        try:
+            host = permitted_host(token.base_url, allowed=self._allowed_hosts)
+        except HostRefused as error:
+            raise AddressRefused(str(error)) from None
         # Further down such a value would be refused with a text that quotes it.
         if not _sendable(token.secret):
             raise TokenRejected("The token holds characters that no header can carry")

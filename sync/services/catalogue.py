@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -16,6 +15,7 @@ from django.utils.translation import gettext as _
 from tokens import csvfile
 from tokens.models import ApiToken
 from tokens.races import again_after_a_lost_race
+from tokens.validation import allowed_hosts
 
 from ..engine.errors import NoToken, RateLimited, SyncError, TokenFault
 from ..engine.markets import MARKETS
@@ -133,7 +133,7 @@ def _entry(row: dict[str, str]) -> Entry:
 
 
 def _sync_market(market: str, *, now: Callable[[], datetime]) -> Listed:
-    client = ItickClient(allowed_hosts=settings.ITICK_ALLOWED_HOSTS)
+    client = ItickClient(allowed_hosts=allowed_hosts())
     try:
         rows = _ask(lambda token: client.list_stocks(token, market), market, now=now)
     finally:

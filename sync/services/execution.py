@@ -12,6 +12,8 @@ from django.conf import settings
 from django.db.models.functions import Coalesce
 from django.db.utils import DatabaseError
 
+from tokens.validation import allowed_hosts
+
 from ..engine.errors import LostLease
 from ..engine.plan import Limits
 from ..engine.ports import Beat, Progress, Task
@@ -269,7 +271,7 @@ class Execution:
         return not self._stop.is_set()
 
     def _connect(self) -> ItickClient:
-        return ItickClient(allowed_hosts=settings.ITICK_ALLOWED_HOSTS)
+        return ItickClient(allowed_hosts=allowed_hosts())
 
     def _show(self, progress: Progress) -> None:
         try:

@@ -11,12 +11,14 @@ from itertools import count
 from django.conf import settings
 from django.db.utils import DatabaseError
 
+from common.hosts import HostRefused, permitted_host
 from tokens import quota
 from tokens.models import ApiToken
 from tokens.querysets import LEASE_SECONDS, Closing, Opening
 from tokens.secrets import SecretError
+from tokens.validation import allowed_hosts
 
-from ..engine.errors import MarketNotAllowed
+from ..engine.errors import AddressRefused, MarketNotAllowed
 from ..engine.ports import Grant, Secret, Token, Usage
 from ..engine.wallet import LeasedToken
 from ..patience import Patient, Unavailable, at_once
@@ -55,11 +57,11 @@ class TokenLedger:
     ) -> list[LeasedToken]:
         """租用这些 Token 里能租到的,至多 `most` 个。
 
-        One whose value no configured key opens is given back; raises NoUsableToken
-        where that leaves none.
+        One whose value no configured key opens, or which may not be sent to its
+        address, is given back; raises NoUsableToken where that leaves none.
         """
         leased: list[LeasedToken] = []
-        unread: SecretError | None = None
+        unfit: SecretError | HostRefused | None = None
         wanted = self._patient(lambda: list(tokens))
         while wanted and len(leased) != most:
             room = len(wanted) if most is None else most - len(leased)
@@ -67,12 +69,13 @@ class TokenLedger:
             for mine in self._taken(first):
                 try:
                     leased.append(_opened(mine, at=self._now()))
-                except SecretError as error:
-                    logger.warning("Token %s cannot be read: %s", mine, error)
-                    unread = error
+                except (SecretError, HostRefused) as error:
+                    logger.warning("Token %s cannot be used: %s", mine, error)
+                    unfit = error
                     self._give_back(mine)
-        if unread and not leased:
-            raise NoUsableToken(str(unread))
+                    self._note(mine.pk, error)
+        if unfit and not leased:
+            raise NoUsableToken(str(unfit))
         return leased
 
     def reserve(self, usages: Sequence[Usage]) -> list[Grant]:
@@ -96,11 +99,16 @@ class TokenLedger:
             )
 
     def out(self, token: Token, error: Exception, *, market: str) -> None:
-        """Token 不能再用:停用它,或者记下它的套餐不含这个市场。"""
+        """Token 不能再用:停用它,或者记下它的套餐不含这个市场。
+
+        Disabled is only one that the provider has refused.
+        """
         at = self._now()
         change = ApiToken.objects.retire
         if isinstance(error, MarketNotAllowed):
             change = partial(ApiToken.objects.exclude_market, market=market)
+        elif isinstance(error, AddressRefused):
+            change = ApiToken.objects.note
         self._patient(lambda: change(token.id, reason=str(error), at=at))
 
     def rest(self, token: Token, *, seconds: float, text: str) -> None:
@@ -173,6 +181,10 @@ class TokenLedger:
             _grant(granted.get(usage.token.id), seconds=seconds) for usage in usages
         ]
 
+    def _note(self, token_id: int, error: Exception) -> None:
+        note = partial(ApiToken.objects.note, token_id, reason=str(error))
+        self._patient(lambda: note(at=self._now()))
+
     def _give_back(self, token: ApiToken) -> None:
         closing = Closing(unused=0, done=0, recent=token.recent_calls)
         self._patient(lambda: self._released({token.pk: closing}))
@@ -189,11 +201,13 @@ def _grant(calls: int | None, *, seconds: float) -> Grant:
 
 
 def _opened(row: ApiToken, *, at: datetime) -> LeasedToken:
+    base_url = row.base_url or settings.ITICK_BASE_URL
+    permitted_host(base_url, allowed=allowed_hosts())
     token = Token(
         id=row.pk,
         label=str(row),
         secret=Secret(row.reveal()),
-        base_url=row.base_url or settings.ITICK_BASE_URL,
+        base_url=base_url,
         minute_limit=row.minute_limit,
         batch_size=row.batch_size,
     )

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from django.conf import settings
-
 from tokens.models import ApiToken
 from tokens.states import TokenState, state_of
+from tokens.validation import allowed_hosts
 
 from ..engine.errors import (
     MarketNotAllowed,
@@ -143,7 +142,7 @@ def _called(wallet: Wallet, ledger: TokenLedger, market: str) -> Checked:
 
 
 def _ask(meter: Meter, market: str, *, at: float) -> None:
-    client = ItickClient(allowed_hosts=settings.ITICK_ALLOWED_HOSTS, deadline=DEADLINE)
+    client = ItickClient(allowed_hosts=allowed_hosts(), deadline=DEADLINE)
     code = _code(market)
     try:
         client.fetch(meter.token, PageRequest(market, code, "day", int(at * 1000), 2))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sync.engine.errors import TokenRejected, Unreachable
+from sync.engine.errors import AddressRefused, Unreachable
 from sync.providers.itick import ItickClient
 
 from .server import Server, answer, asking, bar, halting, raw, token
@@ -56,7 +56,7 @@ def test_what_went_wrong_is_told_when_the_answer_is_read(
 
     with pytest.raises(Unreachable):
         broken.pages()
-    with pytest.raises(TokenRejected):
+    with pytest.raises(AddressRefused):
         refused.pages()
 
 

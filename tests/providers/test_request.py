@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sync.engine.errors import ProviderError, TokenRejected
-from sync.providers.hosts import permitted_host
+from sync.engine.errors import AddressRefused, ProviderError, TokenRejected
 from sync.providers.itick import ItickClient
 
 from .server import CANARY, Server, answer, asking, token
@@ -142,55 +141,12 @@ def test_does_not_try_again_by_itself(server: Server, client: ItickClient) -> No
     assert len(server.seen) == 1
 
 
-@pytest.mark.parametrize(
-    ("base_url", "host"),
-    [
-        ("https://api.itick.org", "api.itick.org"),
-        ("https://API.iTick.org/", "api.itick.org"),
-        ("https://api.itick.org:8443/v1", "api.itick.org"),
-        ("http://127.0.0.1:9000", "127.0.0.1"),
-        ("http://localhost:9000", "localhost"),
-        ("http://[::1]:9000", "[::1]"),
-        ("https://127.0.0.1", "127.0.0.1"),
-    ],
-)
-def test_permits_allowed_hosts_and_loopback(base_url: str, host: str) -> None:
-    assert permitted_host(base_url, allowed=["api.itick.org"]) == host
-
-
-@pytest.mark.parametrize(
-    ("base_url", "told"),
-    [
-        ("https://evil.test", "evil.test"),
-        ("http://api.itick.org", "api.itick.org over plain http"),
-        ("https://api.itick.org.evil.test", "api.itick.org.evil.test"),
-        ("http://127.0.0.1.evil.test", "127.0.0.1.evil.test"),
-        ("http://10.0.0.1", "10.0.0.1"),
-        ("https://169.254.169.254", "169.254.169.254"),
-        ("https://api.itick.org@evil.test", "base URL"),
-        ("https://evil.test\\@api.itick.org", "base URL"),
-        ("https://evil.test#@api.itick.org", "base URL"),
-        ("https://api.itick.org?x=", "base URL"),
-        ("https://api.itick.org:99999", "base URL"),
-        ("https://api.itick.org\n", "base URL"),
-        ("ftp://api.itick.org", "base URL"),
-        ("api.itick.org", "base URL"),
-        ("", "base URL"),
-    ],
-)
-def test_refuses_every_other_address(base_url: str, told: str) -> None:
-    with pytest.raises(TokenRejected) as caught:
-        permitted_host(base_url, allowed=["api.itick.org"])
-
-    assert told in str(caught.value)
-
-
 def test_sends_nothing_to_a_host_that_is_not_allowed(
     server: Server, client: ItickClient
 ) -> None:
     address = server.url.replace("127.0.0.1", "0.0.0.0")
 
-    with pytest.raises(TokenRejected, match=r"0\.0\.0\.0"):
+    with pytest.raises(AddressRefused, match="has to begin with https"):
         client.fetch(token(address), asking())
 
     assert server.seen == []

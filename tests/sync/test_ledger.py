@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet
 from django.db import DatabaseError
 from pytest_django import Settings
 
-from sync.engine.errors import MarketNotAllowed, TokenRejected
+from sync.engine.errors import AddressRefused, MarketNotAllowed, TokenRejected
 from sync.engine.ports import Grant, Token, Usage
 from sync.services import NoUsableToken
 from sync.services.ledger import TokenLedger
@@ -114,6 +114,37 @@ def test_where_no_key_opens_any_token_that_is_said(
         ledger().lease([locked])
 
     assert ApiToken.objects.get().leased_by == ""
+
+
+def test_a_token_with_an_address_that_is_not_allowed_is_given_back_and_stays_enabled(
+    make_token: MakeToken,
+) -> None:
+    # Of an older version, or from before the allowed hosts changed.
+    wrong, good = make_token(base_url="HTTPS://api.itick.org"), make_token()
+
+    first = [one.token.id for one in ledger().lease([wrong, good])]
+
+    wrong.refresh_from_db()
+    assert (first, wrong.leased_by, wrong.status) == ([good.pk], "", 1)
+    assert wrong.last_error.startswith("Write the base URL as https://host")
+
+
+def test_where_no_token_may_be_sent_to_its_address_that_is_said(
+    make_token: MakeToken,
+) -> None:
+    row = make_token(base_url="https://elsewhere.test")
+
+    with pytest.raises(NoUsableToken, match="not one of ITICK_ALLOWED_HOSTS"):
+        ledger().lease([row])
+
+
+def test_a_refused_address_is_no_verdict_about_the_token(make_token: MakeToken) -> None:
+    row = make_token()
+
+    ledger().out(leased(row), AddressRefused("mend the address"), market="HK")
+
+    row.refresh_from_db()
+    assert (row.status, row.last_error) == (1, "mend the address")
 
 
 def test_reserved_calls_are_counted_ahead(make_token: MakeToken) -> None:
