@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import F
 from django.db.utils import DatabaseError
 
-from ..models import ShardState, SyncShard
+from ..models import RunState, ShardState, SyncShard
 from ..models.runs import ERROR_LENGTH
 from ..patience import Patience, Unavailable
 from .doorbell import ring_after_commit
@@ -54,8 +54,10 @@ class Ending:
             text = "The end of %s could not be written: %s"
             unforeseen = not isinstance(fault, Unavailable)
             logger.warning(text, shard, fault, exc_info=unforeseen)
-            # For who looks at it now; the row still says that it runs.
-            run.state, run.error = WORST.get(state, state.value), error
+            # For who looks at it now. The row still says that it runs, until somebody
+            # finds it silent: what was stored is there, that it is all is not known.
+            run.state = WORST.get(state, RunState.INTERRUPTED)
+            run.error = error or str(fault)
 
     def interrupted(self) -> ShardState:
         """有人要这个进程停下:后台的放回队列,由别的进程接着做,不算一次尝试。"""

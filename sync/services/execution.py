@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import datetime
 from threading import Event
 from typing import Any
@@ -42,7 +43,11 @@ Watch = Callable[[SyncRun, Progress, str], None]
 
 
 class Execution:
-    """一个分片的一次执行。"""
+    """一个分片的一次执行。
+
+    The shard is claimed already, so the constructor asks nobody for anything: what
+    fails from here on is written into the shard by `run_to_end`.
+    """
 
     def __init__(
         self,
@@ -56,7 +61,7 @@ class Execution:
     ) -> None:
         self.run = shard.run
         self.shard = shard
-        self._slice = Slice(shard.number, patience(self.run.shards.count))
+        self._slice = Slice(shard.number)
         self._stop = stop
         self._watch = watch
         self._now = now
@@ -66,7 +71,8 @@ class Execution:
         self._threads: list[int] = []
         self._of_the_run: Progress | None = None  # where there are several shards
         self._patience = patience
-        self.progress = self._resumed(shard.numbers)
+        self.progress = Progress()
+        self._loaded = False
         self._ledger = TokenLedger(
             owner=shard.owner(fence),
             now=now,
@@ -79,7 +85,6 @@ class Execution:
             now=now,
             patient=patience,
             wait=self._wait,
-            of=self._slice.of,
         )
         self._ending = Ending(
             shard, fence=fence, patience=patience, now=now, numbers=self._numbers
@@ -106,6 +111,7 @@ class Execution:
 
     def _ended(self) -> ShardState:
         try:
+            self._load()
             self.work()
         except LostLease:
             logger.warning("%s was taken over by another process", self.shard)
@@ -129,6 +135,13 @@ class Execution:
         state = ShardState.CANCELLED if self._cancelled else ShardState.DONE
         self._ending.write(state)
         return state
+
+    def _load(self) -> None:
+        """读出分成几片,以及以前做到哪里。"""
+        of = self._patience(self.run.shards.count)
+        self._slice = Slice(self.shard.number, of)
+        self.progress = self._resumed(self.shard.numbers)
+        self._loaded = True
 
     def _parked(self, parked: Parked) -> ShardState:
         if self.run.background or self.progress.calls:
@@ -177,12 +190,9 @@ class Execution:
             if tokens is None:
                 continue
             if self._stop.is_set():
-                # Asked to stop while they were leased.
-                Wallet(tokens, ledger=self._ledger, clock=self._clock).release()
+                self._give_back(tokens)  # asked to stop while they were leased
                 continue
-            runner = Runner(
-                market, tokens, desk=self._desk(), limits=limits, progress=self.progress
-            )
+            runner = self._runner(market, tokens, limits)
             self._threads = max(self._threads, runner.tokens_per_thread, key=len)
             # Read only now: the run whose tokens we waited for has fetched meanwhile.
             runner.run(self._tasks(market))
@@ -191,6 +201,18 @@ class Execution:
         if waits and not self._stop.is_set():
             raise soonest(waits)
         return True
+
+    def _runner(self, market: str, tokens: list[LeasedToken], limits: Limits) -> Runner:
+        with ExitStack() as unless_it_is_made:
+            unless_it_is_made.callback(self._give_back, tokens)
+            runner = Runner(
+                market, tokens, desk=self._desk(), limits=limits, progress=self.progress
+            )
+            unless_it_is_made.pop_all()  # from here on it gives them back itself
+        return runner
+
+    def _give_back(self, tokens: list[LeasedToken]) -> None:
+        Wallet(tokens, ledger=self._ledger, clock=self._clock).release()
 
     def _desk(self) -> Desk:
         return Desk(
@@ -246,7 +268,7 @@ class Execution:
         have got, or will get, must not end as a run that could not start.
         """
         try:
-            return self._supply.lease(market)
+            return self._supply.lease(market, of=self._slice.of)
         except (Parked, LeftToSiblings) as wait:
             waits.append(wait)
             return None
@@ -280,6 +302,8 @@ class Execution:
             logger.exception("The progress of run %d could not be shown", self.run.pk)
 
     def _numbers(self) -> dict[str, Any]:
+        if not self._loaded:
+            return dict(self.shard.numbers)  # whatever was saved stays
         return numbers_of(self.progress, self._threads)
 
     def _run_numbers(self) -> dict[str, Any]:

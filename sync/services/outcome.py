@@ -6,6 +6,7 @@ the second sees the first, and one of them ends the run.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -94,16 +95,20 @@ def _final(states: set[ShardState], numbers: dict[str, Any]) -> RunState:
 
 
 def totals(shards: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """各分片的数字加起来:运行的各列。"""
-    given = [numbers for numbers in shards if numbers]
-    lanes = [count for numbers in given for count in numbers["tokens_per_thread"]]
-    reasons: dict[str, int] = {}
+    """各分片的数字加起来:运行的各列。
+
+    Numbers that an older version has saved may lack some.
+    """
+    given = list(shards)
+    lanes = [
+        count for numbers in given for count in numbers.get("tokens_per_thread", ())
+    ]
+    reasons: Counter[str] = Counter()
     for numbers in given:
-        for reason, count in numbers["reasons"].items():
-            reasons[reason] = reasons.get(reason, 0) + count
+        reasons.update(numbers.get("reasons", {}))
     return {
-        **{name: sum(numbers[name] for numbers in given) for name in ADDED},
-        "reasons": reasons,
+        **{name: sum(numbers.get(name, 0) for numbers in given) for name in ADDED},
+        "reasons": dict(reasons),
         "threads": len(lanes),
         "tokens_per_thread": lanes,
     }
@@ -118,9 +123,11 @@ def resumed(kind: str, before: dict[str, Any], *, failed: dict[str, int]) -> Pro
     """接着以前的数字做:以前做完的还会再遇到一次,不过没有什么要取的了。
 
     `failed` are the stocks that are not tried again, by reason. A retry does not meet
-    any of them again: their rows are settled or left out.
+    any of them again: their rows are settled or left out. What an
+    older version has not saved counts from here.
     """
-    done = {name: before[name] for name in ("succeeded", "klines", "dropped", "calls")}
+    kept = ("succeeded", "klines", "dropped", "calls")
+    done = {name: before.get(name, 0) for name in kept}
     done["failed"] = sum(failed.values())
     stocks = done["succeeded"] + done["failed"]
     again = 0 if kind == RunKind.RETRY else stocks

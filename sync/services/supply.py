@@ -50,7 +50,7 @@ def soonest(waits: Sequence[Parked | LeftToSiblings]) -> Parked | LeftToSiblings
 class Supply:
     """一个分片的 Token 来源。
 
-    `of` is how many shards the run has. `wait` is called with a reason about once a
+    `wait` is called with a reason about once a
     second while there are no tokens; it returns False once the run is to stop.
     """
 
@@ -62,20 +62,21 @@ class Supply:
         now: Callable[[], datetime],
         patient: Patient,
         wait: Callable[[str], bool],
-        of: int,
     ) -> None:
         self._run = run
         self._ledger = ledger
         self._now = now
         self._patient = patient
         self._wait = wait
-        self._shards = of
+        self._shards = 1
 
-    def lease(self, market: str) -> list[LeasedToken]:
+    def lease(self, market: str, *, of: int) -> list[LeasedToken]:
         """租用能用于这个市场的 Token;没有就等。一个也没有租到表示要停下了。
 
+        `of` is how many shards the run has.
         Raises NoUsableToken where none is enabled, Parked and LeftToSiblings.
         """
+        self._shards = of
         began = self._now()
         while True:
             at = self._now()
