@@ -14,7 +14,7 @@ from urllib.request import Request, urlopen
 
 from django.test import override_settings
 
-from tokens.imports import import_tokens
+from tokens.importing.imports import import_tokens
 from tokens.models import ApiToken
 
 from . import provider, runs, tables

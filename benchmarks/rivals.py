@@ -12,12 +12,12 @@ from pathlib import Path
 
 from django.db import connection, transaction
 
-from sync import storage
 from sync.engine.ports import Part
 from sync.models import Kline
+from sync.storage import klines
 
 KEY = ("stock_id", "period", "time")
-TABLE, COLUMNS, VALUES = storage.TABLE, storage.COLUMNS, storage.VALUES
+TABLE, COLUMNS, VALUES = klines.TABLE, klines.COLUMNS, klines.VALUES
 OVERWRITE = " ON DUPLICATE KEY UPDATE " + ", ".join(
     f"{name} = VALUES({name})" for name in VALUES
 )

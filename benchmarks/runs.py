@@ -14,7 +14,7 @@ from django.utils import timezone
 from sync import services
 from sync.engine.ports import Window
 from sync.models import SyncRun
-from tokens.imports import import_tokens
+from tokens.importing.imports import import_tokens
 from tokens.models import ApiToken
 
 from . import provider, tables

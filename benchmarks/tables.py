@@ -8,9 +8,9 @@ from django.db import connection
 
 from sync.engine.ports import Beat
 from sync.models import Kline, Stock, SyncRun, SyncShard
-from sync.patience import at_once
-from sync.settling import Recording
-from sync.storage import DatabaseStore
+from sync.storage.failures import BatchFailures
+from sync.storage.klines import DatabaseStore
+from sync.storage.retrying import at_once
 
 NAMES = {"sqlite": "SQLite", "mysql": "MariaDB"}
 
@@ -65,7 +65,7 @@ def store() -> DatabaseStore:
         shard,
         fence=fence,
         now=lambda: datetime.now(UTC),
-        patient=at_once,
+        retrying=at_once,
         beaten=lambda: Beat(50.0, frozenset()),
-        books=Recording(run),
+        books=BatchFailures(run),
     )

@@ -16,7 +16,7 @@ from unittest.mock import patch
 
 from sync.engine.ports import Window
 from sync.models import Coverage, Stock
-from sync.patience import Patience
+from sync.storage.retrying import DatabaseRetry
 
 from . import runs, tables
 from .figures import Figure, lower, seconds
@@ -75,12 +75,12 @@ def _cover() -> None:
 def _timed() -> Iterator[list[float]]:
     """记下协调者每次在数据库里的秒数。"""
     taken: list[float] = []
-    once = Patience.__call__
+    once = DatabaseRetry.__call__
 
-    def timed(patience: Patience, work: Callable[[], T]) -> T:
+    def timed(retrying: DatabaseRetry, work: Callable[[], T]) -> T:
         answers: list[T] = []
-        taken.append(seconds(lambda: answers.append(once(patience, work))))
+        taken.append(seconds(lambda: answers.append(once(retrying, work))))
         return answers[0]
 
-    with patch.object(Patience, "__call__", timed):
+    with patch.object(DatabaseRetry, "__call__", timed):
         yield taken

@@ -7,9 +7,9 @@ from functools import partial
 
 from django.db import connection
 
-from sync import storage
 from sync.engine.ports import Part
 from sync.models import Kline
+from sync.storage import klines
 
 from . import rivals, samples, tables
 from .figures import Figure, higher, medians, seconds
@@ -85,9 +85,9 @@ def _without_rowid(parts: Sequence[Part], *, rounds: int) -> Figure:
 
 def _rebuild(ending: str) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT sql FROM sqlite_master WHERE name = %s", [storage.TABLE])
+        cursor.execute("SELECT sql FROM sqlite_master WHERE name = %s", [klines.TABLE])
         sql = cursor.fetchone()[0].removesuffix(" WITHOUT ROWID")
-        cursor.execute(f"DROP TABLE {storage.TABLE}")
+        cursor.execute(f"DROP TABLE {klines.TABLE}")
         cursor.execute(sql + ending)
 
 

@@ -22,7 +22,8 @@ verdict() {
 
 summary=""
 "$PYTHON" -m tests.mariadb -- \
-    "$PYTHON" -m pytest tests/sync tests/tokens tests/admin tests/api tests/e2e "$@" \
+    "$PYTHON" -m pytest \
+    tests/{admin,api,e2e,management,models,services,storage,tokens,test_tasks.py} "$@" \
     >"$LOG" 2>&1 </dev/null &
 mariadb=$!
 # Ctrl-C reaches both by itself; whoever ends this script alone ends the other, too.

@@ -25,7 +25,7 @@ class StocksyncAdminSite(admin.AdminSite):
     ) -> TemplateResponse:
         """首页:概况在应用列表之上。"""
         # The site is made before the models are.
-        from sync.admin.dashboard import overview  # noqa: PLC0415
+        from sync.admin.overview.dashboard import overview  # noqa: PLC0415
 
         return super().index(request, overview(request) | (extra_context or {}))
 

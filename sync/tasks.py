@@ -1,7 +1,7 @@
 """django-q2 的入口。
 
 A job may be delivered twice, or late: the claim of the shard decides who executes it,
-and whoever comes second finds nothing to do. The jobs below it are rung by the
+and whoever comes second finds nothing to do. The jobs below it are enqueued by the
 schedules; what they return is shown in the list of jobs.
 """
 
@@ -14,7 +14,7 @@ from django.conf import settings
 
 from . import services
 from .models import SyncShard
-from .stopping import stop_after, stop_on_signals
+from .services.stopping import stop_after, stop_on_signals
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def revive_runs(**_: Any) -> str:
     done = services.revive(at=services.now())
     return (
         f"{len(done.interrupted)} interrupted, {len(done.restarted)} restarted, "
-        f"{len(done.given_up)} given up, {len(done.rung)} rung again"
+        f"{len(done.given_up)} given up, {len(done.enqueued)} enqueued again"
     )
 
 

@@ -14,6 +14,10 @@ import pytest
 from django.conf import settings
 from django.utils import translation
 
+from .fixtures import keys, make_token, provider
+
+__all__ = ["keys", "make_token", "provider"]
+
 # A shell starts its background jobs deaf to Ctrl-C, and so would be all that the tests
 # start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -8,8 +8,10 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from common.fields import CodeField
+
 from . import quota, secrets
-from .fields import CodeField
+from .accounts import Account
 from .querysets import ApiTokenQuerySet
 from .validation import PROVIDERS, validate_base_url, validate_market_list
 
@@ -114,9 +116,9 @@ class ApiToken(models.Model):
         return f"****{self.last_four}"
 
     @property
-    def ledger(self) -> quota.Ledger:
+    def account(self) -> Account:
         """这一行读出来时的账。"""
-        return quota.Ledger(
+        return Account(
             daily_limit=self.daily_limit,
             daily_used=self.daily_used,
             usage_date=self.usage_date,
@@ -145,11 +147,11 @@ class ApiToken(models.Model):
 
     def used_today(self, at: datetime) -> int:
         """`at` 那天已经用了多少次,含预留的。"""
-        return self.ledger.used_on(quota.day_of(at))
+        return self.account.used_on(quota.day_of(at))
 
     def left_today(self, at: datetime) -> int | None:
         """`at` 那天还剩多少次;None 表示不限。"""
-        return self.ledger.left_on(quota.day_of(at))
+        return self.account.left_on(quota.day_of(at))
 
     def carried_calls(self, at: datetime) -> list[tuple[float, int]]:
         """以前的请求里还要算数的:(多少秒以前, 多少次)。

@@ -9,19 +9,19 @@ earlier ones.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db import models, transaction
+from django.db.models import Case, F, Q, Value, When
+from django.db.models.functions import Concat
 
-from . import conditions, quota
+from . import accounts, conditions
+from .accounts import Closing, Opening
 from .availability import why_none_available
-from .verdicts import JudgedQuerySet
+from .conditions import DISABLED, ENABLED
 
 if TYPE_CHECKING:
     from .models import ApiToken
@@ -30,47 +30,10 @@ logger = logging.getLogger(__name__)
 
 LEASE_SECONDS = 60
 OWNER_LENGTH = 100
-LEDGER = ("daily_limit", "daily_used", "usage_date", "reserved")
-# Once for each of sixty tokens, and a run's start and end wait for it: plain SQL takes
-# a quarter of the time.
-RESERVE = """
-    UPDATE stk_api_token SET daily_used = %s, usage_date = %s, reserved = %s,
-    recent_calls = %s WHERE id = %s
-"""
-CLOSE = """
-    UPDATE stk_api_token SET daily_used = %s, usage_date = %s, recent_calls = %s,
-    reserved = 0, leased_by = '', leased_at = NULL, leased_until = NULL WHERE id = %s
-"""
+ERROR_LENGTH = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """要为一个 Token 再预留的次数,和它的账。
-
-    `done` calls have ended since the last report; `recent` is the holder's whole log of
-    the last 62 s, the carried calls of earlier holders included: it replaces what is
-    stored.
-    """
-
-    calls: int
-    done: int
-    recent: list[list[int]]
-
-
-@dataclass(frozen=True, slots=True)
-class Closing:
-    """归还一个 Token 时的账。
-
-    `unused` reserved calls are given back, `done` ones have ended since the last
-    report; `recent` is as in `Opening`.
-    """
-
-    unused: int
-    done: int
-    recent: list[list[int]]
-
-
-class ApiTokenQuerySet(JudgedQuerySet):
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
     """Token 的查询集。"""
 
     def usable(
@@ -164,7 +127,7 @@ class ApiTokenQuerySet(JudgedQuerySet):
             conditions.in_force(at), conditions.free(at)
         ).with_calls_left(at=at)
         target = takeable.filter(pk=token.pk, **unchanged)
-        if not target.update(**mine, **_taken_over(seen, at=at)):
+        if not target.update(**mine, **accounts.taken_over(seen, at=at)):
             return False
         if seen.reserved:
             extra = {"event": "token.lease_taken_over", "token": seen.pk}
@@ -219,21 +182,9 @@ class ApiTokenQuerySet(JudgedQuerySet):
         Ours are those whose lease is the owner's and live. One transaction for all,
         which locks their rows.
         """
-        granted: dict[int, int] = {}
-        rows = []
         live = self.filter(pk__in=openings, leased_by=owner, leased_until__gt=at)
         with transaction.atomic():
-            locked = live.select_for_update().order_by("pk")
-            for pk, *ledger in locked.values_list("pk", *LEDGER):
-                opening = openings[pk]
-                new, granted[pk] = quota.Ledger(*ledger).granting(
-                    opening.calls, done=opening.done, day=quota.day_of(at)
-                )
-                kept = (new.daily_used, new.usage_date, new.reserved)
-                rows.append([*kept, json.dumps(opening.recent), pk])
-            with connection.cursor() as cursor:
-                cursor.executemany(RESERVE, rows)
-        return granted
+            return accounts.reserve(live, openings, at=at)
 
     def release(
         self, closings: Mapping[int, Closing], *, owner: str, at: datetime
@@ -244,13 +195,9 @@ class ApiTokenQuerySet(JudgedQuerySet):
         lease that ran out and that nobody took can be given back as well. One
         transaction for all, which locks their rows.
         """
+        owned = self.filter(pk__in=closings, leased_by=owner).exclude(leased_by="")
         with transaction.atomic():
-            owned = self.filter(pk__in=closings, leased_by=owner).exclude(leased_by="")
-            mine = list(owned.select_for_update().order_by("pk"))
-            rows = [_closed(token, closings[token.pk], at=at) for token in mine]
-            with connection.cursor() as cursor:
-                cursor.executemany(CLOSE, rows)
-        return {token.pk for token in mine}
+            return accounts.release(owned, closings, at=at)
 
     def lapse(self, *, owner: str, at: datetime) -> int:
         """让一个死掉的持有者的租约立刻到期,返回有几个。
@@ -258,6 +205,70 @@ class ApiTokenQuerySet(JudgedQuerySet):
         Whoever takes such a token over counts what was reserved as made just now.
         """
         return self.held(at=at).filter(leased_by=owner).update(leased_until=at)
+
+    def enable(self, *, at: datetime) -> int:
+        """启用停用的;删除了的要先恢复。"""
+        disabled = self.filter(status=DISABLED, deleted=False)
+        return disabled.update(status=ENABLED, updated_at=at)
+
+    def disable(self, *, at: datetime) -> int:
+        """停用启用的;占用着的,它的运行在一次续租之内就不再用。"""
+        enabled = self.filter(status=ENABLED, deleted=False)
+        return enabled.update(status=DISABLED, updated_at=at)
+
+    def remove(self, *, at: datetime) -> int:
+        """标记为删除。"""
+        return self.filter(deleted=False).update(deleted=True, updated_at=at)
+
+    def restore(self, *, at: datetime) -> int:
+        """取消删除;启用还是停用,和删除以前一样。"""
+        return self.filter(deleted=True).update(deleted=False, updated_at=at)
+
+    def retire(self, token_id: int, *, reason: str, at: datetime) -> bool:
+        """停用被服务商拒绝的 Token;已经停用的返回 False。"""
+        enabled = self.filter(pk=token_id, status=ENABLED)
+        retired = bool(enabled.update(status=DISABLED, **_error(reason, at=at)))
+        if retired:
+            extra = {"event": "token.retired", "token": token_id}
+            logger.warning("token %s retired: %s", token_id, reason, extra=extra)
+        return retired
+
+    def note(self, token_id: int, *, reason: str, at: datetime) -> bool:
+        """记下为什么没有用它,不停用;已经记着的返回 False。"""
+        news = self.filter(pk=token_id).exclude(last_error=reason[:ERROR_LENGTH])
+        return bool(news.update(**_error(reason, at=at)))
+
+    def rest(
+        self, token_id: int, *, until: datetime, reason: str, at: datetime
+    ) -> bool:
+        """让 Token 休息到 `until`;已经要休息得更久的返回 False。"""
+        shorter = Q(resting_until=None) | Q(resting_until__lt=until)
+        tokens = self.filter(shorter, pk=token_id)
+        return bool(tokens.update(resting_until=until, **_error(reason, at=at)))
+
+    def shrink(self, token_id: int, *, batch: int, reason: str, at: datetime) -> bool:
+        """一次最多问 `batch` 只股票;已经不多于它的返回 False。"""
+        larger = self.filter(pk=token_id, batch_size__gt=batch)
+        shrunk = bool(larger.update(batch_size=batch, **_error(reason, at=at)))
+        if shrunk:
+            extra = {"event": "token.batch_shrunk", "token": token_id}
+            logger.warning("token %s: %s", token_id, reason, extra=extra)
+        return shrunk
+
+    def exclude_market(
+        self, token_id: int, *, market: str, reason: str, at: datetime
+    ) -> bool:
+        """记下套餐不含这个市场;已经记过的返回 False。"""
+        tokens = self.filter(~conditions.holds("excluded_markets", market), pk=token_id)
+        # One column, so the order of assignments does not matter.
+        text = models.CharField()
+        longer = Case(
+            When(excluded_markets="", then=Value(market)),
+            default=Concat("excluded_markets", Value(f",{market}"), output_field=text),
+            output_field=text,
+        )
+        changes = {"excluded_markets": longer, **_error(reason, at=at)}
+        return bool(tokens.update(**changes))
 
 
 def _check(owner: str) -> None:
@@ -269,26 +280,5 @@ def _until(at: datetime, seconds: int) -> datetime:
     return at + timedelta(seconds=seconds)
 
 
-def _closed(token: ApiToken, closing: Closing, *, at: datetime) -> list[Any]:
-    """The values for CLOSE."""
-    lost = token.reserved - closing.unused - closing.done
-    recent = quota.with_lost_calls(closing.recent, calls=lost, made_at=at, at=at)
-    ledger = token.ledger.closing(unused=closing.unused, day=quota.day_of(at))
-    return [ledger.daily_used, ledger.usage_date, json.dumps(recent), token.pk]
-
-
-def _taken_over(seen: ApiToken, *, at: datetime) -> dict[str, Any]:
-    """What else changes when a lease that ran out is taken over."""
-    if not seen.reserved:
-        return {}
-    end = min(at, seen.leased_until or at)
-    ledger = seen.ledger.closing(unused=0, day=quota.day_of(end))
-    recent = quota.with_lost_calls(
-        seen.recent_calls, calls=seen.reserved, made_at=end, at=at
-    )
-    return {
-        "daily_used": ledger.daily_used,
-        "usage_date": ledger.usage_date,
-        "reserved": 0,
-        "recent_calls": recent,
-    }
+def _error(reason: str, *, at: datetime) -> dict[str, Any]:
+    return {"last_error": reason[:ERROR_LENGTH], "last_error_at": at}

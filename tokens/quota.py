@@ -1,12 +1,8 @@
-"""一个 Token 的账:今天用了多少,还能给多少。
-
-Plain values and arithmetic; the database is in querysets.py.
-"""
+"""次数按什么算:哪一天的,哪一分钟的。"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -40,61 +36,6 @@ def current_days(day: date) -> tuple[date, date]:
     begun the new day, and its count must not be thrown away.
     """
     return day, day + timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Ledger:
-    """一个 Token 的账。
-
-    `reserved` calls were granted to the lease's holder and are not accounted for yet;
-    they are part of `daily_used`. A `daily_limit` of 0 means no limit.
-    """
-
-    daily_limit: int
-    daily_used: int
-    usage_date: date | None
-    reserved: int
-
-    def used_on(self, day: date) -> int:
-        """这一天用了多少次。"""
-        first, last = current_days(day)
-        current = self.usage_date is not None and first <= self.usage_date <= last
-        return self.daily_used if current else 0
-
-    def left_on(self, day: date) -> int | None:
-        """这一天还剩多少次;None 表示不限。"""
-        if self.daily_limit == 0:
-            return None
-        return max(0, self.daily_limit - self.used_on(day))
-
-    def turned_to(self, day: date) -> Ledger:
-        """翻到这一天。
-
-        Calls granted yesterday and not accounted for may be made today, or were made
-        since midnight; they count for the new day, so that no limit is ever exceeded.
-        """
-        first, last = current_days(day)
-        if self.usage_date is not None and first <= self.usage_date <= last:
-            return self
-        return replace(self, daily_used=self.reserved, usage_date=day)
-
-    def granting(self, calls: int, *, done: int, day: date) -> tuple[Ledger, int]:
-        """再给至多 `calls` 次,并销去做完的 `done` 次;返回新账和给出的次数。"""
-        turned = self.turned_to(day)
-        left = turned.left_on(day)
-        granted = max(0, calls if left is None else min(calls, left))
-        pending = max(0, self.reserved - done)
-        used = turned.daily_used + granted
-        return replace(turned, daily_used=used, reserved=pending + granted), granted
-
-    def closing(self, *, unused: int, day: date) -> Ledger:
-        """结账:退回没用的次数。
-
-        Reserved calls that are neither done nor given back stay counted.
-        """
-        turned = self.turned_to(day)
-        back = min(max(0, unused), self.reserved)
-        return replace(turned, daily_used=max(0, turned.daily_used - back), reserved=0)
 
 
 def with_lost_calls(

@@ -3,8 +3,7 @@
 SecretError
 ├── BadSecret       the value cannot be a token; nothing was stored
 ├── WrongKey        no configured key opens the stored value; nothing is lost
-├── ForeignSecret   the stored value belongs to another row
-└── StaleParcel     a parcel is too old, changed, or was made for something else
+└── ForeignSecret   the stored value belongs to another row
 
 No text of these errors holds a token's value. The keys are TOKEN_ENCRYPTION_KEYS:
 the first encrypts, all decrypt.
@@ -15,15 +14,14 @@ from __future__ import annotations
 import base64
 import hmac
 import json
-import zlib
 from dataclasses import dataclass, field
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext as _
+
+from common.parcels import encryption_keys
 
 SHORTEST = 8
 LONGEST = 500
@@ -43,10 +41,6 @@ class WrongKey(SecretError):
 
 class ForeignSecret(SecretError):
     """密文是别的行的。"""
-
-
-class StaleParcel(SecretError):
-    """包裹过期了,或者不是给这里的。"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +74,7 @@ def seal(value: str, *, provider: str) -> Sealed:
     into another row is noticed. Raises BadSecret.
     """
     check_value(value)
-    key = _keys()[0]
+    key = encryption_keys()[0]
     digest = _digest(value, provider=provider, key=key)
     plaintext = json.dumps([provider, digest, value])
     ciphertext = Fernet(key).encrypt(plaintext.encode()).decode()
@@ -92,7 +86,7 @@ def unseal(ciphertext: str, *, provider: str, digest: str) -> str:
 
     Raises WrongKey or ForeignSecret, never returns anything but the value.
     """
-    box = MultiFernet([Fernet(key) for key in _keys()])
+    box = MultiFernet([Fernet(key) for key in encryption_keys()])
     try:
         plaintext = box.decrypt(ciphertext.encode())
     except InvalidToken as error:
@@ -109,7 +103,7 @@ def unseal(ciphertext: str, *, provider: str, digest: str) -> str:
 def sealed_with_first_key(ciphertext: str) -> bool:
     """是不是用第一个密钥加密的。"""
     try:
-        Fernet(_keys()[0]).decrypt(ciphertext.encode())
+        Fernet(encryption_keys()[0]).decrypt(ciphertext.encode())
     except InvalidToken:
         return False
     return True
@@ -121,29 +115,7 @@ def digests(value: str, *, provider: str) -> list[str]:
     A row keeps the digest of the key it was stored with until rotate_token_keys comes
     by, so a search for duplicates has to ask for all of them.
     """
-    return [_digest(value, provider=provider, key=key) for key in _keys()]
-
-
-def wrap(data: bytes, *, purpose: str) -> str:
-    """把一段内容加密成包裹,让它到浏览器里走一趟再回来。
-
-    `purpose` is one line; only `unwrap` with the same one opens the parcel.
-    """
-    head = f"parcel for {purpose}\n".encode()
-    return Fernet(_keys()[0]).encrypt(head + zlib.compress(data)).decode()
-
-
-def unwrap(parcel: str, *, purpose: str, seconds: int) -> bytes:
-    """打开包裹;超过 `seconds` 秒的、不对的抛出 StaleParcel。"""
-    box = MultiFernet([Fernet(key) for key in _keys()])
-    try:
-        plaintext = box.decrypt(parcel.encode(), ttl=seconds)
-    except InvalidToken as error:
-        raise StaleParcel("The upload is too old or was changed.") from error
-    head, _, packed = plaintext.partition(b"\n")
-    if head != f"parcel for {purpose}".encode():
-        raise StaleParcel("The upload was made for something else.")
-    return zlib.decompress(packed)
+    return [_digest(value, provider=provider, key=key) for key in encryption_keys()]
 
 
 def _bound_value(plaintext: bytes, *, provider: str, digest: str) -> str | None:
@@ -160,18 +132,3 @@ def _digest(value: str, *, provider: str, key: str) -> str:
     # Derived, so that a digest says nothing about the key that encrypts.
     derived = HKDF(SHA256(), length=32, salt=None, info=b"token digest").derive(raw)
     return hmac.digest(derived, f"{provider}\0{value}".encode(), "sha256").hex()
-
-
-def _keys() -> list[str]:
-    keys: list[str] = settings.TOKEN_ENCRYPTION_KEYS
-    for number, key in enumerate(keys, start=1):
-        try:
-            Fernet(key)
-        except ValueError:
-            # Not chained: the cause must not carry a key into a log.
-            raise ImproperlyConfigured(
-                f"Key {number} in TOKEN_ENCRYPTION_KEYS is not a Fernet key."
-            ) from None
-    if not keys:
-        raise ImproperlyConfigured("TOKEN_ENCRYPTION_KEYS holds no key.")
-    return keys

@@ -1,5 +1,17 @@
-"""管理页面。"""
+"""管理页面:一个房间一种东西,`pages` 登记列表和它的页面。"""
 
-from . import access, failures, jobs, klines, runs, stocks, tokens
+from . import access
+from .activity import jobs
+from .failures.pages import SyncFailureAdmin
+from .runs.pages import SyncRunAdmin
+from .stocks.pages import StockAdmin
+from .tokens.pages import CheckedTokenAdmin
 
-__all__ = ["access", "failures", "jobs", "klines", "runs", "stocks", "tokens"]
+__all__ = [
+    "CheckedTokenAdmin",
+    "StockAdmin",
+    "SyncFailureAdmin",
+    "SyncRunAdmin",
+    "access",
+    "jobs",
+]

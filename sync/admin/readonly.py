@@ -6,9 +6,9 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from tokens.admin.strict import StrictActions
+from common.admin.strict import StrictActions
 
-from ..permissions import Permission
+from ..models.permissions import Permission
 
 
 class ReadOnlyAdmin(StrictActions):

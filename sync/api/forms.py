@@ -12,7 +12,7 @@ from .. import services
 from ..engine import markets
 from ..models import FailureStatus, RunKind, RunState
 from ..services import SyncRequest
-from ..services.requests import EARLIEST
+from ..services.runs.request import EARLIEST
 from . import fields
 
 Form = serializers.Serializer[Any]

@@ -8,7 +8,7 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from ..models import AccessKey
-from ..permissions import Permission
+from ..models.permissions import Permission
 
 if TYPE_CHECKING:  # the library's views load this module
     from rest_framework.views import APIView

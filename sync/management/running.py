@@ -8,11 +8,11 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from common.commands import SpokenCommand
 from sync import services
 from sync.management import reporting
 from sync.models import SyncRun
-from sync.stopping import stop_on_signals
-from tokens.management.spoken import SpokenCommand
+from sync.services.stopping import stop_on_signals
 
 
 class RunCommand(SpokenCommand):

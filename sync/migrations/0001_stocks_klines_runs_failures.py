@@ -2,7 +2,7 @@
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import tokens.fields
+import common.fields
 from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import ProjectState
@@ -63,8 +63,8 @@ class Migration(migrations.Migration):
             name='Stock',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('market', tokens.fields.CodeField(max_length=10, verbose_name='market')),
-                ('stock_code', tokens.fields.CodeField(max_length=20, verbose_name='code')),
+                ('market', common.fields.CodeField(max_length=10, verbose_name='market')),
+                ('stock_code', common.fields.CodeField(max_length=20, verbose_name='code')),
                 ('stock_name', models.CharField(blank=True, default='', max_length=200, verbose_name='name')),
                 ('exchange', models.CharField(blank=True, default='', max_length=50, verbose_name='exchange')),
                 ('deleted', models.BooleanField(default=False, verbose_name='deleted')),
@@ -82,7 +82,7 @@ class Migration(migrations.Migration):
             name='Kline',
             fields=[
                 ('pk', models.CompositePrimaryKey('stock_id', 'period', 'time', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('period', tokens.fields.CodeField(max_length=5, verbose_name='period')),
+                ('period', common.fields.CodeField(max_length=5, verbose_name='period')),
                 ('time', models.DateTimeField(verbose_name='time')),
                 ('open', models.DecimalField(decimal_places=8, max_digits=20, verbose_name='open')),
                 ('high', models.DecimalField(decimal_places=8, max_digits=20, verbose_name='high')),
@@ -102,17 +102,17 @@ class Migration(migrations.Migration):
             name='SyncRun',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', tokens.fields.CodeField(choices=[('batch', 'batch'), ('single', 'single stocks'), ('retry', 'retry')], max_length=10, verbose_name='kind')),
-                ('state', tokens.fields.CodeField(choices=[('queued', 'queued'), ('running', 'running'), ('succeeded', 'succeeded'), ('partial', 'some stocks failed'), ('waiting', 'waiting for quota'), ('failed', 'failed'), ('cancelled', 'cancelled'), ('interrupted', 'interrupted')], default='queued', max_length=12, verbose_name='state')),
+                ('kind', common.fields.CodeField(choices=[('batch', 'batch'), ('single', 'single stocks'), ('retry', 'retry')], max_length=10, verbose_name='kind')),
+                ('state', common.fields.CodeField(choices=[('queued', 'queued'), ('running', 'running'), ('succeeded', 'succeeded'), ('partial', 'some stocks failed'), ('waiting', 'waiting for quota'), ('failed', 'failed'), ('cancelled', 'cancelled'), ('interrupted', 'interrupted')], default='queued', max_length=12, verbose_name='state')),
                 ('market', models.CharField(blank=True, default='', max_length=200, verbose_name='market')),
                 ('codes', models.JSONField(blank=True, default=list, verbose_name='codes')),
-                ('period', tokens.fields.CodeField(max_length=5, verbose_name='period')),
+                ('period', common.fields.CodeField(max_length=5, verbose_name='period')),
                 ('start_date', models.DateField(null=True, verbose_name='from')),
                 ('end_date', models.DateField(null=True, verbose_name='to')),
                 ('force', models.BooleanField(default=False, verbose_name='fetch anew')),
                 ('max_retry_count', models.PositiveIntegerField(null=True, verbose_name='most attempts')),
                 ('requested_by', models.CharField(blank=True, default='', max_length=150, verbose_name='by')),
-                ('request_key', tokens.fields.CodeField(editable=False, max_length=64, null=True, unique=True)),
+                ('request_key', common.fields.CodeField(editable=False, max_length=64, null=True, unique=True)),
                 ('stocks', models.PositiveIntegerField(default=0, verbose_name='stocks')),
                 ('succeeded', models.PositiveIntegerField(default=0, verbose_name='succeeded')),
                 ('failed', models.PositiveIntegerField(default=0, verbose_name='failed')),
@@ -143,7 +143,7 @@ class Migration(migrations.Migration):
             name='Coverage',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('period', tokens.fields.CodeField(max_length=5, verbose_name='period')),
+                ('period', common.fields.CodeField(max_length=5, verbose_name='period')),
                 ('start_date', models.DateField(verbose_name='from')),
                 ('end_date', models.DateField(verbose_name='to')),
                 ('stock', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='coverage', to='sync.stock')),
@@ -159,7 +159,7 @@ class Migration(migrations.Migration):
             name='SyncFailure',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('stock_code', tokens.fields.CodeField(max_length=20, verbose_name='stock')),
+                ('stock_code', common.fields.CodeField(max_length=20, verbose_name='stock')),
                 ('start_date', models.DateField(verbose_name='from')),
                 ('end_date', models.DateField(verbose_name='to')),
                 ('failure_reason', models.CharField(blank=True, max_length=500, null=True, verbose_name='reason')),
@@ -168,9 +168,9 @@ class Migration(migrations.Migration):
                 ('last_retry_time', models.DateTimeField(blank=True, null=True, verbose_name='last retry')),
                 ('create_time', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), null=True, verbose_name='recorded')),
                 ('update_time', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), null=True, verbose_name='changed')),
-                ('market', tokens.fields.CodeField(blank=True, db_default='', max_length=10, verbose_name='market')),
-                ('period', tokens.fields.CodeField(db_default='day', max_length=5, verbose_name='period')),
-                ('reason_class', tokens.fields.CodeField(blank=True, db_default='', max_length=20, verbose_name='kind')),
+                ('market', common.fields.CodeField(blank=True, db_default='', max_length=10, verbose_name='market')),
+                ('period', common.fields.CodeField(db_default='day', max_length=5, verbose_name='period')),
+                ('reason_class', common.fields.CodeField(blank=True, db_default='', max_length=20, verbose_name='kind')),
                 ('run', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, to='sync.syncrun', verbose_name='run')),
             ],
             options={
@@ -186,7 +186,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('number', models.PositiveSmallIntegerField(default=0, verbose_name='number')),
-                ('state', tokens.fields.CodeField(choices=[('queued', 'queued'), ('running', 'running'), ('done', 'done'), ('interrupted', 'interrupted')], default='queued', max_length=12, verbose_name='state')),
+                ('state', common.fields.CodeField(choices=[('queued', 'queued'), ('running', 'running'), ('done', 'done'), ('interrupted', 'interrupted')], default='queued', max_length=12, verbose_name='state')),
                 ('fence', models.PositiveIntegerField(default=0, verbose_name='fence')),
                 ('attempts', models.PositiveIntegerField(default=0, verbose_name='attempts')),
                 ('process', models.CharField(blank=True, default='', max_length=200, verbose_name='process')),

@@ -4,7 +4,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-import tokens.fields
+import common.fields
 
 
 class Migration(migrations.Migration):
@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "prefix",
-                    tokens.fields.CodeField(
+                    common.fields.CodeField(
                         db_index=True,
                         editable=False,
                         max_length=8,
@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "digest",
-                    tokens.fields.CodeField(
+                    common.fields.CodeField(
                         db_column="hash", editable=False, max_length=64
                     ),
                 ),

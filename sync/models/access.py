@@ -14,7 +14,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from tokens.fields import CodeField
+from common.fields import CodeField
 
 PREFIX_LENGTH = 8
 SECRET_BYTES = 32

@@ -12,7 +12,7 @@ from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext_lazy as _
 
-from tokens.fields import CodeField
+from common.fields import CodeField
 
 from ..engine.errors import NoData, UnknownSymbol
 from ..engine.ports import Failure, Window

@@ -8,10 +8,10 @@ from typing import Any, Self
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from tokens.fields import CodeField
+from common.fields import CodeField
 
 from ..engine.ports import Window
-from ..permissions import PERMISSIONS
+from .permissions import PERMISSIONS
 
 ERROR_LENGTH = 500
 

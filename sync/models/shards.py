@@ -9,12 +9,13 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from tokens.fields import CodeField
+from common.fields import CodeField
 
-from ..patience import AWAY
 from .runs import ERROR_LENGTH, SyncRun
 
 LEASE = timedelta(seconds=60)
+# So long a run waits for a database that is away.
+AWAY = 120.0  # seconds
 # A process that lives may be silent for as long as it waits for the database.
 SILENT = LEASE + timedelta(seconds=AWAY)
 # So often a shard is claimed; after that it is set aside: it may be what kills its

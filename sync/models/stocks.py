@@ -8,7 +8,7 @@ from typing import Self
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from tokens.fields import CodeField
+from common.fields import CodeField
 
 from ..engine.ports import Window
 

@@ -4,22 +4,23 @@ Each interface (admin, API, commands, jobs) translates in, makes one call here a
 translates out. What can be foreseen is raised as `Refused`.
 """
 
-from ..patience import Unavailable
-from .auditing import MarketAudit, audit
-from .cancelling import cancel
-from .catalogue import import_stocks, sync_stocks
-from .claiming import execute, execute_shard
-from .cleaning import clean_up
+from ..storage.retrying import Unavailable
 from .clock import now
 from .errors import AlreadyRunning, NoUsableToken, Refused
-from .following import follow
-from .forecast import Forecast, forecast
-from .recovery import reap
-from .requests import SyncRequest, start
-from .retry import retry_failed
-from .reviving import revive
-from .schedules import audit_daily, retry_hourly, setup_schedules, sync_daily
-from .worklist import count_of
+from .failures.retry import retry_failed
+from .quality.audit import MarketAudit, audit
+from .runs.cancel import cancel
+from .runs.follow import follow
+from .runs.forecast import Forecast, forecast
+from .runs.request import SyncRequest
+from .runs.start import start
+from .shards.claim import execute, execute_shard
+from .shards.reap import reap
+from .shards.revive import revive
+from .stocks.catalogue import import_stocks, sync_stocks
+from .upkeep.cleaning import clean_up
+from .upkeep.schedules import audit_daily, retry_hourly, setup_schedules, sync_daily
+from .work.batch import count_of
 
 __all__ = [
     "AlreadyRunning",

@@ -15,9 +15,9 @@ from django_q.signing import SignedPackage
 from pytest_django import DjangoAssertNumQueries
 
 from sync.models import Coverage, Stock
+from tests.fixtures import MakeToken
 from tokens.models import ApiToken
 
-from .conftest import MakeToken
 from .people import (
     AT,
     failure,

@@ -15,7 +15,7 @@ from django_q.models import OrmQ, Schedule, Task
 from django_q.signing import SignedPackage
 
 from tests.api import people, rows
-from tests.tokens.conftest import MakeToken
+from tests.fixtures import MakeToken
 
 
 def contents() -> dict[str, list[Any]]:

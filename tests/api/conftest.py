@@ -8,11 +8,7 @@ import pytest
 from django.core.cache import cache
 from rest_framework.test import APIClient
 
-from tests.tokens.conftest import MakeToken, keys, make_token
-
 from .people import OPERATOR, VIEWER, signed_in
-
-__all__ = ["MakeToken", "keys", "make_token"]
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 from pytest_django.live_server_helper import LiveServer
 
-from tests.tokens.conftest import MakeToken
+from tests.fixtures import MakeToken
 
 from . import people, rows
 

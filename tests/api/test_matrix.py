@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from sync.api.permissions import Nobody
 from sync.models import SyncRun
-from tests.tokens.conftest import MakeToken
+from tests.fixtures import MakeToken
 
 from . import people, rows
 

@@ -10,7 +10,7 @@ from django_q.models import OrmQ
 from rest_framework.test import APIClient
 
 from sync.models import SyncFailure, SyncRun
-from tests.tokens.conftest import MakeToken
+from tests.fixtures import MakeToken
 
 from . import people, rows
 

@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
 from sync.models import SyncRun
-from tests.tokens.conftest import MakeToken
+from tests.fixtures import MakeToken
 
 from . import people, rows
 

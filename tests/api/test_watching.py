@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 
 from sync.api import health
 from sync.models import SyncFailure
-from tests.tokens.conftest import MakeToken
+from tests.fixtures import MakeToken
 
 from . import people, rows
 

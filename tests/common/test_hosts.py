@@ -16,7 +16,7 @@ from stocksync_site import checks
 from sync.engine.errors import TokenFault, TokenRejected
 from sync.engine.ports import PageRequest, Secret, Token
 from sync.providers.itick import ItickClient
-from tokens.import_values import parse_base_url
+from tokens.importing.values import parse_base_url
 from tokens.validation import allowed_hosts, validate_base_url
 
 SOUND = {

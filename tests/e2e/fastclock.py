@@ -52,5 +52,5 @@ class FastClock:
 
 def wind(clock: FastClock, sim: Staged, *, patch: pytest.MonkeyPatch) -> None:
     """让程序和模拟器的账都照这个时钟走。"""
-    patch.setattr("sync.services.execution.SharedClock", lambda: clock)
+    patch.setattr("sync.services.shards.execution.SharedClock", lambda: clock)
     sim._accounts._clock = clock.now

@@ -29,8 +29,8 @@ COMMAND = [
     *("sync_klines", "--market", "HK", "--json"),
     *("--start", str(SPRING[0]), "--end", str(SPRING[1])),
 ]
-# The same command, with less patience.
-# The same command, with less patience.
+# The same command, with less retrying.
+# The same command, with less retrying.
 HASTY = f"""
 from stocksync_site import wsgi
 from sync.services import claiming

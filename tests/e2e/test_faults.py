@@ -42,7 +42,7 @@ def staged(simulate: Simulate, faults: Faults) -> Staged:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """等不了多久的客户端。"""
     client = partial(ItickClient, read_timeout=0.3, deadline=0.6)
-    monkeypatch.setattr("sync.services.execution.ItickClient", client)
+    monkeypatch.setattr("sync.services.shards.execution.ItickClient", client)
 
 
 @pytest.mark.usefixtures("quick")

@@ -46,7 +46,7 @@ def over_limit(stage: Stage) -> list[str]:
     today = stage.clock.moment().date()
     for token in ApiToken.objects.exclude(daily_limit=0):
         made = ledger[token.reveal()].per_day.get(today, 0)
-        counted = token.ledger.used_on(today)
+        counted = token.account.used_on(today)
         if counted < made:
             found.append(f"{token}: {made} calls today, {counted} counted")
     return found

@@ -14,15 +14,16 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from sync import settling, storage
 from sync.models.failures import SyncFailureQuerySet
 from sync.models.runs import SyncRunQuerySet
 from sync.models.shards import LEASE, ShardState, SyncShardQuerySet
 from sync.providers.itick import ItickClient, PagesReply
 from sync.services import clock as shared
 from sync.services.clock import SharedClock
-from sync.storage import DatabaseStore
-from tokens import querysets, quota
+from sync.storage import klines
+from sync.storage.failures import BatchFailures
+from sync.storage.klines import DatabaseStore
+from tokens import accounts
 from tokens.querysets import ApiTokenQuerySet
 
 from .clock import Clock
@@ -38,8 +39,8 @@ POINTS: dict[str, tuple[Any, str]] = {
     "request": (ItickClient, "send"),
     "answer": (PagesReply, "pages"),
     "save": (DatabaseStore, "save"),
-    "rows": (storage, "write_klines"),
-    "before-commit": (settling.Recording, "saved"),
+    "rows": (klines, "write_klines"),
+    "before-commit": (BatchFailures, "saved"),
     "after-commit": (DatabaseStore, "save"),
     "heartbeat": (ApiTokenQuerySet, "renew"),
     "failure": (SyncFailureQuerySet, "bulk_create"),
@@ -118,10 +119,10 @@ def _status_first() -> None:
     def write(self: Any, parts: Any) -> None:
         with transaction.atomic():
             self._check_fence()
-            gains = storage.write_coverage(parts)
-            self._books.saved(parts, gains, at=self._now())
+            changes = klines.write_coverage(parts)
+            self._books.saved(parts, changes, at=self._now())
         with transaction.atomic():
-            storage.write_klines(parts)
+            klines.write_klines(parts)
 
     _replace(DatabaseStore, "_write", write)
 
@@ -146,11 +147,11 @@ def _no_claim() -> None:
 
 
 def _no_limit() -> None:
-    _replace(quota.Ledger, "left_on", lambda _, _day: None)
+    _replace(accounts.Account, "left_on", lambda _, _day: None)
 
 
 def _nothing_carried() -> None:
-    _replace(querysets, "_taken_over", lambda _, **_options: {})
+    _replace(accounts, "taken_over", lambda _, **_options: {})
 
 
 def _own_clock() -> None:

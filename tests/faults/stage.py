@@ -147,7 +147,7 @@ class Stage:
         """记下今天预留了而没有用的次数。"""
         today = self.clock.moment().date()
         ledger = self.provider.ledger
-        counted = sum(token.ledger.used_on(today) for token in ApiToken.objects.all())
+        counted = sum(token.account.used_on(today) for token in ApiToken.objects.all())
         made = sum(usage.per_day.get(today, 0) for usage in ledger.values())
         self.given_up += counted - made
 

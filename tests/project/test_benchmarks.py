@@ -15,7 +15,7 @@ from benchmarks import __main__ as command
 from benchmarks import figures, machine, provider, rivals, samples, tables, writing
 from benchmarks.figures import Against, Figure, higher, lower
 from sync.models import Kline
-from sync.storage import TOGETHER, write_klines
+from sync.storage.klines import TOGETHER, write_klines
 
 FIGURE = Figure(
     "new K-lines",

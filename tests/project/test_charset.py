@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection
 
+from common.commands import sentence
 from stocksync_site import charset
-from tests.sync.rows import on_mariadb
-from tokens.management.spoken import sentence
+from tests.rows import on_mariadb
 
 # migrate without what makes the tables utf8mb4: as earlier versions did.
 EARLIER = """

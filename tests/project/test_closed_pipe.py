@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.processes import database_url
-from tests.sync.rows import stock
+from tests.rows import stock
 
 SPRING = ("--start", "2026-03-01", "--end", "2026-03-31")
 GONE = 128 + 13  # as a shell says of a program that SIGPIPE ended

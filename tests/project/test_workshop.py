@@ -204,15 +204,15 @@ def test_an_old_python_is_refused_in_one_sentence(root: Path, tmp_path: Path) ->
 
 
 def test_serving_ends_everything_when_one_process_ends() -> None:
-    patient = [sys.executable, "-c", "import signal; signal.pause()"]
+    retrying = [sys.executable, "-c", "import signal; signal.pause()"]
     short = [sys.executable, "-c", "raise SystemExit(5)"]
 
-    assert serve.run_together([patient, short]) == 1
+    assert serve.run_together([retrying, short]) == 1
 
 
 def test_an_interrupt_ends_all_processes_and_is_no_failure(tmp_path: Path) -> None:
     told = tmp_path / "told"
-    patient = f"""
+    retrying = f"""
 import os, pathlib, signal, sys
 def told(*_):
     pathlib.Path({str(told)!r}).touch()
@@ -222,7 +222,7 @@ os.kill({os.getpid()}, signal.SIGINT)
 signal.pause()
 """
 
-    code = serve.run_together([[sys.executable, "-c", patient]])
+    code = serve.run_together([[sys.executable, "-c", retrying]])
 
     assert code == 0
     assert told.exists()

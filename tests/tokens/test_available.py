@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from tests.fixtures import AT
 from tokens.models import ApiToken
 
-from .conftest import AT, MakeToken
+from ..fixtures import MakeToken
 
 pytestmark = pytest.mark.django_db
 SECOND = timedelta(seconds=1)

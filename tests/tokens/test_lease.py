@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures import AT
+from tokens.accounts import Closing
 from tokens.models import ApiToken
-from tokens.querysets import ApiTokenQuerySet, Closing
+from tokens.querysets import ApiTokenQuerySet
 
-from .conftest import AT, MakeToken
-from .racing import at_once
+from ..fixtures import MakeToken
+from ..racing import at_once
 
 SECOND = timedelta(seconds=1)
 NOW = int(AT.timestamp())

@@ -7,19 +7,18 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from pytest_django import Settings
 
+from tests.fixtures import AT
 from tokens import quota
+from tokens.accounts import Account
 from tokens.models import ApiToken
-from tokens.quota import Ledger
-
-from .conftest import AT
 
 TODAY = date(2026, 3, 10)
 YESTERDAY = date(2026, 3, 9)
 
 
-def ledger(**columns: object) -> Ledger:
+def account(**columns: object) -> Account:
     values = {"daily_limit": 10, "daily_used": 4, "usage_date": TODAY, "reserved": 0}
-    return Ledger(**{**values, **columns})  # type: ignore[arg-type]
+    return Account(**{**values, **columns})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -34,14 +33,14 @@ def ledger(**columns: object) -> Ledger:
     ],
 )
 def test_the_count_is_of_today_only(usage_date: date | None, used: int) -> None:
-    assert ledger(usage_date=usage_date).used_on(TODAY) == used
+    assert account(usage_date=usage_date).used_on(TODAY) == used
 
 
 @pytest.mark.parametrize(
     ("limit", "left"), [(0, None), (10, 6), (4, 0), (3, 0)], ids=str
 )
 def test_what_is_left_is_never_negative(limit: int, left: int | None) -> None:
-    assert ledger(daily_limit=limit).left_on(TODAY) == left
+    assert account(daily_limit=limit).left_on(TODAY) == left
 
 
 @pytest.mark.parametrize(
@@ -59,7 +58,7 @@ def test_what_is_left_is_never_negative(limit: int, left: int | None) -> None:
     ],
 )
 def test_grants_no_more_than_are_left(limit: int, asked: int, granted: int) -> None:
-    new, given = ledger(daily_limit=limit).granting(asked, done=0, day=TODAY)
+    new, given = account(daily_limit=limit).granting(asked, done=0, day=TODAY)
 
     assert given == granted
     assert new.daily_used == 4 + granted
@@ -67,49 +66,49 @@ def test_grants_no_more_than_are_left(limit: int, asked: int, granted: int) -> N
 
 
 def test_calls_that_are_done_are_reserved_no_more() -> None:
-    new, _ = ledger(reserved=4).granting(2, done=3, day=TODAY)
+    new, _ = account(reserved=4).granting(2, done=3, day=TODAY)
 
-    assert new == ledger(daily_used=6, reserved=3)
+    assert new == account(daily_used=6, reserved=3)
 
 
 def test_more_done_than_reserved_leaves_nothing_reserved() -> None:
-    new, _ = ledger(reserved=1).granting(2, done=3, day=TODAY)
+    new, _ = account(reserved=1).granting(2, done=3, day=TODAY)
 
     assert new.reserved == 2
 
 
 def test_a_new_day_begins_with_the_grant() -> None:
-    new, given = ledger(daily_used=10, usage_date=YESTERDAY).granting(
+    new, given = account(daily_used=10, usage_date=YESTERDAY).granting(
         3, done=0, day=TODAY
     )
 
     assert given == 3
-    assert new == ledger(daily_used=3, reserved=3)
+    assert new == account(daily_used=3, reserved=3)
 
 
 def test_calls_reserved_yesterday_count_for_the_new_day() -> None:
-    new, given = ledger(daily_used=10, usage_date=YESTERDAY, reserved=4).granting(
+    new, given = account(daily_used=10, usage_date=YESTERDAY, reserved=4).granting(
         10, done=1, day=TODAY
     )
 
     assert given == 6
-    assert new == ledger(daily_used=10, reserved=9)
+    assert new == account(daily_used=10, reserved=9)
 
 
 def test_unused_calls_are_given_back() -> None:
-    assert ledger(reserved=3).closing(unused=2, day=TODAY) == ledger(daily_used=2)
+    assert account(reserved=3).closing(unused=2, day=TODAY) == account(daily_used=2)
 
 
 def test_no_more_is_given_back_than_was_reserved() -> None:
-    assert ledger(reserved=1).closing(unused=99, day=TODAY) == ledger(daily_used=3)
+    assert account(reserved=1).closing(unused=99, day=TODAY) == account(daily_used=3)
 
 
 def test_unused_calls_of_yesterday_do_not_lower_today() -> None:
-    closed = ledger(daily_used=9, usage_date=YESTERDAY, reserved=3).closing(
+    closed = account(daily_used=9, usage_date=YESTERDAY, reserved=3).closing(
         unused=2, day=TODAY
     )
 
-    assert closed == ledger(daily_used=1)
+    assert closed == account(daily_used=1)
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures import AT
+from tokens.accounts import Closing, Opening
 from tokens.models import ApiToken
-from tokens.querysets import Closing, Opening
 
-from .conftest import AT, MakeToken
-from .racing import at_once
+from ..fixtures import MakeToken
+from ..racing import at_once
 
 SECOND = timedelta(seconds=1)
 NOW = int(AT.timestamp())

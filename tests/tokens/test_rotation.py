@@ -12,8 +12,8 @@ from tokens import rotation, secrets
 from tokens.models import ApiToken
 from tokens.rotation import Rotation, rotate_all
 
-from .conftest import MakeToken
-from .racing import at_once
+from ..fixtures import MakeToken
+from ..racing import at_once
 
 
 def values() -> list[str]:

@@ -12,10 +12,11 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
+from tests.fixtures import AT
 from tokens.checks import check_tokens_can_be_read
 from tokens.models import ApiToken
 
-from .conftest import AT, MakeToken
+from ..fixtures import MakeToken
 
 pytestmark = pytest.mark.django_db
 CANARY = "canary-0123456789-tail"

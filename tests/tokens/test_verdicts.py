@@ -7,10 +7,11 @@ from functools import partial
 
 import pytest
 
+from tests.fixtures import AT
 from tokens.models import ApiToken
 
-from .conftest import AT, MakeToken
-from .racing import at_once
+from ..fixtures import MakeToken
+from ..racing import at_once
 
 MINUTE = timedelta(minutes=1)
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ..models import ApiToken
@@ -43,27 +40,3 @@ class StateFilter(admin.SimpleListFilter):
         except ValueError as error:
             raise IncorrectLookupParameters from error
         return in_state(queryset, state, at=timezone.now())
-
-
-class DeletedFilter(admin.SimpleListFilter):
-    """删除了的不显示,除非要看。"""
-
-    title = gettext_lazy("deleted")
-    parameter_name = "deleted"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """除了平常的,还可以看什么。"""
-        return [("1", _("Deleted")), ("all", _("All"))]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        """筛选;不认识的值就是错误。"""
-        value = self.value()
-        if value not in {None, "1", "all"}:
-            raise IncorrectLookupParameters
-        return queryset if value == "all" else queryset.filter(deleted=value == "1")
-
-    def choices(self, changelist: ChangeList) -> Iterator[Any]:
-        """Django 的第一个总叫「全部」,这里是没有删除的。"""
-        first, *others = super().choices(changelist)
-        yield {**first, "display": _("Not deleted")}
-        yield from others

@@ -15,10 +15,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from .. import secrets
-from ..import_lines import KNOWN
-from ..imports import Imported, Refused, Step, import_tokens, preview_import
-from .uploads import PARCEL, UploadForm, unwrapped, wrapped
+from common.admin.uploads import PARCEL, UploadForm, unwrapped, wrapped
+from common.parcels import StaleParcel
+
+from ..importing.imports import Imported, Refused, Step, import_tokens, preview_import
+from ..importing.lines import KNOWN
 
 if TYPE_CHECKING:
     from .pages import ApiTokenAdmin
@@ -98,7 +99,7 @@ def _imported(page: ApiTokenAdmin, request: HttpRequest) -> HttpResponse:
     back = reverse("admin:tokens_apitoken_import")
     try:
         imported = import_tokens(unwrapped(request, what=WHAT))
-    except secrets.StaleParcel:
+    except StaleParcel:
         said = _("That preview is too old: choose the file once more.")
         page.message_user(request, said, messages.ERROR)
         return HttpResponseRedirect(back)

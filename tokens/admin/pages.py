@@ -17,13 +17,15 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from common.admin.filters import DeletedFilter
+from common.admin.strict import StrictActions
+
 from ..models import ApiToken
 from ..querysets import ApiTokenQuerySet
 from . import columns
-from .filters import DeletedFilter, StateFilter
+from .filters import StateFilter
 from .forms import VALUE, TokenForm
 from .importing import import_page
-from .strict import StrictActions
 
 logger = logging.getLogger(__name__)
 

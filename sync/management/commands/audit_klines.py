@@ -10,11 +10,11 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from common.commands import SpokenCommand
 from sync import services
 from sync.engine.markets import parse_day
 from sync.engine.ports import Window
 from sync.services import MarketAudit
-from tokens.management.spoken import SpokenCommand
 
 LINES = 30
 

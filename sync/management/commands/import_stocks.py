@@ -8,9 +8,9 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from common import csvfile
+from common.commands import SpokenCommand
 from sync import services
-from tokens import csvfile
-from tokens.management.spoken import SpokenCommand
 
 
 class Command(SpokenCommand):

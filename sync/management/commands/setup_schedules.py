@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from common.commands import SpokenCommand
 from sync import services
-from tokens.management.spoken import SpokenCommand
 
 
 class Command(SpokenCommand):

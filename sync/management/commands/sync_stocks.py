@@ -8,8 +8,8 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from common.commands import SpokenCommand
 from sync import services
-from tokens.management.spoken import SpokenCommand
 
 
 class Command(SpokenCommand):

@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.api import rows
-from tests.tokens.conftest import MakeToken, make_token
+from tests.fixtures import MakeToken
 
 from .chrome import Browser, NoBrowser, program
 from .people import SUPERUSER, enter
 
-__all__ = ["make_token"]
 pytestmark = [
     pytest.mark.allow_hosts(["127.0.0.1", "localhost"]),
     pytest.mark.django_db(transaction=True),

@@ -8,10 +8,10 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from tokens.csvfile import Refused, contents
-from tokens.import_lines import KNOWN
-from tokens.imports import Imported, import_tokens
-from tokens.management.spoken import SpokenCommand
+from common.commands import SpokenCommand
+from common.csvfile import Refused, contents
+from tokens.importing.imports import Imported, import_tokens
+from tokens.importing.lines import KNOWN
 
 
 class Command(SpokenCommand):

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from tokens.management.spoken import SpokenCommand
+from common.commands import SpokenCommand
 from tokens.rotation import rotate_all
 
 

@@ -1,0 +1,168 @@
+"""失败列表的筛选。
+
+None of them asks the whole table for its values. A value that makes no sense is an
+error: ignored, it would let an action on "all that match" touch everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from common.admin.filters import Choices, ColumnFilter
+from sync.engine.markets import PERIODS
+from sync.models import FailureStatus, SyncFailure
+
+from .reasons import NO_REASON, REASONS, reason_label
+
+Rows = QuerySet[SyncFailure]
+DAY = timedelta(days=1)
+
+
+class StatusFilter(ColumnFilter):
+    """按状态。"""
+
+    title = gettext_lazy("status")
+    parameter_name = column = "status"
+
+    def known(self) -> Choices:
+        """三种状态。"""
+        return [(str(value), str(label)) for value, label in FailureStatus.choices]
+
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
+        """筛选;不是状态就是错误。"""
+        if self.value() not in {None, *map(str, FailureStatus.values)}:
+            raise IncorrectLookupParameters
+        return super().queryset(request, queryset)
+
+
+class ReasonFilter(ColumnFilter):
+    """按原因的种类。"""
+
+    title = gettext_lazy("kind of reason")
+    parameter_name = "reason"
+    column = "reason_class"
+
+    def known(self) -> Choices:
+        """我们自己记录的种类,和没有种类的。"""
+        labels = [(reason, str(label)) for reason, label in REASONS.items()]
+        return [*labels, (NO_REASON, reason_label(""))]
+
+
+class MarketFilter(ColumnFilter):
+    """按市场。"""
+
+    title = gettext_lazy("market")
+    parameter_name = column = "market"
+
+    def known(self) -> Choices:
+        """失败里有的市场:从索引里跳着读,不看每一行。"""
+        rows = SyncFailure.objects.order_by("market")
+        found = rows.values_list("market", flat=True).distinct()
+        return [(market or NO_REASON, market or _("unknown")) for market in found]
+
+
+class PeriodFilter(ColumnFilter):
+    """按周期。"""
+
+    title = gettext_lazy("period")
+    parameter_name = column = "period"
+
+    def known(self) -> Choices:
+        """所有周期。"""
+        return [(period, period) for period in PERIODS]
+
+
+class RunFilter(ColumnFilter):
+    """按运行;只有从运行的页面来才会出现。"""
+
+    title = gettext_lazy("run")
+    parameter_name = "run"
+    column = "run_id"
+
+    def known(self) -> Choices:
+        """没有可以选的。"""
+        return []
+
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
+        """筛选;不是数字就是错误。"""
+        value = self.value()
+        if value is not None and not (value.isascii() and value.isdigit()):
+            raise IncorrectLookupParameters
+        return super().queryset(request, queryset)
+
+
+class RecordedFilter(admin.ListFilter):
+    """按记录的日期:几个常用的,或者从哪天到哪天(头尾都含)。"""
+
+    title = gettext_lazy("date recorded")
+    template = "admin/sync/syncfailure/recorded_filter.html"
+    names = ("since", "until")
+
+    def __init__(
+        self,
+        request: HttpRequest,
+        params: dict[str, Any],
+        model: type[SyncFailure],
+        model_admin: Any,
+    ) -> None:
+        super().__init__(request, params, model, model_admin)
+        for name in self.names:
+            if name in params:
+                self.used_parameters[name] = params.pop(name)[-1]
+        self.others: dict[str, str] = {}
+
+    def has_output(self) -> bool:
+        """总是显示。"""
+        return True
+
+    def expected_parameters(self) -> list[str | None]:
+        """地址里的名字。"""
+        return list(self.names)
+
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
+        """筛选。"""
+        if since := self._day("since"):
+            queryset = queryset.filter(create_time__gte=_midnight(since))
+        if until := self._day("until"):
+            queryset = queryset.filter(create_time__lt=_midnight(until + DAY))
+        return queryset
+
+    def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
+        """常用的几个。"""
+        params = changelist.params.items()
+        self.others = {k: v for k, v in params if k not in {*self.names, "p"}}
+        today = timezone.localdate()
+        for label, days in ((_("Any date"), 0), (_("Today"), 1), (_("7 days"), 7)):
+            since = {"since": str(today - DAY * (days - 1))} if days else {}
+            yield {
+                "selected": self.used_parameters == since,
+                "query_string": changelist.get_query_string(since, list(self.names)),
+                "display": label,
+            }
+
+    def _day(self, name: str) -> date | None:
+        text = str(self.used_parameters.get(name, ""))
+        if not text:
+            return None
+        try:
+            day = date.fromisoformat(text)
+            day + DAY  # the last day of the calendar has no next
+        except (ValueError, OverflowError) as error:
+            raise IncorrectLookupParameters from error
+        return day
+
+
+def _midnight(day: date) -> datetime:
+    zone = timezone.get_current_timezone() or UTC
+    return datetime.combine(day, time.min, zone)

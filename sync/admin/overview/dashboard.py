@@ -1,0 +1,151 @@
+"""首页的概况:失败、Token、运行、各市场到哪一天了。
+
+Cheap queries only: K-lines are never read, coverage is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.db.models import Count, FilteredRelation, Q
+from django.http import HttpRequest
+from django.utils import timezone
+
+from sync.models import FailureStatus, Stock, SyncRun
+from sync.models.permissions import Permission
+from tokens.models import ApiToken
+from tokens.states import TokenState, state_of
+
+from ..display import asked, failures_url, state_badge
+from ..failures.groups import by_reason
+from ..failures.reasons import NO_REASON, reason_label
+from ..runs.progress import Progress, progress_of
+
+RUNS = 5
+PERIOD = "day"
+USABLE = (
+    *(TokenState.ENABLED, TokenState.HELD),
+    *(TokenState.RESTING, TokenState.AT_LIMIT),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cockpit:
+    """Token 的概况:每个 Token 只算在一种状态里。
+
+    `left_today` is None where a usable token has no daily limit.
+    """
+
+    states: Counter[TokenState]
+    left_today: int | None
+
+    @property
+    def usable(self) -> int:
+        """能用的:启用、没过期,不管现在是不是被占用。"""
+        return sum(self.states[state] for state in USABLE)
+
+    @property
+    def out(self) -> int:
+        """停用的和过期的。"""
+        return self.states.total() - self.usable
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """一个市场的日线到哪一天了,多少只股票落后,多少只从没取过。"""
+
+    market: str
+    stocks: int
+    newest: date | None
+    behind: int
+    never: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """一种原因的等待中的失败。"""
+
+    label: str
+    count: int
+    url: str
+
+
+def overview(request: HttpRequest) -> dict[str, Any]:
+    """首页要的一切;没有 stock:sync:list 的人只有应用列表。"""
+    user, at = request.user, timezone.now()
+    if not user.has_perm(Permission.LIST):
+        return {"overview": False}
+    waiting = _waiting()
+    return {
+        "overview": True,
+        "waiting": waiting,
+        "waiting_total": sum(row.count for row in waiting),
+        "waiting_url": failures_url(status=FailureStatus.WAITING.value),
+        "cockpit": _cockpit(at) if user.has_perm("tokens.view_apitoken") else None,
+        "running": _running(at),
+        "latest": _latest(),
+        "markets": _markets(),
+        "may_run": user.has_perm(Permission.RUN),
+    }
+
+
+def _waiting() -> list[Waiting]:
+    status = FailureStatus.WAITING.value
+    return [
+        Waiting(
+            label=reason_label(reason),
+            count=count,
+            url=failures_url(status=status, reason=reason or NO_REASON),
+        )
+        for reason, count in by_reason(status)
+    ]
+
+
+def _cockpit(at: datetime) -> Cockpit:
+    tokens = ApiToken.objects.filter(deleted=False).defer("token", "recent_calls")
+    states = {token: state_of(token, at=at) for token in tokens}
+    lefts = [token.left_today(at) for token in states if states[token] in USABLE]
+    return Cockpit(
+        states=Counter(states.values()),
+        left_today=None if None in lefts else sum(left or 0 for left in lefts),
+    )
+
+
+def _running(at: datetime) -> list[Progress]:
+    return [progress_of(run, at=at) for run in SyncRun.objects.active()]
+
+
+def _latest() -> list[tuple[SyncRun, str, str]]:
+    runs = SyncRun.objects.all()[:RUNS]
+    return [(run, state_badge(run), asked(run)) for run in runs]
+
+
+def _markets() -> list[Freshness]:
+    daily = FilteredRelation("coverage", condition=Q(coverage__period=PERIOD))
+    ends = (
+        Stock.objects.active()
+        .annotate(daily=daily)
+        .order_by()
+        .values_list("market", "daily__end_date")
+        .annotate(count=Count("pk"))
+    )
+    markets: dict[str, dict[date | None, int]] = {}
+    for market, end, count in ends:
+        markets.setdefault(market, {})[end] = count
+    return [_freshness(market, markets[market]) for market in sorted(markets)]
+
+
+def _freshness(market: str, ends: dict[date | None, int]) -> Freshness:
+    """`ends`: how many stocks are covered up to which day, None for not at all."""
+    newest = max((end for end in ends if end), default=None)
+    never, stocks = ends.get(None, 0), sum(ends.values())
+    return Freshness(
+        market=market,
+        stocks=stocks,
+        newest=newest,
+        behind=stocks - never - (ends[newest] if newest else 0),
+        never=never,
+    )

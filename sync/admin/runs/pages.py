@@ -1,0 +1,242 @@
+"""运行的页面:列表、进度、开始、取消、再来一次。"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST, require_safe
+
+from sync import services
+from sync.models import RunKind, SyncFailure, SyncRun
+
+from ..display import (
+    asked,
+    duration,
+    elapsed,
+    lanes,
+    moment,
+    number,
+    run_url,
+    state_badge,
+)
+from ..readonly import ReadOnlyAdmin
+from .progress import details
+from .start import StartForm
+
+View = Callable[..., HttpResponse]
+
+
+def _numbers(name: str) -> Callable[[SyncRun], SafeString]:
+    """A column of numbers; its own name lets the stylesheet align the heading."""
+
+    def column(run: SyncRun) -> SafeString:
+        return number(getattr(run, name))
+
+    column.__name__ = f"number_{name}"
+    fields = SyncRun._meta  # noqa: SLF001  # public, whatever its name says
+    label = fields.get_field(name).verbose_name  # type: ignore[union-attr]
+    return admin.display(column, description=label)
+
+
+@admin.register(SyncRun)
+class SyncRunAdmin(ReadOnlyAdmin):
+    """运行的列表和页面。"""
+
+    list_display = (
+        *("shown_run", "shown_state", "shown_asked", "took", "shown_lanes"),
+        *map(_numbers, ("stocks", "succeeded", "failed", "skipped", "klines", "calls")),
+    )
+    list_filter = ("state", "kind")
+    list_per_page = 50
+    sortable_by = ()
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+
+    # --- columns ---
+
+    @admin.display(description=gettext_lazy("run"))
+    def shown_run(self, run: SyncRun) -> str:
+        """编号。"""
+        return _("run %d") % run.pk
+
+    @admin.display(description=gettext_lazy("state"))
+    def shown_state(self, run: SyncRun) -> SafeString:
+        """状态。"""
+        return state_badge(run)
+
+    @admin.display(description=gettext_lazy("asked for"))
+    def shown_asked(self, run: SyncRun) -> SafeString:
+        """要的是什么,什么时候,谁要的。"""
+        when_and_who = f"{moment(run.created_at)} {run.requested_by}"
+        return format_html(
+            '{}<br><span class="quiet">{}</span>', asked(run), when_and_who
+        )
+
+    @admin.display(description=gettext_lazy("took"))
+    def took(self, run: SyncRun) -> str:
+        """用了多久;还没结束的到现在为止。"""
+        return duration(elapsed(run, at=timezone.now())) if run.started_at else "–"
+
+    @admin.display(description=gettext_lazy("lanes (tokens)"))
+    def shown_lanes(self, run: SyncRun) -> str:
+        """通道。"""
+        return lanes(run.tokens_per_thread)
+
+    # --- pages ---
+
+    def get_urls(self) -> list[URLPattern]:
+        """加上开始、进度、取消、再来一次。"""
+        wrap = self.admin_site.admin_view
+        progress = _refreshed_when_signed_out(wrap(require_safe(self.progress_view)))
+        cancel, again = require_POST(self.cancel_view), require_POST(self.again_view)
+        return [
+            path("start/", wrap(self.start_view), name="sync_syncrun_start"),
+            path("<int:pk>/progress/", progress, name="sync_syncrun_progress"),
+            path("<int:pk>/cancel/", wrap(cancel), name="sync_syncrun_cancel"),
+            path("<int:pk>/again/", wrap(again), name="sync_syncrun_again"),
+            *super().get_urls(),
+        ]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """列表,能开始运行的人有一个按钮。"""
+        may_run = self.has_run_permission(request)
+        context = {"title": _("Runs"), "may_run": may_run}
+        return super().changelist_view(request, context | (extra_context or {}))
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """一次运行的页面;没有表单。"""
+        if not self.has_view_permission(request) or request.method not in {
+            "GET",
+            "HEAD",
+        }:
+            raise PermissionDenied
+        run = self.get_object(request, object_id)
+        if run is None:
+            raise Http404
+        context = self._context(request, run) | (extra_context or {})
+        return TemplateResponse(request, "admin/sync/syncrun/detail.html", context)
+
+    def progress_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """运行的页面上会变的部分,给 htmx。"""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        context = self._context(request, self._run(request, pk))
+        return TemplateResponse(request, "admin/sync/syncrun/_live.html", context)
+
+    def start_view(self, request: HttpRequest) -> HttpResponse:
+        """表单;先预演,看过了再开始。"""
+        if not self.has_run_permission(request):
+            raise PermissionDenied
+        at, by = services.now(), request.user.get_username()
+        form, preview = StartForm(request.POST or None), None
+        step = request.POST.get("step")
+        if step == "begin" and (run := form.begin(at=at, by=by)):
+            said = _("%s is queued.") % self.shown_run(run).capitalize()
+            self.message_user(request, said, messages.SUCCESS)
+            return HttpResponseRedirect(run_url(run.pk))
+        if step == "preview":
+            preview = form.preview(at=at)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("Start a run"),
+            "form": form,
+            "preview": preview,
+        }
+        return TemplateResponse(request, "admin/sync/syncrun/start.html", context)
+
+    def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """取消。"""
+        if not self.has_run_permission(request):
+            raise PermissionDenied
+        run = self._run(request, pk)
+        try:
+            services.cancel(run.pk, at=services.now())
+        except services.Refused as error:
+            self.message_user(request, str(error), messages.ERROR)
+        else:
+            said = _("Asked to stop: it ends within seconds and keeps what it has.")
+            self.message_user(request, said, messages.SUCCESS)
+        return HttpResponseRedirect(run_url(run.pk))
+
+    def again_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """再来一次:同样的请求;补拉则是它还没补上的那些。"""
+        run = self._run(request, pk)
+        if not self._may_repeat(request, run):
+            raise PermissionDenied
+        try:
+            new = _again(run, by=request.user.get_username())
+        except services.Refused as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return HttpResponseRedirect(run_url(run.pk))
+        said = _("%s is queued.") % self.shown_run(new).capitalize()
+        self.message_user(request, said, messages.SUCCESS)
+        return HttpResponseRedirect(run_url(new.pk))
+
+    def _run(self, request: HttpRequest, pk: int) -> SyncRun:
+        run: SyncRun = get_object_or_404(self.get_queryset(request), pk=pk)
+        return run
+
+    def _may_repeat(self, request: HttpRequest, run: SyncRun) -> bool:
+        if run.kind == RunKind.RETRY:
+            return self.has_retry_permission(request)
+        return self.has_run_permission(request)
+
+    def _context(self, request: HttpRequest, run: SyncRun) -> dict[str, Any]:
+        return {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": self.shown_run(run).capitalize(),
+            "run": run,
+            "may_run": self.has_run_permission(request),
+            "may_repeat": self._may_repeat(request, run),
+            **details(run, at=timezone.now()),
+        }
+
+
+def _again(run: SyncRun, *, by: str) -> SyncRun:
+    at = services.now()
+    if run.kind == RunKind.RETRY:
+        rows = SyncFailure.objects.filter(run=run)
+        return services.retry_failed(rows=rows, at=at, by=by, background=True)
+    request = services.SyncRequest(
+        start=run.window.start,
+        end=run.window.end,
+        markets=tuple(run.markets),
+        codes=tuple(run.codes),
+        period=run.period,
+        force=run.force,
+    )
+    return services.start(request, at=at, by=by, background=True)
+
+
+def _refreshed_when_signed_out(view: View) -> View:
+    """Otherwise htmx would put the page for signing in into the middle of ours."""
+
+    def refreshed(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        if response.status_code == HttpResponseRedirect.status_code:
+            return HttpResponse(headers={"HX-Refresh": "true"})
+        return response
+
+    return refreshed

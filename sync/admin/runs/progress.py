@@ -1,0 +1,215 @@
+"""一次运行进行到哪里了:运行的页面上会变的那部分。"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.cache import cache
+from django.db.models import Count
+
+from sync import services
+from sync.models import (
+    FailureStatus,
+    RunKind,
+    RunState,
+    ShardState,
+    SyncFailure,
+    SyncRun,
+    SyncShard,
+)
+from sync.models.runs import ACTIVE
+from tokens.models import ApiToken
+
+from ..display import asked, badge, duration, elapsed, failures_url, lanes, state_badge
+from ..failures.reasons import NO_REASON, reason_label
+
+# A queued run that nobody has taken by then: is a cluster running at all?
+PATIENCE = timedelta(seconds=30)
+HOUR = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """一次运行到此刻的进度。
+
+    `total` is at least `done`; `seconds_left` is None where nobody can tell yet.
+    """
+
+    run: SyncRun
+    at: datetime
+    total: int
+
+    @property
+    def active(self) -> bool:
+        """还没有结束。"""
+        return self.run.state in ACTIVE
+
+    @property
+    def done(self) -> int:
+        """有了结果的股票。"""
+        run = self.run
+        return run.succeeded + run.failed + run.skipped
+
+    @property
+    def percent(self) -> int:
+        """百分之几,舍去小数。"""
+        return self.done * 100 // self.total if self.total else 0
+
+    @property
+    def colour(self) -> str:
+        """进度条的颜色。"""
+        if self.active:
+            return "busy"
+        return "ok" if self.run.state == RunState.SUCCEEDED else "warn"
+
+    @property
+    def state(self) -> str:
+        """状态,带颜色。"""
+        return state_badge(self.run)
+
+    @property
+    def asked(self) -> str:
+        """要的是什么。"""
+        return asked(self.run)
+
+    @property
+    def lanes(self) -> str:
+        """通道。"""
+        return lanes(self.run.tokens_per_thread)
+
+    @property
+    def took(self) -> str:
+        """到此刻用了多久。"""
+        return duration(elapsed(self.run, at=self.at))
+
+    @property
+    def left(self) -> str:
+        """大约还要多久;说不出来时为空。"""
+        fetched = self.run.succeeded + self.run.failed
+        if self.run.state != RunState.RUNNING or not fetched:
+            return ""
+        return duration((self.total - self.done) * self._seconds / fetched)
+
+    @property
+    def unclaimed(self) -> bool:
+        """排队很久了,没有人接。"""
+        waited = self.at - self.run.created_at
+        return self.run.state == RunState.QUEUED and waited > PATIENCE
+
+    @property
+    def cancelling(self) -> bool:
+        """已经请求取消,还没有停。"""
+        return self.active and self.run.cancel_requested_at is not None
+
+    @property
+    def _seconds(self) -> float:
+        return elapsed(self.run, at=self.at)
+
+
+@dataclass(frozen=True, slots=True)
+class ShardRow:
+    """一个分片,和它是不是没有了心跳。"""
+
+    shard: SyncShard
+    state: str
+    process: str
+    silent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HeldToken:
+    """运行占用着的一个 Token。"""
+
+    label: str
+    left_today: int | None
+    resting: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonRow:
+    """一种原因:这次运行里有多少,现在还归它的失败里有多少在等待。
+
+    Once fetched again, rows belong to the run that did it.
+    """
+
+    label: str
+    count: int
+    waiting: int
+    url: str
+
+
+def progress_of(run: SyncRun, *, at: datetime) -> Progress:
+    """进度;总数至少是已经有结果的。"""
+    total = _total(run) if run.state in ACTIVE else run.stocks
+    done = run.succeeded + run.failed + run.skipped
+    return Progress(run, at, max(total, done))
+
+
+def details(run: SyncRun, *, at: datetime) -> dict[str, Any]:
+    """运行的页面上会变的一切。"""
+    return {
+        "progress": progress_of(run, at=at),
+        "shards": _shards(run, at=at),
+        "tokens": _tokens(run, at=at),
+        "reasons": _reasons(run),
+    }
+
+
+def _total(run: SyncRun) -> int:
+    if run.kind != RunKind.RETRY:
+        return services.count_of(run)
+    # Rows leave the waiting ones as they are settled, and counting the stocks of all
+    # takes a while: once an hour, not every two seconds.
+    key = f"run-{run.pk}-{run.created_at.timestamp()}-stocks"
+    return int(cache.get_or_set(key, lambda: _stocks_held(run), HOUR) or 0)
+
+
+def _stocks_held(run: SyncRun) -> int:
+    rows = SyncFailure.objects.filter(run=run).order_by()
+    return rows.values("market", "stock_code", "period").distinct().count()
+
+
+def _shards(run: SyncRun, *, at: datetime) -> list[ShardRow]:
+    return [
+        ShardRow(
+            shard,
+            state=badge(shard.state, shard.get_state_display()),
+            process=shard.process.rpartition(":")[0],
+            silent=shard.state == ShardState.RUNNING and shard.leased_until <= at,
+        )
+        for shard in run.shards.order_by("number")
+    ]
+
+
+def _tokens(run: SyncRun, *, at: datetime) -> list[HeldToken]:
+    if run.state not in ACTIVE:
+        return []
+    owner = f"run {run.pk} shard "
+    held = ApiToken.objects.held(at=at).filter(leased_by__startswith=owner)
+    return [
+        HeldToken(
+            label=str(token),
+            left_today=token.left_today(at),
+            resting=token.resting_until is not None and token.resting_until > at,
+        )
+        for token in held.defer("token", "recent_calls").order_by("name", "pk")
+    ]
+
+
+def _reasons(run: SyncRun) -> list[ReasonRow]:
+    # By both columns, in the order of the index: read through it once, nothing sorted.
+    rows = SyncFailure.objects.filter(run=run).order_by()
+    counted = rows.values_list("status", "reason_class").annotate(count=Count("pk"))
+    now = {(status, reason): count for status, reason, count in counted}
+    reasons = {**{reason: 0 for _status, reason in now}, **run.reasons}
+    return [
+        ReasonRow(
+            label=reason_label(reason),
+            count=count,
+            waiting=now.get((FailureStatus.WAITING, reason), 0),
+            url=failures_url(run=run.pk, reason=reason or NO_REASON),
+        )
+        for reason, count in sorted(reasons.items(), key=lambda row: -row[1])
+    ]

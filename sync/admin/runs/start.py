@@ -1,0 +1,146 @@
+"""开始一次运行的表单,和开始之前的预演。"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django import forms
+from django.db.models import Count
+from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
+
+from sync import services
+from sync.engine.markets import PERIODS
+from sync.models import Stock, SyncRun
+
+from ..display import asked, duration, lanes
+
+
+class DateInput(forms.DateInput):
+    """浏览器自己的日历。"""
+
+    input_type = "date"
+
+    def __init__(self) -> None:
+        super().__init__(format="%Y-%m-%d")
+
+
+class WindowFields(forms.Form):
+    """周期和区间。"""
+
+    period = forms.ChoiceField(
+        label=_("Period"), choices=[(name, name) for name in PERIODS], initial="day"
+    )
+    start = forms.DateField(label=_("From"), widget=DateInput())
+    end = forms.DateField(
+        label=_("To"),
+        required=False,
+        widget=DateInput(),
+        help_text=_("Included. Blank: today."),
+    )
+    force = forms.BooleanField(
+        label=_("Fetch anew"),
+        required=False,
+        help_text=_("Also what is there already. It costs all the calls again."),
+    )
+
+
+class StartForm(WindowFields):
+    """要哪些市场、股票、周期和区间。"""
+
+    field_order = ("markets", "codes", "period", "start", "end", "force")
+    markets = forms.MultipleChoiceField(
+        label=_("Markets"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("None ticked: all of them."),
+    )
+    codes = forms.CharField(
+        label=_("Stocks"),
+        required=False,
+        max_length=2000,
+        help_text=_("Codes with blanks or commas between. Blank: all stocks."),
+    )
+
+    def __init__(self, data: QueryDict | None = None) -> None:
+        super().__init__(data, label_suffix="")
+        self.fields["markets"].choices = _markets()  # type: ignore[attr-defined]
+
+    def request(self) -> services.SyncRequest:
+        """检查过的表单对应的请求。"""
+        wanted = self.cleaned_data
+        return services.SyncRequest(
+            start=wanted["start"],
+            end=wanted["end"],
+            markets=tuple(wanted["markets"]),
+            codes=tuple(wanted["codes"].replace(",", " ").split()),
+            period=wanted["period"],
+            force=wanted["force"],
+        )
+
+    def preview(self, *, at: datetime) -> Preview | None:
+        """预演;不能执行时在表单上说明,返回 None。"""
+        if not self.is_valid():
+            return None
+        try:
+            request = self.request()
+            return Preview(request, services.forecast(request, at=at))
+        except services.Refused as error:
+            self.add_error(None, str(error))
+        return None
+
+    def begin(self, *, at: datetime, by: str) -> SyncRun | None:
+        """开始,在后台执行;不能开始时在表单上说明,返回 None。"""
+        if not self.is_valid():
+            return None
+        try:
+            return services.start(self.request(), at=at, by=by, background=True)
+        except services.Refused as error:
+            self.add_error(None, str(error))
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """给人看的预演。"""
+
+    request: services.SyncRequest
+    forecast: services.Forecast
+
+    @property
+    def asked(self) -> str:
+        """要的是什么。"""
+        wanted = self.request
+        run = SyncRun(
+            market=",".join(wanted.markets),
+            codes=list(wanted.codes),
+            period=wanted.period,
+            start_date=wanted.start,
+            end_date=wanted.end or str(_("today")),
+            force=wanted.force,
+        )
+        return asked(run)
+
+    @property
+    def to_fetch(self) -> int:
+        """要取的股票。"""
+        return self.forecast.stocks - self.forecast.skipped
+
+    @property
+    def took(self) -> str:
+        """大约多久。"""
+        return duration(self.forecast.seconds_expected)
+
+    @property
+    def lanes(self) -> str:
+        """通道和它们的 Token。"""
+        return lanes(self.forecast.tokens_per_thread)
+
+
+def _markets() -> list[tuple[str, str]]:
+    counted = Stock.objects.active().order_by("market").values_list("market")
+    return [
+        (market, f"{market} ({count:,})")
+        for market, count in counted.annotate(count=Count("pk"))
+    ]

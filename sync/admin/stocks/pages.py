@@ -1,0 +1,246 @@
+"""股票的页面:列表、同步选中的、导入、从服务商取得列表。"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST, require_safe
+
+from common.admin.filters import Choices, ColumnFilter, DeletedFilter
+from sync import services
+from sync.models import Stock, SyncRun
+
+from ..display import badge, moment, run_url
+from ..readonly import ReadOnlyAdmin
+from . import lists as stock_lists
+from .klines import klines_page
+from .rows import (
+    StockChangeList,
+    beside,
+    coverage_links,
+    klines_url,
+    searched,
+    span,
+    waiting_link,
+)
+from .sync import MOST, WindowForm
+
+
+class StockMarketFilter(ColumnFilter):
+    """按市场。"""
+
+    title = gettext_lazy("market")
+    parameter_name = column = "market"
+
+    def known(self) -> Choices:
+        """有股票的市场。"""
+        rows = Stock.objects.order_by("market").values_list("market", flat=True)
+        return [(market, market) for market in rows.distinct()]
+
+
+@admin.register(Stock)
+class StockAdmin(ReadOnlyAdmin):
+    """股票的列表和页面;不在表单里改,只从列表导入。"""
+
+    list_display = (
+        *("stock_code", "market", "stock_name", "exchange"),
+        *("covered", "newest", "number_waiting", "klines"),
+    )
+    list_filter = (StockMarketFilter, DeletedFilter)
+    list_per_page = 100
+    list_max_show_all = 0
+    sortable_by = ()
+    ordering = ("market", "stock_code")
+    search_fields = ("stock_code",)
+    search_help_text = gettext_lazy("How the code begins, or a part of the name.")
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    actions = ("sync_window",)
+    fields = (
+        *("stock_code", "market", "stock_name", "exchange", "state"),
+        *("coverage", "waiting", "created", "updated"),
+    )
+
+    # --- columns ---
+
+    @admin.display(description=gettext_lazy("coverage (day)"))
+    def covered(self, stock: Stock) -> str:
+        """日线的覆盖范围。"""
+        return span(stock.beside.covered)  # type: ignore[attr-defined]
+
+    @admin.display(description=gettext_lazy("newest K-line"))
+    def newest(self, stock: Stock) -> str:
+        """最新的日线。"""
+        return str(stock.beside.newest or "–")  # type: ignore[attr-defined]
+
+    @admin.display(description=gettext_lazy("waiting failures"))
+    def number_waiting(self, stock: Stock) -> SafeString | str:
+        """等待补拉的失败。"""
+        return waiting_link(stock, stock.beside.waiting)  # type: ignore[attr-defined]
+
+    @admin.display(description=gettext_lazy("K-lines"))
+    def klines(self, stock: Stock) -> SafeString:
+        """到 K 线的链接。"""
+        return format_html('<a href="{}">{}</a>', klines_url(stock), _("show"))
+
+    @admin.display(description=gettext_lazy("coverage"))
+    def coverage(self, stock: Stock) -> SafeString | str:
+        """每种周期的覆盖范围。"""
+        return coverage_links(stock)
+
+    @admin.display(description=gettext_lazy("state"))
+    def state(self, stock: Stock) -> SafeString:
+        """在不在列表里。"""
+        return badge("", _("deleted") if stock.deleted else _("listed"))
+
+    @admin.display(description=gettext_lazy("waiting failures"))
+    def waiting(self, stock: Stock) -> SafeString | str:
+        """等待补拉的失败。"""
+        return waiting_link(stock, beside([stock])[stock.pk].waiting)
+
+    @admin.display(description=gettext_lazy("created"))
+    def created(self, stock: Stock) -> str:
+        """什么时候存进来的。"""
+        return moment(stock.created_at)
+
+    @admin.display(description=gettext_lazy("updated"))
+    def updated(self, stock: Stock) -> str:
+        """什么时候改的。"""
+        return moment(stock.updated_at)
+
+    # --- pages ---
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+        """带着数字的一页。"""
+        return StockChangeList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """按代码的开头,或者名字。"""
+        term = search_term.strip()
+        return (searched(queryset, term) if term else queryset), False  # type: ignore[arg-type]
+
+    def get_urls(self) -> list[URLPattern]:
+        """加上同步、导入、列表,和 K 线。"""
+        wrap = self.admin_site.admin_view
+        sync, klines = require_POST(self.sync_view), require_safe(self.klines_view)
+        return [
+            path("sync/", wrap(sync), name="sync_stock_sync"),
+            path("import/", wrap(self.import_view), name="sync_stock_import"),
+            path("load/", wrap(self.load_view), name="sync_stock_load"),
+            path("klines/", wrap(klines), name="sync_kline_changelist"),
+            *super().get_urls(),
+        ]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """列表,能开始运行的人有两个按钮。"""
+        may_run = self.has_run_permission(request)
+        context = {"title": _("Stocks"), "may_run": may_run}
+        return super().changelist_view(request, context | (extra_context or {}))
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """一只股票。"""
+        stock = self.get_object(request, object_id)
+        context: dict[str, Any] = {"title": str(stock), "subtitle": None}
+        if isinstance(stock, Stock):
+            context["klines_url"] = klines_url(stock)
+            context["may_run"] = self.has_run_permission(request)
+        return super().change_view(
+            request, object_id, form_url, context | (extra_context or {})
+        )
+
+    def klines_view(self, request: HttpRequest) -> HttpResponse:
+        """K 线。"""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return klines_page(request, self.page(request, _("K-lines")))
+
+    def import_view(self, request: HttpRequest) -> HttpResponse:
+        """从 CSV 导入。"""
+        if not self.has_run_permission(request):
+            raise PermissionDenied
+        return stock_lists.import_page(self, request)
+
+    def load_view(self, request: HttpRequest) -> HttpResponse:
+        """从服务商取得列表。"""
+        if not self.has_run_permission(request):
+            raise PermissionDenied
+        return stock_lists.load_page(self, request)
+
+    def page(self, request: HttpRequest, title: str) -> dict[str, Any]:
+        """每个页面都要的。"""
+        common = self.admin_site.each_context(request)
+        return {**common, "opts": self.opts, "title": title}
+
+    # --- syncing a selection ---
+
+    @admin.action(
+        description=gettext_lazy("Sync a window of these stocks"), permissions=["run"]
+    )
+    def sync_window(
+        self, request: HttpRequest, queryset: QuerySet[Stock]
+    ) -> HttpResponse | None:
+        """选了股票,再问区间。"""
+        rows = queryset.filter(deleted=False).order_by()
+        ids = list(rows.values_list("pk", flat=True)[: MOST + 1])
+        if not ids or len(ids) > MOST:
+            self.message_user(request, _no_selection(len(ids)), messages.WARNING)
+            return None
+        form = WindowForm(chosen=",".join(map(str, ids)))
+        return self._sync_page(request, form, count=len(ids))
+
+    def sync_view(self, request: HttpRequest) -> HttpResponse:
+        """先预演,看过了再开始。"""
+        if not self.has_run_permission(request):
+            raise PermissionDenied
+        at, by = services.now(), request.user.get_username()
+        form, step = WindowForm(request.POST), request.POST.get("step")
+        previews = form.preview(at=at) if step == "preview" else []
+        if step == "begin" and (runs := form.begin(at=at, by=by)):
+            return self._begun(request, runs, form)
+        count = len(request.POST.get("stocks", "").split(","))
+        return self._sync_page(request, form, count=count, previews=previews)
+
+    def _sync_page(
+        self, request: HttpRequest, form: WindowForm, **more: Any
+    ) -> HttpResponse:
+        context = {**self.page(request, _("Sync stocks")), "form": form, **more}
+        return TemplateResponse(request, "admin/sync/stock/sync.html", context)
+
+    def _begun(
+        self, request: HttpRequest, runs: list[SyncRun], form: WindowForm
+    ) -> HttpResponse:
+        for refused in form.non_field_errors():
+            self.message_user(request, str(refused), messages.ERROR)
+        links = [(run_url(run.pk), _("run %d") % run.pk, run.market) for run in runs]
+        named = format_html_join(", ", '<a href="{}">{}</a> ({})', links)
+        said = format_html("{} {}", _("Queued:"), named)
+        self.message_user(request, said, messages.SUCCESS)
+        if len(runs) == 1:
+            return HttpResponseRedirect(run_url(runs[0].pk))
+        return HttpResponseRedirect(reverse("admin:sync_syncrun_changelist"))
+
+
+def _no_selection(count: int) -> str:
+    if not count:
+        return _("All of these stocks are deleted.")
+    return _("More than %d stocks: start a run over their market instead.") % MOST

@@ -1,0 +1,127 @@
+"""一页股票旁边的数字:覆盖范围、等待的失败;整页各一次查询。"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Count, Q
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+
+from sync.engine.markets import MARKETS
+from sync.engine.ports import Window
+from sync.models import Coverage, Stock, SyncFailure
+from sync.models.stocks import StockQuerySet
+
+from ..display import failures_url
+
+PERIOD = "day"
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """一只股票旁边的数字。"""
+
+    covered: Window | None
+    waiting: int
+
+    @property
+    def newest(self) -> date | None:
+        """最新的 K 线;从覆盖范围里来,不看 K 线的表。"""
+        return self.covered.end if self.covered else None
+
+
+class StockChangeList(ChangeList):
+    """一页股票,每只带着 `beside`。"""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """取这一页,再把数字放到旁边。"""
+        super().get_results(request)
+        stocks = list(self.result_list)
+        found = beside(stocks)
+        for stock in stocks:
+            stock.beside = found[stock.pk]
+        self.result_list = stocks
+
+
+def beside(stocks: Sequence[Stock]) -> dict[int, Beside]:
+    """这些股票的数字。"""
+    covered = {
+        row.stock_id: row.window
+        for row in Coverage.objects.filter(stock__in=stocks, period=PERIOD)
+    }
+    waiting = _waiting(stocks)
+    return {
+        stock.pk: Beside(
+            covered.get(stock.pk), waiting.get((stock.market, stock.stock_code), 0)
+        )
+        for stock in stocks
+    }
+
+
+def _waiting(stocks: Iterable[Stock]) -> dict[Key, int]:
+    codes = {stock.stock_code for stock in stocks}
+    rows = SyncFailure.objects.waiting().filter(stock_code__in=codes).order_by()
+    counted = rows.values_list("market", "stock_code").annotate(count=Count("pk"))
+    return {(market, code): count for market, code, count in counted}
+
+
+def searched(stocks: StockQuerySet, term: str) -> StockQuerySet:
+    """按代码的开头找,或者按名字里的字。
+
+    Something with a digit and nothing but a code's characters is a code: that is
+    answered from the index (market, code). Anything else is looked for in both.
+    """
+    named = Q(stock_name__icontains=term)
+    if not term.isascii():
+        return stocks.filter(named)  # no code is
+    begins = _begins(term.upper())
+    plain = "".join(character for character in term if character not in ".-_")
+    if plain.isalnum() and any(map(str.isdigit, plain)):
+        return stocks.filter(begins)
+    return stocks.filter(begins | named)
+
+
+def _begins(code: str) -> Q:
+    # A range: what Django makes of startswith on MySQL does not use the index.
+    after = code[:-1] + chr(ord(code[-1]) + 1)
+    begins = Q(market__in=list(MARKETS), stock_code__gte=code, stock_code__lt=after)
+    # Hong Kong's codes are stored as the provider spells them: 700 and not 00700.
+    bare = code.lstrip("0")
+    return begins | Q(market="HK", stock_code=bare) if bare != code else begins
+
+
+def span(window: Window | None) -> str:
+    """覆盖范围。"""
+    return f"{window.start} – {window.end}" if window else "–"
+
+
+def klines_url(stock: Stock, **wanted: str) -> str:
+    """一只股票的 K 线的页面。"""
+    query = {"market": stock.market, "code": stock.stock_code, **wanted}
+    return f"{reverse('admin:sync_kline_changelist')}?{urlencode(query)}"
+
+
+def waiting_link(stock: Stock, count: int) -> SafeString | str:
+    """等待的失败有多少,点了就是它们的列表。"""
+    if not count:
+        return "0"
+    url = failures_url(q=stock.stock_code, market=stock.market, status=0)
+    return format_html('<a href="{}">{}</a>', url, f"{count:,}")
+
+
+def coverage_links(stock: Stock) -> SafeString | str:
+    """每种周期的覆盖范围,点了就是 K 线。"""
+    rows = Coverage.objects.filter(stock=stock).order_by("pk")
+    lines = (
+        (klines_url(stock, period=row.period), row.period, span(row.window))
+        for row in rows
+    )
+    return format_html_join("", '<div><a href="{}">{}</a> {}</div>', lines) or "–"

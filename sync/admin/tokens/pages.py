@@ -1,0 +1,113 @@
+"""Token 的页面上的「现在试一下」:要问服务商,所以不在 tokens 里。"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from sync.services import Refused
+from sync.services.tokens.check import Checked, Outcome, check_token, markets_to_check
+from tokens.admin import ApiTokenAdmin
+from tokens.admin.columns import said_holder
+from tokens.models import ApiToken
+
+CALM = {Outcome.WORKS}
+# Nothing is wrong with the token, there is just no answer now.
+WARNED = {Outcome.RATE_LIMITED, Outcome.MUST_WAIT, Outcome.AT_LIMIT, Outcome.HELD}
+
+
+class CheckedTokenAdmin(ApiTokenAdmin):
+    """同样的页面,加上试一下。"""
+
+    def get_urls(self) -> list[URLPattern]:
+        """加上试一下。"""
+        check = self.admin_site.admin_view(require_POST(self.check_view))
+        return [
+            path("<int:pk>/check/", check, name="tokens_apitoken_check"),
+            *super().get_urls(),
+        ]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """表单,能改的人可以试一下。"""
+        token = self.get_object(request, object_id)
+        may = token is not None and self.has_change_permission(request, token)
+        markets = markets_to_check(token) if may and token is not None else []
+        context = {"check_markets": markets, **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)
+
+    def check_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """试一下,用一句话说出结果。"""
+        token: ApiToken = get_object_or_404(self.get_queryset(request), pk=pk)
+        if not self.has_change_permission(request, token):
+            raise PermissionDenied
+        market = request.POST.get("market") or markets_to_check(token)[0]
+        try:
+            checked = check_token(token, market=market)
+        except Refused as error:
+            self.message_user(request, str(error), messages.ERROR)
+        else:
+            self.message_user(request, said(checked), _level(checked.outcome))
+        back = reverse("admin:tokens_apitoken_change", args=[pk])
+        return HttpResponseRedirect(back)
+
+
+def said(checked: Checked) -> str:
+    """试出来的结果,一句话;服务商的原话在后面。"""
+    sentence = _sentences(checked)[checked.outcome]
+    spoken = checked.text if checked.outcome not in _SILENT else ""
+    return f"{sentence} {spoken}".strip()
+
+
+_SILENT = {Outcome.HELD, Outcome.NOT_IN_FORCE}
+
+
+def _sentences(checked: Checked) -> dict[Outcome, str]:
+    words = {
+        "market": checked.market,
+        "seconds": checked.seconds,
+        "holder": said_holder(checked.text),
+        "state": checked.text,
+    }
+    wait = _("It has made its calls of this minute: try again in %(seconds)d s.")
+    if not checked.seconds:
+        wait = _("It cannot call at this moment: try again.")
+    texts = {
+        Outcome.WORKS: _("The token works for %(market)s."),
+        Outcome.REFUSED: _("The provider refused the token; it is disabled now."),
+        Outcome.PLAN_LACKS_MARKET: _("The token's plan lacks %(market)s."),
+        Outcome.RATE_LIMITED: _("Rate limited: it rests for %(seconds)d s."),
+        Outcome.UNREACHABLE: _("The host could not be reached."),
+        Outcome.ODD_ANSWER: _("The provider's answer cannot be used."),
+        Outcome.MUST_WAIT: wait,
+        Outcome.AT_LIMIT: _("It is at its daily limit; nothing was asked."),
+        Outcome.HELD: _("It is held by %(holder)s; nothing was asked."),
+        Outcome.NOT_IN_FORCE: _("It is %(state)s; nothing was asked."),
+        Outcome.UNREADABLE: _(
+            "Its value cannot be decrypted: put back the key it was stored with in "
+            "TOKEN_ENCRYPTION_KEYS, or enter the value once more."
+        ),
+    }
+    return {outcome: text % words for outcome, text in texts.items()}
+
+
+def _level(outcome: Outcome) -> int:
+    if outcome in CALM:
+        return messages.SUCCESS
+    return messages.WARNING if outcome in WARNED else messages.ERROR
+
+
+admin.site.unregister(ApiToken)
+admin.site.register(ApiToken, CheckedTokenAdmin)

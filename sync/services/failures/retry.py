@@ -1,0 +1,158 @@
+"""补拉:把等待中的失败记录再取一遍。"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from copy import copy
+from datetime import datetime
+from threading import Event
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from sync.engine import markets
+from sync.models import FailureStatus, RunKind, Stock, SyncFailure, SyncRun
+from sync.models.failures import SyncFailureQuerySet
+from sync.storage.retrying import DatabaseRetry
+
+from ..clock import SharedClock
+from ..errors import AlreadyRunning, Refused, known
+from ..runs.cancel import replace_parked
+from ..runs.start import leave_parked, register
+from ..shards.reap import reap
+from ..tokens.required import require_token
+from ..work.retry import EARLIEST
+
+logger = logging.getLogger(__name__)
+
+CHUNK = 500
+NO_STOCK = "unknown_stock"
+
+
+def retry_failed(
+    *,
+    at: datetime,
+    stock_code: str = "",
+    market: str = "",
+    max_retry_count: int | None = None,
+    rows: SyncFailureQuerySet | None = None,
+    by: str = "",
+    background: bool = False,
+) -> SyncRun:
+    """登记一次补拉,占有要补的记录;由 `execute` 执行。
+
+    Of one stock, one market or all, or of `rows`; never rows that have been tried
+    `max_retry_count` times. Raises Refused: bad values, no token enabled, and
+    AlreadyRunning where another retry holds all the rows that there are.
+    """
+    most = _most(max_retry_count)
+    if market:
+        known("market", market, markets.MARKETS)
+    require_token([market] if market else [], at=at)
+    reap(at=at)
+    wanted = (SyncFailure.objects.all() if rows is None else rows).waiting(
+        stock_code=stock_code, market=market, max_retry_count=most
+    )
+    run = SyncRun(
+        kind=RunKind.RETRY,
+        market=market,
+        codes=[stock_code] if stock_code else [],
+        max_retry_count=most,
+        requested_by=by,
+    )
+    # Retries that want some of the same rows may lock each other out: once more, then.
+    retrying = DatabaseRetry(stop=Event(), clock=SharedClock(), limit=0.0)
+    return retrying(
+        lambda: _registered(copy(run), wanted, at=at, background=background)
+    )
+
+
+@transaction.atomic
+def _registered(
+    run: SyncRun, wanted: SyncFailureQuerySet, *, at: datetime, background: bool
+) -> SyncRun:
+    # Another program may leave the status out by writing NULL.
+    SyncFailure.objects.filter(status=None).update(status=FailureStatus.WAITING)
+    register(run, at=at, background=background)
+    _claim(wanted, run, at=at, background=background)
+    _sort_out(run, at=at)
+    return run
+
+
+def _claim(
+    wanted: SyncFailureQuerySet, run: SyncRun, *, at: datetime, background: bool
+) -> None:
+    if wanted.claim(run_id=run.pk) or not wanted.exists():
+        return
+    holders = wanted.order_by().values("run_id")
+    same = SyncRun.objects.filter(kind=RunKind.RETRY, pk__in=holders)
+    if not background:
+        leave_parked(same, run.markets, at=at)
+    replace_parked(same, at=at)
+    if not wanted.claim(run_id=run.pk):
+        raise AlreadyRunning(
+            _("A retry of these failures is running: wait for it or cancel it.")
+        )
+
+
+def _most(wanted: int | None) -> int:
+    most = settings.STOCK_SYNC_MAX_RETRY_COUNT if wanted is None else wanted
+    if most < 1:
+        raise Refused("The largest number of attempts must be 1 or more.")
+    return int(most)
+
+
+def _sort_out(run: SyncRun, *, at: datetime) -> None:
+    """放弃没法补的记录,给没有写市场的找到市场。"""
+    held = SyncFailure.objects.held_by(run.pk).order_by()
+    no_period = held.exclude(period__in=list(markets.PERIODS))
+    _refuse(no_period, "This period does not exist", at=at)
+    reversed_ = held.filter(start_date__gt=F("end_date"))
+    _refuse(reversed_, "The window ends before it begins", at=at)
+    _refuse(held.filter(end_date__lt=EARLIEST), "No K-lines are so old", at=at)
+    codes = sorted(set(held.values_list("stock_code", flat=True)))
+    for first in range(0, len(codes), CHUNK):
+        _find_homes(held.filter(stock_code__in=codes[first : first + CHUNK]), at=at)
+
+
+def _find_homes(held: SyncFailureQuerySet, *, at: datetime) -> None:
+    """这些股票各在哪个市场;同样结果的一起改。"""
+    keys = set(held.values_list("stock_code", "market"))
+    homes = _homes({code for code, _market in keys})
+    movers, strays = defaultdict(list), defaultdict(list)
+    for code, market in keys:
+        found = homes.get(code, [])
+        if market in found:
+            continue
+        if market or not found:
+            strays[market, "The stock does not exist (any more)"].append(code)
+        elif len(found) > 1:
+            where = " and ".join(found)
+            text = f"The stock exists in {where}: the market is missing"
+            strays[market, text].append(code)
+        else:
+            movers[found[0]].append(code)
+    for (market, text), codes in strays.items():
+        _refuse(held.filter(market=market, stock_code__in=codes), text, at=at)
+    for market, codes in movers.items():
+        held.filter(market="", stock_code__in=codes).update(market=market)
+
+
+def _homes(codes: set[str]) -> dict[str, list[str]]:
+    """这些代码在哪些市场有股票;不认识的市场不算。"""
+    homes: dict[str, list[str]] = {}
+    stocks = Stock.objects.active().filter(
+        stock_code__in=codes, market__in=list(markets.MARKETS)
+    )
+    rows = stocks.order_by("market").values_list("stock_code", "market")
+    for code, market in rows:
+        homes.setdefault(code, []).append(market)
+    return homes
+
+
+def _refuse(rows: SyncFailureQuerySet, text: str, *, at: datetime) -> None:
+    if given_up := rows.give_up(at=at, reason=NO_STOCK, text=text):
+        logger.warning("%d failures are given up: %s", given_up, text)

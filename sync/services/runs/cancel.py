@@ -1,0 +1,49 @@
+"""取消一次运行。"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from sync.models import RunState, ShardState, SyncRun
+from sync.models.runs import SyncRunQuerySet
+
+from ..errors import Refused
+from ..shards.states import locked, update_run
+
+
+def cancel(run_id: int, *, at: datetime) -> SyncRun:
+    """请求取消;还没有开始的分片立刻结束,正在执行的在几秒内停下。
+
+    Raises Refused for a run that does not exist or has ended.
+    """
+    asked = SyncRun.objects.active().filter(pk=run_id)
+    if not asked.update(cancel_requested_at=at):
+        run = SyncRun.objects.filter(pk=run_id).first()
+        if run is None:
+            raise Refused(_("There is no run %d.") % run_id)
+        said = _("Run %(run)d has ended already: %(state)s.")
+        raise Refused(said % {"run": run_id, "state": run.get_state_display()})
+    # One transaction: a run whose shards have ended would never be reaped.
+    with transaction.atomic():
+        run = locked(run_id)
+        waiting = run.shards.filter(state__in=(ShardState.QUEUED, ShardState.WAITING))
+        waiting.update(state=ShardState.CANCELLED, heartbeat_at=at, error="")
+        update_run(run, at=at)
+    return SyncRun.objects.get(pk=run_id)
+
+
+def replace_parked(runs: SyncRunQuerySet, *, at: datetime) -> None:
+    """停在那里等 Token 的运行由新的代替,在调用者的事务里。
+
+    Whoever asks again may have enabled more tokens; what was fetched is not fetched
+    again.
+    """
+    for parked in runs.filter(state=RunState.WAITING):
+        run = locked(parked.pk)
+        run.shards.filter(state=ShardState.WAITING).update(
+            state=ShardState.CANCELLED, error="It waited and was asked for again."
+        )
+        update_run(run, at=at)

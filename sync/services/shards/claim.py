@@ -1,0 +1,121 @@
+"""执行一次运行:抢占分片,做完一个,再帮还没有人接的。"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+from itertools import count
+from threading import Event
+
+from django.db.utils import DatabaseError
+from django.utils.translation import gettext as _
+
+from sync.models import ShardState, SyncRun, SyncShard
+from sync.models.shards import AWAY
+from sync.storage.retrying import DatabaseRetry
+
+from ..clock import SharedClock, moment
+from ..errors import AlreadyRunning
+from ..processes import this_process
+from .execution import Execution, Watch
+from .revive import wake
+
+logger = logging.getLogger(__name__)
+
+
+def execute(
+    run: SyncRun,
+    *,
+    stop: Event,
+    watch: Watch = lambda _run, _progress, _note: None,
+    now: Callable[[], datetime] = moment,
+) -> SyncRun:
+    """在这个进程里执行一次运行里还没有人接的分片,一个接一个。
+
+    `stop` asks it to stop; `watch` is told about once a second how far it is. Returns
+    the run as it is then: usually it has ended. Raises NoUsableToken where no token can
+    serve it, and whatever nobody has foreseen, after it has been marked as failed.
+    """
+    retrying = DatabaseRetry(stop=stop, clock=SharedClock(), limit=AWAY)
+    shards = run.shards.order_by("number")
+    queued = shards.filter(state=ShardState.QUEUED)
+    shard = retrying(queued.first) or retrying(shards.first)
+    assert shard is not None
+    shard.run = run
+    return execute_shard(shard, stop=stop, watch=watch, now=now)
+
+
+def execute_shard(
+    shard: SyncShard,
+    *,
+    stop: Event,
+    watch: Watch = lambda _run, _progress, _note: None,
+    now: Callable[[], datetime] = moment,
+) -> SyncRun:
+    """执行一个分片,然后帮同一次运行里还没有人接的;其余和 `execute` 一样。
+
+    Raises AlreadyRunning where another process was first.
+    """
+    run, retrying = shard.run, DatabaseRetry(stop=stop, clock=SharedClock(), limit=AWAY)
+    work = partial(_claim_and_work, stop=stop, watch=watch, now=now, retrying=retrying)
+    ended = work(shard)
+    if ended is None:
+        raise _not_ours(run, retrying=retrying)
+    queued = run.shards.filter(state=ShardState.QUEUED).order_by("number")
+    while ended in {ShardState.DONE, None} and not stop.is_set():
+        more = retrying(queued.first)
+        if more is None:
+            break
+        more.run = run
+        ended = work(more)
+    # Others may wait for the tokens that are free now; if not now, the reviver sees it.
+    with suppress(DatabaseError):
+        retrying(lambda: wake(at=now()))
+    return run
+
+
+def _not_ours(run: SyncRun, *, retrying: DatabaseRetry) -> AlreadyRunning:
+    retrying(run.refresh_from_db)
+    if run.finished_at is not None:
+        said = _("Run %(run)d has ended already: %(state)s.")
+        return AlreadyRunning(said % {"run": run.pk, "state": run.get_state_display()})
+    return AlreadyRunning(_("%s is being worked on by another process.") % run)
+
+
+def _claim_and_work(
+    shard: SyncShard,
+    *,
+    stop: Event,
+    watch: Watch,
+    now: Callable[[], datetime],
+    retrying: DatabaseRetry,
+) -> ShardState | None:
+    """抢占并执行一个分片,返回它此后的状态;抢不到返回 None。"""
+    fence = _claim(shard, retrying=retrying, now=now)
+    if fence is None:
+        return None
+    execution = Execution(
+        shard, fence=fence, stop=stop, watch=watch, now=now, retrying=retrying
+    )
+    logger.info("%s started", shard, extra={"event": "run.started"})
+    return execution.run_to_end()
+
+
+def _claim(
+    shard: SyncShard, *, retrying: DatabaseRetry, now: Callable[[], datetime]
+) -> int | None:
+    """抢占分片,返回 fence;已经抢到而没有听到回答的也算。"""
+    shards, process, attempts = SyncShard.objects, this_process(), count()
+
+    def claim() -> int | None:
+        SharedClock().set()
+        again = next(attempts) > 0
+        if fence := shards.claim(shard, process=process, at=now()):
+            return fence
+        ours = shards.held(shard.pk, fence=shard.fence + 1).filter(process=process)
+        return shard.fence + 1 if again and ours.exists() else None
+
+    return retrying(claim)

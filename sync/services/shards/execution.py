@@ -1,0 +1,323 @@
+"""执行一个分片:逐个市场租用 Token,交给引擎,写下结局。"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import datetime
+from threading import Event
+from typing import Any
+
+from django.conf import settings
+from django.db.models.functions import Coalesce
+from django.db.utils import DatabaseError
+
+from sync.engine.errors import LostLease
+from sync.engine.plan import Limits
+from sync.engine.ports import Beat, Progress, Task
+from sync.engine.runner import Desk, Runner
+from sync.engine.wallet import LeasedToken, Wallet
+from sync.models import RunKind, RunState, ShardState, SyncRun, SyncShard
+from sync.models.shards import LEASE, SILENT
+from sync.providers.itick import ItickClient
+from sync.storage.failures import BatchFailures, RetryFailures
+from sync.storage.klines import DatabaseStore
+from sync.storage.retrying import DatabaseRetry, Unavailable
+from tokens.validation import allowed_hosts
+
+from ..clock import SharedClock
+from ..errors import NoUsableToken
+from ..tokens.ledger import TokenLedger
+from ..work.batch import Slice, failed_of, markets_of, tasks_of
+from .finish import Finish
+from .leasing import Leasing, LeftToSiblings, Parked, soonest
+from .states import ADDED, numbers_of, resumed, totals
+
+logger = logging.getLogger(__name__)
+
+# A lane stops calling this long before its lease is over.
+MARGIN = 10.0
+LOOK_AGAIN = 1.0  # seconds between two looks for free tokens
+Watch = Callable[[SyncRun, Progress, str], None]
+
+
+class Execution:
+    """一个分片的一次执行。
+
+    The shard is claimed already, so the constructor asks nobody for anything: what
+    fails from here on is written into the shard by `run_to_end`.
+    """
+
+    def __init__(
+        self,
+        shard: SyncShard,
+        *,
+        fence: int,
+        stop: Event,
+        watch: Watch,
+        now: Callable[[], datetime],
+        retrying: DatabaseRetry,
+    ) -> None:
+        self.run = shard.run
+        self.shard = shard
+        self._slice = Slice(shard.number)
+        self._stop = stop
+        self._watch = watch
+        self._now = now
+        self._clock = SharedClock()
+        self._note = ""
+        self._cancelled = False
+        self._threads: list[int] = []
+        self._of_the_run: Progress | None = None  # where there are several shards
+        self._retrying = retrying
+        self.progress = Progress()
+        self._loaded = False
+        self._ledger = TokenLedger(
+            owner=shard.owner(fence),
+            now=now,
+            retrying=retrying,
+            seconds=int(SILENT.total_seconds()),
+        )
+        self._leasing = Leasing(
+            self.run,
+            ledger=self._ledger,
+            now=now,
+            retrying=retrying,
+            wait=self._wait,
+        )
+        self._finish = Finish(
+            shard, fence=fence, retrying=retrying, now=now, numbers=self._numbers
+        )
+        self._store = self._to_database(fence)
+
+    def _to_database(self, fence: int) -> DatabaseStore:
+        retry = self.run.kind == RunKind.RETRY
+        return DatabaseStore(
+            self.shard,
+            fence=fence,
+            now=self._now,
+            retrying=self._retrying,
+            beaten=self._beaten,
+            books=RetryFailures(self.run) if retry else BatchFailures(self.run),
+        )
+
+    def run_to_end(self) -> ShardState:
+        """做完这个分片,写下结局,返回它此后的状态;被别人接管了就还在执行。"""
+        try:
+            return self._ended()
+        finally:
+            self._show(self.progress)
+
+    def _ended(self) -> ShardState:
+        try:
+            self._load()
+            self.work()
+        except LostLease:
+            logger.warning("%s was taken over by another process", self.shard)
+            self._retrying(self.run.refresh_from_db)
+            return ShardState.RUNNING
+        except Parked as parked:
+            return self._parked(parked)
+        except LeftToSiblings:
+            return self._finish.left()
+        except Unavailable as error:
+            if not self._stop.is_set():
+                self._finish.write(ShardState.FAILED, error=str(error))
+                raise
+            logger.warning("%s stops: %s", self.shard, error)
+            return self._finish.interrupted()
+        except Exception as error:
+            self._finish.write(ShardState.FAILED, error=_said(error))
+            raise
+        if self._stop.is_set() and not self._cancelled:
+            return self._finish.interrupted()
+        state = ShardState.CANCELLED if self._cancelled else ShardState.DONE
+        self._finish.write(state)
+        return state
+
+    def _load(self) -> None:
+        """读出分成几片,以及以前做到哪里。"""
+        of = self._retrying(self.run.shards.count)
+        self._slice = Slice(self.shard.number, of)
+        self.progress = self._resumed(self.shard.numbers)
+        self._loaded = True
+
+    def _parked(self, parked: Parked) -> ShardState:
+        if self.run.background or self.progress.calls:
+            return self._finish.parked(parked)
+        # Nothing was begun, and somebody is there to be told.
+        error = NoUsableToken(str(parked))
+        self._finish.write(ShardState.FAILED, error=str(error))
+        raise error
+
+    def work(self) -> None:
+        """逐个市场取完要取的股票;次数用完了就等,然后从头看起。"""
+        self._retrying(self._begin)
+        while not self._through_the_markets():
+            self.progress = self._resumed(self._numbers())
+
+    def _resumed(self, before: dict[str, Any]) -> Progress:
+        if not before:
+            return Progress()
+        failed = failed_of(self.run, self._slice, retrying=self._retrying)
+        return resumed(self.run.kind, before, failed=failed)
+
+    def _begin(self) -> None:
+        SyncRun.objects.active().filter(pk=self.run.pk).update(
+            state=RunState.RUNNING,
+            started_at=Coalesce("started_at", self._now()),
+            waiting_until=None,
+            error="",
+        )
+
+    def _through_the_markets(self) -> bool:
+        """每个市场做一遍;半路上次数用完了返回 False。
+
+        A market without tokens does not keep the others from theirs: what to wait for
+        is raised in the end.
+        """
+        waits: list[Parked | LeftToSiblings] = []
+        limits = Limits(
+            tokens_per_thread=settings.STOCK_SYNC_TOKENS_PER_THREAD,
+            max_threads=settings.STOCK_SYNC_MAX_THREADS,
+            queue_size=settings.STOCK_SYNC_QUEUE_SIZE,
+        )
+        for market in markets_of(self.run, retrying=self._retrying):
+            if self._stop.is_set() or self._complete(market):
+                continue
+            tokens = self._tokens_for(market, waits)
+            if tokens is None:
+                continue
+            if self._stop.is_set():
+                self._give_back(tokens)  # asked to stop while they were leased
+                continue
+            runner = self._runner(market, tokens, limits)
+            self._threads = max(self._threads, runner.tokens_per_thread, key=len)
+            # Read only now: the run whose tokens we waited for has fetched meanwhile.
+            runner.run(self._tasks(market))
+            if runner.starved:
+                return False
+        if waits and not self._stop.is_set():
+            raise soonest(waits)
+        return True
+
+    def _runner(self, market: str, tokens: list[LeasedToken], limits: Limits) -> Runner:
+        with ExitStack() as unless_it_is_made:
+            unless_it_is_made.callback(self._give_back, tokens)
+            runner = Runner(
+                market, tokens, desk=self._desk(), limits=limits, progress=self.progress
+            )
+            unless_it_is_made.pop_all()  # from here on it gives them back itself
+        return runner
+
+    def _give_back(self, tokens: list[LeasedToken]) -> None:
+        Wallet(tokens, ledger=self._ledger, clock=self._clock).release()
+
+    def _desk(self) -> Desk:
+        return Desk(
+            store=self._store,
+            ledger=self._ledger,
+            clock=self._clock,
+            connect=self._connect,
+            stop=self._stop,
+            watch=self._show,
+        )
+
+    def _tasks(self, market: str) -> Iterator[Task]:
+        return tasks_of(
+            self.run,
+            market,
+            at=self._now(),
+            of=self._slice,
+            retrying=self._retrying,
+        )
+
+    def _beaten(self) -> Beat:
+        """保存进度,续租 Token,看看有没有人要求取消。"""
+        self._clock.set()
+        at = self._now()
+        SyncShard.objects.held(self.shard.pk, fence=self._store.fence).update(
+            numbers=self._numbers()
+        )
+        SyncRun.objects.active().filter(pk=self.run.pk).update(
+            heartbeat_at=at, **self._run_numbers()
+        )
+        held = self._ledger.renew()
+        wish = SyncRun.objects.values_list("cancel_requested_at", flat=True)
+        self._cancelled = wish.get(pk=self.run.pk) is not None
+        return Beat(LEASE.total_seconds() - MARGIN, held, self._cancelled)
+
+    def _complete(self, market: str) -> bool:
+        """这个市场已经齐全、不需要 Token 了吗;是的话股票都算跳过。"""
+        stocks = 0
+        for task in self._tasks(market):
+            if task.windows:
+                return False
+            stocks += 1
+        self.progress.skip(stocks)
+        return True
+
+    def _tokens_for(
+        self, market: str, waits: list[Parked | LeftToSiblings]
+    ) -> list[LeasedToken] | None:
+        """能用于这个市场的 Token;None 表示以后再说,要等的记进 `waits`。
+
+        Raises NoUsableToken where there is none for the first market. For a later one
+        none means that its stocks are recorded as failed: what the markets before it
+        have got, or will get, must not end as a run that could not start.
+        """
+        try:
+            return self._leasing.lease(market, of=self._slice.of)
+        except (Parked, LeftToSiblings) as wait:
+            waits.append(wait)
+            return None
+        except NoUsableToken as error:
+            if not self.progress.calls:
+                if waits:
+                    return None
+                raise
+            logger.warning("Run %d has no token for %s: %s", self.run.pk, market, error)
+            return []
+        finally:
+            self._note = ""
+
+    def _wait(self, why: str) -> bool:
+        if self._note != why:
+            logger.info("Run %d waits: %s", self.run.pk, why)
+        self._note = why
+        if self._store.beat(self.progress).cancelled:
+            self._stop.set()
+        self._show(self.progress)
+        self._stop.wait(LOOK_AGAIN)
+        return not self._stop.is_set()
+
+    def _connect(self) -> ItickClient:
+        return ItickClient(allowed_hosts=allowed_hosts())
+
+    def _show(self, progress: Progress) -> None:
+        try:
+            self._watch(self.run, self._of_the_run or progress, self._note)
+        except Exception:  # an observer must not change what it observes
+            logger.exception("The progress of run %d could not be shown", self.run.pk)
+
+    def _numbers(self) -> dict[str, Any]:
+        if not self._loaded:
+            return dict(self.shard.numbers)  # whatever was saved stays
+        return numbers_of(self.progress, self._threads)
+
+    def _run_numbers(self) -> dict[str, Any]:
+        """运行的数字:有几个分片时加起来。"""
+        if self._slice.of == 1:
+            return totals([self._numbers()])
+        numbers = totals(
+            self.run.shards.order_by("number").values_list("numbers", flat=True)
+        )
+        self._of_the_run = Progress(**{name: numbers[name] for name in ADDED})
+        return numbers
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, (NoUsableToken, DatabaseError)):
+        return str(error)
+    return f"{type(error).__name__}: see the log"

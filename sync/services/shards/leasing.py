@@ -1,0 +1,127 @@
+"""一个分片从哪里得到 Token:租用、等待,等得久就先停下。"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+
+from sync.engine.wallet import LeasedToken
+from sync.models import SyncRun
+from sync.models.shards import LEASE, UNFINISHED, owner_of
+from sync.storage.retrying import Retrying
+from tokens import quota
+from tokens.models import ApiToken
+
+from ..tokens.ledger import TokenLedger
+from ..tokens.required import PROVIDER, require_token
+from .cut import capacity
+
+# Somebody who waits longer than this waits without a process.
+LONGEST_WAIT = timedelta(minutes=2)
+
+
+class Parked(Exception):
+    """要等很久才有用于这些市场的 Token;分片先停下,到时候再继续。"""
+
+    def __init__(self, why: str, *, until: datetime, markets: Sequence[str]) -> None:
+        super().__init__(why)
+        self.until = until
+        self.markets = markets
+
+
+class LeftToSiblings(Exception):
+    """Token 都在同一次运行的别的分片手里:它们做完了会接着做这个。"""
+
+
+def soonest(waits: Sequence[Parked | LeftToSiblings]) -> Parked | LeftToSiblings:
+    """几个市场都没有 Token:等最先会有的那个。"""
+    parked = [wait for wait in waits if isinstance(wait, Parked)]
+    if len(parked) < len(waits):
+        return LeftToSiblings()
+    return Parked(
+        str(parked[0]),
+        until=min(wait.until for wait in parked),
+        markets=[market for wait in parked for market in wait.markets],
+    )
+
+
+class Leasing:
+    """一个分片的 Token 来源。
+
+    `wait` is called with a reason about once a
+    second while there are no tokens; it returns False once the run is to stop.
+    """
+
+    def __init__(
+        self,
+        run: SyncRun,
+        *,
+        ledger: TokenLedger,
+        now: Callable[[], datetime],
+        retrying: Retrying,
+        wait: Callable[[str], bool],
+    ) -> None:
+        self._run = run
+        self._ledger = ledger
+        self._now = now
+        self._retrying = retrying
+        self._wait = wait
+        self._shards = 1
+
+    def lease(self, market: str, *, of: int) -> list[LeasedToken]:
+        """租用能用于这个市场的 Token;没有就等。一个也没有租到表示要停下了。
+
+        `of` is how many shards the run has.
+        Raises NoUsableToken where none is enabled, Parked and LeftToSiblings.
+        """
+        self._shards = of
+        began = self._now()
+        while True:
+            at = self._now()
+            available = ApiToken.objects.available(PROVIDER, at=at, market=market)
+            share = self._retrying(partial(self._share, market, at=at))
+            # Of all that there are: a sibling may be quicker with the first ones.
+            if leased := self._ledger.lease(available, most=share):
+                return leased
+            why = self._retrying(partial(self._why_none, market, began=began, at=at))
+            if not self._wait(why):
+                return []
+
+    def _why_none(self, market: str, *, began: datetime, at: datetime) -> str:
+        """为什么要等;不该等的时候抛出。"""
+        require_token([market], at=at)
+        self._check_siblings(market, at=at)
+        why = ApiToken.objects.why_none_available(PROVIDER, at=at, markets=[market])
+        self._check_wait(market, why, began=began, at=at)
+        return why
+
+    def _share(self, market: str, *, at: datetime) -> int | None:
+        """归这个分片的有几个:它公平的一份,不超过一个进程用得了的;None 是全部。"""
+        if self._shards == 1:
+            return None
+        usable = ApiToken.objects.usable(PROVIDER, at=at, market=market)
+        tokens = usable.with_calls_left(at=at).count()
+        unfinished = self._run.shards.filter(state__in=UNFINISHED).count()
+        shares = max(1, min(self._run.shares, unfinished))
+        return min(math.ceil(tokens / shares), capacity())
+
+    def _check_siblings(self, market: str, *, at: datetime) -> None:
+        if self._shards == 1:
+            return
+        held = ApiToken.objects.usable(PROVIDER, at=at, market=market).held(at=at)
+        if held.filter(leased_by__startswith=owner_of(self._run.pk)).exists():
+            raise LeftToSiblings
+
+    def _check_wait(
+        self, market: str, why: str, *, began: datetime, at: datetime
+    ) -> None:
+        usable = ApiToken.objects.usable(PROVIDER, at=at, market=market)
+        # One query: another run may give its tokens back between two.
+        if (usable.held(at=at) | usable.with_calls_left(at=at)).exists():
+            # Somebody who looks at the terminal waits as long as it takes.
+            if self._run.background and at - began > LONGEST_WAIT:
+                raise Parked(why, until=at + LEASE, markets=[market])
+        elif (until := quota.next_day_at(at)) - at > LONGEST_WAIT:
+            raise Parked(why, until=until, markets=[market])

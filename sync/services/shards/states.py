@@ -1,0 +1,134 @@
+"""一个分片结束或停下来以后:它的状态,以及由全部分片得出的运行的状态。
+
+Every change locks the run's row first. So of two shards that end at the same moment
+the second sees the first, and one of them ends the run.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from sync.engine.ports import Progress
+from sync.models import Finished, RunKind, RunState, ShardState, SyncRun, SyncShard
+from sync.models.runs import ERROR_LENGTH
+
+ADDED = ("stocks", "succeeded", "failed", "skipped", "klines", "dropped", "calls")
+AT_WORK = {ShardState.QUEUED, ShardState.RUNNING}
+GOES_ON = {ShardState.QUEUED, ShardState.WAITING}
+# What one shard has come to the whole run has come to, the first that applies.
+WORST = {
+    ShardState.CANCELLED: RunState.CANCELLED,
+    ShardState.INTERRUPTED: RunState.INTERRUPTED,
+    ShardState.FAILED: RunState.FAILED,
+}
+
+
+def set_shard_state(
+    shard: SyncShard, *, fence: int, state: ShardState, at: datetime, **columns: Any
+) -> bool:
+    """写下归这个 fence 所有的分片的新状态,和由此得出的运行的;已被接管时返回 False。
+
+    One that is to be cancelled does not go on later: whoever cancelled it has found it
+    at work and looks no more.
+    """
+    with transaction.atomic():
+        run = locked(shard.run_id)
+        if run.cancel_requested_at and state in GOES_ON:
+            state, columns = ShardState.CANCELLED, columns | {"error": ""}
+        held = SyncShard.objects.held(shard.pk, fence=fence)
+        if not held.update(state=state, heartbeat_at=at, leased_until=at, **columns):
+            return False
+        update_run(run, at=at)
+        return True
+
+
+def locked(run_id: int) -> SyncRun:
+    """锁住运行的行,在调用者的事务里。"""
+    return SyncRun.objects.select_for_update().get(pk=run_id)
+
+
+def update_run(run: SyncRun, *, at: datetime) -> None:
+    """由分片得出运行的状态和数字;在锁住了运行的事务里。
+
+    While a shard is at work or in the queue the run goes on; then it waits, where one
+    waits for quota; then it has ended.
+    """
+    shards = list(run.shards.order_by("number"))
+    states = {ShardState(shard.state) for shard in shards}
+    numbers = totals(shard.numbers for shard in shards)
+    active = SyncRun.objects.active().filter(pk=run.pk)
+    error = next((shard.error for shard in shards if shard.error), "")
+    if states & AT_WORK:
+        at_work = ShardState.RUNNING in states
+        state = RunState.RUNNING if at_work else RunState.QUEUED
+        active.update(state=state, **numbers)
+    elif ShardState.WAITING in states:
+        until = min(shard.resume_at for shard in shards if shard.resume_at)
+        active.update(
+            state=RunState.WAITING,
+            waiting_until=until,
+            error=error[:ERROR_LENGTH],
+            background=True,
+            **numbers,
+        )
+    else:
+        state = _final(states, numbers)
+        if state != RunState.INTERRUPTED:  # which may be taken up again
+            Finished.objects.of(run.pk).delete()
+        SyncRun.objects.end(run.pk, state=state, error=error, at=at, **numbers)
+
+
+def _final(states: set[ShardState], numbers: dict[str, Any]) -> RunState:
+    for shard_state, run_state in WORST.items():
+        if shard_state in states:
+            return run_state
+    if not numbers["failed"]:
+        return RunState.SUCCEEDED
+    some = numbers["succeeded"] + numbers["skipped"]
+    return RunState.PARTIAL if some else RunState.FAILED
+
+
+def totals(shards: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """各分片的数字加起来:运行的各列。
+
+    Numbers that an older version has saved may lack some.
+    """
+    given = list(shards)
+    lanes = [
+        count for numbers in given for count in numbers.get("tokens_per_thread", ())
+    ]
+    reasons: Counter[str] = Counter()
+    for numbers in given:
+        reasons.update(numbers.get("reasons", {}))
+    return {
+        **{name: sum(numbers.get(name, 0) for numbers in given) for name in ADDED},
+        "reasons": dict(reasons),
+        "threads": len(lanes),
+        "tokens_per_thread": lanes,
+    }
+
+
+def numbers_of(progress: Progress, lanes: Sequence[int]) -> dict[str, Any]:
+    """一个分片的数字,存进它的行。"""
+    return {**asdict(progress), "tokens_per_thread": list(lanes)}
+
+
+def resumed(kind: str, before: dict[str, Any], *, failed: dict[str, int]) -> Progress:
+    """接着以前的数字做:以前做完的还会再遇到一次,不过没有什么要取的了。
+
+    `failed` are the stocks that are not tried again, by reason. A retry does not meet
+    any of them again: their rows are settled or left out. What an
+    older version has not saved counts from here.
+    """
+    kept = ("succeeded", "klines", "dropped", "calls")
+    done = {name: before.get(name, 0) for name in kept}
+    done["failed"] = sum(failed.values())
+    stocks = done["succeeded"] + done["failed"]
+    again = 0 if kind == RunKind.RETRY else stocks
+    return Progress(stocks=stocks, again=again, reasons=dict(failed), **done)

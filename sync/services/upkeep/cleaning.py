@@ -1,0 +1,67 @@
+"""清理:旧的运行,django-q2 自己的旧失败。"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django_q.models import Task
+
+from sync.models import FailureStatus, SyncFailure, SyncRun
+from sync.models.runs import ACTIVE
+
+logger = logging.getLogger(__name__)
+
+KEEP_RUNS = timedelta(days=90)
+KEEP_JOBS = timedelta(days=30)
+CHUNK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """删掉了多少。"""
+
+    runs: int
+    jobs: int
+
+
+def clean_up(*, at: datetime) -> Cleaned:
+    """删除早已结束的运行和 django-q2 早已失败的任务。
+
+    Kept for good: runs that have not ended, and runs that a failure points to which is
+    still open or was given up, because they tell where it came from. Failures stay; one
+    that was retried successfully merely loses its run.
+    """
+    cleaned = Cleaned(runs=_delete_runs(at - KEEP_RUNS), jobs=_delete_jobs(at))
+    logger.info(
+        "Cleaned up: %d old runs, %d old failed jobs",
+        cleaned.runs,
+        cleaned.jobs,
+        extra={"event": "rows.cleaned"},
+    )
+    return cleaned
+
+
+def _delete_runs(before: datetime) -> int:
+    unsettled = SyncFailure.objects.exclude(status=FailureStatus.DONE)
+    needed = unsettled.exclude(run=None).order_by().values("run_id")
+    old = (
+        SyncRun.objects.filter(finished_at__lt=before)
+        .exclude(state__in=ACTIVE)
+        .exclude(pk__in=needed)
+    )
+    ids = list(old.order_by("pk").values_list("pk", flat=True))
+    deleted = 0
+    for first in range(0, len(ids), CHUNK):
+        # The conditions once more: a failure may have been recorded since.
+        _, by_model = old.filter(pk__in=ids[first : first + CHUNK]).delete()
+        deleted += by_model.get("sync.SyncRun", 0)
+    return deleted
+
+
+def _delete_jobs(at: datetime) -> int:
+    # django-q2 limits how many successes it keeps, and keeps failures for ever.
+    failed = Task.objects.filter(success=False, stopped__lt=at - KEEP_JOBS)
+    deleted, _by_model = failed.delete()
+    return int(deleted)

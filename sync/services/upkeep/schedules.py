@@ -1,0 +1,187 @@
+"""按时间做的事:每日同步、补拉、核对,以及 django-q2 里的时间表。
+
+A schedule is a bell too: it asks whether something is due, and the answer lies in the
+runs there are. So it does no harm when it fires late, twice or not at all.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from django.conf import settings
+from django_q.models import Schedule
+
+from sync.engine import markets
+from sync.engine.ports import Window
+from sync.models import RunKind, RunState, Stock, SyncFailure, SyncRun
+from sync.models.runs import SyncRunQuerySet
+
+from ..errors import AlreadyRunning, Refused
+from ..failures.retry import retry_failed
+from ..quality import calendars
+from ..quality.audit import MarketAudit, audit
+from ..runs.request import SyncRequest
+from ..runs.start import start
+
+logger = logging.getLogger(__name__)
+
+# Who asked; no user's name holds a blank.
+BY = "the schedule"
+# How far back a stock is fetched of which nothing is there yet. One that has coverage
+# is fetched from its end, however long ago that is.
+BACK = timedelta(days=30)
+# A day's run that got nowhere is made again, so often at most and not before a while.
+MOST = 3
+AGAIN_AFTER = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """时间表里的一行:每隔若干分钟,或者每天的某个钟点(UTC)。"""
+
+    name: str
+    func: str
+    minutes: int | None = None
+    hour: int = 0
+
+
+ENTRIES = (
+    Entry("stocksync: recover runs", "sync.tasks.revive_runs", minutes=1),
+    Entry("stocksync: daily sync", "sync.tasks.sync_daily", minutes=15),
+    Entry("stocksync: retry failures", "sync.tasks.retry_hourly", minutes=60),
+    Entry("stocksync: audit", "sync.tasks.audit_daily", hour=2),
+    Entry("stocksync: clean up", "sync.tasks.clean_up", hour=3),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SetUp:
+    """时间表的名字:新建的和原来就有的。"""
+
+    created: list[str]
+    kept: list[str]
+
+
+def setup_schedules(*, at: datetime) -> SetUp:
+    """建好缺少的时间表;已经有的一个字也不改,因为可能有人改过。"""
+    names = [entry.name for entry in ENTRIES]
+    there = set(Schedule.objects.filter(name__in=names).values_list("name", flat=True))
+    missing = [entry for entry in ENTRIES if entry.name not in there]
+    Schedule.objects.bulk_create(_row(entry, at=at) for entry in missing)
+    return SetUp(
+        created=[entry.name for entry in missing],
+        kept=[name for name in names if name in there],
+    )
+
+
+def sync_daily(*, at: datetime) -> list[int]:
+    """收盘以后同步每个有股票的市场,返回登记的运行。
+
+    Due is a market whose last session, by its exchange's calendar and clock, is over
+    for good and has no scheduled run yet.
+    """
+    stocks = Stock.objects.active().order_by().values_list("market", flat=True)
+    known = set(stocks.distinct()) & set(markets.MARKETS)
+    runs = (_sync_market(market, at=at) for market in sorted(known))
+    return [run.pk for run in runs if run]
+
+
+def retry_hourly(*, at: datetime) -> int | None:
+    """有等待补拉的记录时登记一次补拉,返回它的编号。"""
+    most = settings.STOCK_SYNC_MAX_RETRY_COUNT
+    if not SyncFailure.objects.waiting(max_retry_count=most).exists():
+        return None
+    scheduled = SyncRun.objects.filter(requested_by=BY, kind=RunKind.RETRY)
+    if running := scheduled.active().first():
+        _say_still_running(running)
+        return None
+    try:
+        return retry_failed(at=at, by=BY, background=True).pk
+    except AlreadyRunning as error:
+        logger.info("No scheduled retry: %s", error)
+    except Refused as error:
+        logger.warning("No scheduled retry: %s", error)
+    return None
+
+
+def audit_daily(*, at: datetime) -> list[MarketAudit]:
+    """核对最近的日子,把缺口登记为等待补拉的失败。"""
+    today = at.date()
+    audits = audit(window=Window(today - BACK, today), record=True, at=at)
+    for found in audits:
+        for day in found.short_days:
+            logger.warning(
+                "%s: %d of %d stocks have a bar of %s",
+                found.market,
+                day.have,
+                day.of,
+                day.day,
+                extra={"event": "day.incomplete"},
+            )
+    return audits
+
+
+def _row(entry: Entry, *, at: datetime) -> Schedule:
+    tomorrow = at.astimezone(UTC) + timedelta(days=1)
+    at_hour = tomorrow.replace(hour=entry.hour, minute=0, second=0, microsecond=0)
+    return Schedule(
+        name=entry.name,
+        func=entry.func,
+        schedule_type=Schedule.MINUTES if entry.minutes else Schedule.DAILY,
+        minutes=entry.minutes,
+        next_run=at if entry.minutes else at_hour,
+    )
+
+
+def _sync_market(market: str, *, at: datetime) -> SyncRun | None:
+    final = markets.last_final(market, at=at)
+    scheduled = SyncRun.objects.filter(
+        requested_by=BY, kind=RunKind.BATCH, market=market
+    )
+    # The calendar is expensive to load, so what needs none is asked first.
+    if scheduled.filter(end_date=final, state=RunState.SUCCEEDED).exists():
+        return None
+    if running := scheduled.active().first():
+        _say_still_running(running)
+        return None
+    day = calendars.last_session(market, until=final)
+    if not _is_due(scheduled.filter(end_date=day), at=at):
+        return None
+    return _start(market, day, at=at)
+
+
+def _is_due(made: SyncRunQuerySet, *, at: datetime) -> bool:
+    nowhere = made.filter(state__in=(RunState.FAILED, RunState.INTERRUPTED))
+    if made.count() > nowhere.count():
+        return False
+    lately = nowhere.filter(created_at__gt=at - AGAIN_AFTER)
+    return nowhere.count() < MOST and not lately.exists()
+
+
+def _start(market: str, day: date, *, at: datetime) -> SyncRun | None:
+    span = calendars.known(market)
+    if span and day > span.end:
+        logger.warning(
+            "The calendar of %s ends on %s: upgrade exchange-calendars",
+            market,
+            span.end,
+            extra={"event": "calendar.ended"},
+        )
+    request = SyncRequest(start=day - BACK, end=day, markets=(market,))
+    try:
+        return start(request, at=at, by=BY, background=True)
+    except AlreadyRunning as error:
+        logger.info("No scheduled sync of %s: %s", market, error)
+    except Refused as error:
+        logger.warning("No scheduled sync of %s: %s", market, error)
+    return None
+
+
+def _say_still_running(run: SyncRun) -> None:
+    logger.info(
+        "Nothing was started: run %d of the schedule is still going",
+        run.pk,
+        extra={"event": "schedule.skipped", "run": run.pk},
+    )

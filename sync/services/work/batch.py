@@ -1,0 +1,196 @@
+"""一次运行要做的事:按市场分组的任务。"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import partial
+from itertools import chain, islice, repeat
+
+from django.db.models import FilteredRelation, Max, Q
+
+from sync.engine import coverage, markets
+from sync.engine.ports import Task, Window
+from sync.models import Finished, RunKind, Stock, SyncFailure, SyncRun
+from sync.models.stocks import StockQuerySet
+from sync.storage.retrying import Retrying, at_once
+
+from .retry import held_rows, retry_tasks
+
+CHUNK = 500
+# Enough to tell that there is something to do, and to begin with.
+FIRST_CHUNK = 50
+# So many ids to each one that is wanted are too many.
+SPARSE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """全部股票里的一份:编号除以 `of` 余 `number` 的那些。"""
+
+    number: int = 0
+    of: int = 1
+
+    def holds(self, stock_id: int) -> bool:
+        """这只股票在不在里面。"""
+        return stock_id % self.of == self.number
+
+
+ALL = Slice()
+
+
+def stocks_of(run: SyncRun) -> StockQuerySet:
+    """这次运行涉及的股票。"""
+    return Stock.objects.wanted(markets=run.markets, codes=run.codes)
+
+
+def count_of(run: SyncRun) -> int:
+    """这次运行涉及多少只股票。"""
+    if run.kind == RunKind.RETRY:
+        return (
+            held_rows(run).values("market", "stock_code", "period").distinct().count()
+        )
+    return stocks_of(run).count()
+
+
+def markets_of(run: SyncRun, *, retrying: Retrying = at_once) -> list[str]:
+    """这次运行涉及的市场,按字母顺序。"""
+    rows = held_rows(run) if run.kind == RunKind.RETRY else stocks_of(run)
+    found = rows.order_by().values_list("market", flat=True).distinct()
+    return sorted(retrying(lambda: set(found)) & set(markets.MARKETS))
+
+
+def tasks_of(
+    run: SyncRun,
+    market: str,
+    *,
+    at: datetime,
+    of: Slice = ALL,
+    retrying: Retrying = at_once,
+) -> Iterator[Task]:
+    """一个市场的任务,包括已经齐全、没有区间要取的。
+
+    Read in chunks, each of which `retrying` may read again: an error that got through
+    would end the iterator.
+    """
+    if run.kind == RunKind.RETRY:
+        tasks = retry_tasks(run, market, at=at, retrying=retrying)
+        return (task for task in tasks if of.holds(task.stock_id))
+    tasks = _batch_tasks(run, market, at=at, of=of, retrying=retrying)
+    return _poison_last(tasks, retrying=retrying)
+
+
+def failed_of(run: SyncRun, of: Slice, *, retrying: Retrying) -> dict[str, int]:
+    """这次运行试过而取不到、不再去试的股票:每种原因几只。"""
+    failed = Finished.objects.of(run.pk).exclude(reason="")
+    rows = retrying(lambda: list(failed.values_list("stock_id", "reason")))
+    return dict(Counter(reason for stock_id, reason in rows if of.holds(stock_id)))
+
+
+def _batch_tasks(
+    run: SyncRun, market: str, *, at: datetime, of: Slice, retrying: Retrying
+) -> Iterator[Task]:
+    """没有取齐的股票。
+
+    Never loaded ones first, then the stalest. The order is fixed at the start as a list
+    of ids, the rest is read in chunks: memory hardly grows with the market, and no
+    cursor stays open while others write. A weekend at the end is not asked for: it is
+    not counted as covered either, so a rare session on it comes with the next days.
+    What the run has finished already is complete for it.
+    """
+    final = markets.last_final(market, at=at)
+    latest = markets.latest(market, at=at)
+    wanted = Window(run.window.start, min(run.window.end, latest))
+    if wanted.start > wanted.end:
+        return
+    wanted = coverage.widen(wanted, run.period)
+    plan = coverage.everything if run.force else coverage.missing
+    for stock_id, covered, code, finished in _rows(run, market, of, retrying=retrying):
+        windows = () if finished else plan(wanted, covered)
+        yield Task(
+            stock_id=stock_id,
+            market=market,
+            code=code,
+            period=run.period,
+            windows=tuple(filter(coverage.has_weekday, windows)),
+            covered=covered,
+            final=final,
+        )
+
+
+def _poison_last(tasks: Iterator[Task], *, retrying: Retrying) -> Iterator[Task]:
+    """补拉过还是取不到的股票排到最后,免得占了别的股票的次数。"""
+    poison: list[Task] = []
+    sizes = _sizes()
+    while chunk := list(islice(tasks, next(sizes))):
+        wanting = [task for task in chunk if task.windows]
+        failing = retrying(partial(_failing, wanting))
+        poison += [task for task in chunk if task.code in failing]
+        yield from (task for task in chunk if task.code not in failing)
+    yield from poison
+
+
+def _failing(tasks: Sequence[Task]) -> set[str]:
+    """哪些代码有屡次失败的记录,而且不早于已有的范围。
+
+    What failed before the end of the coverage is not what is wanted next.
+    """
+    if not tasks:
+        return set()
+    ends = {task.code: task.covered.end if task.covered else date.min for task in tasks}
+    rows = SyncFailure.objects.stubborn().filter(
+        market=tasks[0].market, period=tasks[0].period, stock_code__in=list(ends)
+    )
+    newest = rows.order_by().values_list("stock_code").annotate(Max("end_date"))
+    return {code for code, end in newest if end > ends[code]}
+
+
+Row = tuple[int, Window | None, str, bool]
+
+
+def _rows(run: SyncRun, market: str, of: Slice, *, retrying: Retrying) -> Iterator[Row]:
+    left = iter(retrying(partial(_ids, run, market, of)))
+    finished = retrying(partial(_finished, run))
+    sizes = _sizes()
+    while ids := list(islice(left, next(sizes))):
+        found = retrying(partial(_chunk, run, ids))
+        for pk in ids:
+            if pk in found:
+                code, start, end = found[pk]
+                covered = Window(start, end) if start else None
+                yield pk, covered, code, pk in finished
+
+
+def _finished(run: SyncRun) -> set[int]:
+    of_run = Finished.objects.of(run.pk).filter(period=run.period)
+    return set(of_run.values_list("stock_id", flat=True))
+
+
+def _sizes() -> Iterator[int]:
+    return chain([FIRST_CHUNK], repeat(CHUNK))
+
+
+def _chunk(run: SyncRun, ids: Sequence[int]) -> dict[int, tuple[str, date, date]]:
+    """代码和已有的范围,按编号。
+
+    Ids that lie side by side, as a market's usually do, are asked for as a range: a
+    list of hundreds takes Django as long as the rows.
+    """
+    first, last = min(ids), max(ids)
+    near = last - first < SPARSE * len(ids)
+    these = Q(pk__range=(first, last)) if near else Q(pk__in=ids)
+    known = FilteredRelation("coverage", condition=Q(coverage__period=run.period))
+    rows = Stock.objects.annotate(known=known).filter(these)
+    columns = ("pk", "stock_code", "known__start_date", "known__end_date")
+    return {pk: more for pk, *more in rows.values_list(*columns)}
+
+
+def _ids(run: SyncRun, market: str, of: Slice) -> array[int]:
+    stocks = stocks_of(run).filter(market=market)
+    newest = Max("coverage__end_date", filter=Q(coverage__period=run.period))
+    ordered = stocks.annotate(newest=newest).order_by("newest", "pk")
+    ids = ordered.values_list("pk", flat=True).iterator()
+    return array("q", filter(of.holds, ids))

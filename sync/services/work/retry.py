@@ -1,0 +1,94 @@
+"""一次补拉要做的事:占有的记录,按股票合成任务。"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from functools import partial
+from itertools import groupby
+
+from sync.engine import coverage, markets
+from sync.engine.ports import Task, Window
+from sync.models import Coverage, Finished, Stock, SyncFailure, SyncRun
+from sync.models.failures import SyncFailureQuerySet
+from sync.storage.retrying import Retrying, at_once
+
+CHUNK = 500
+# Other programs may ask for everything since the year 1, where dates end.
+EARLIEST = date(1900, 1, 1)
+
+
+def held_rows(run: SyncRun) -> SyncFailureQuerySet:
+    """这次补拉占有、还没有结果的记录。"""
+    return SyncFailure.objects.held_by(run.pk)
+
+
+def retry_tasks(
+    run: SyncRun, market: str, *, at: datetime, retrying: Retrying = at_once
+) -> Iterator[Task]:
+    """一个市场的任务,一只股票的一种周期一个。
+
+    Each row's own window, whatever is covered: a row may be a hole in the coverage.
+    Windows that overlap or touch become one; one that had not begun when the retry was
+    asked for is left out, and so is what the run has tried already.
+    """
+    held = held_rows(run).filter(market=market).order_by()
+    distinct = held.values_list("stock_code", flat=True).distinct()
+    codes = retrying(lambda: sorted(distinct))
+    for first in range(0, len(codes), CHUNK):
+        chunk = codes[first : first + CHUNK]
+        yield from retrying(partial(_chunk, run, market, chunk, at=at))
+
+
+def merged(windows: Iterable[Window]) -> list[Window]:
+    """把重叠或相接的区间合成一个,旧的在前。"""
+    whole: list[Window] = []
+    for window in sorted(windows, key=lambda window: window.start):
+        if whole and window.start <= whole[-1].end + coverage.DAY:
+            whole[-1] = coverage.hull([whole[-1], window])
+        else:
+            whole.append(window)
+    return whole
+
+
+def _chunk(run: SyncRun, market: str, codes: list[str], *, at: datetime) -> list[Task]:
+    tasks = []
+    stocks = Stock.objects.filter(market=market, stock_code__in=codes)
+    ids = dict(stocks.values_list("stock_code", "pk"))
+    rows = list(held_rows(run).filter(market=market, stock_code__in=codes))
+    known = {
+        (row.stock_id, row.period): row.window
+        for row in Coverage.objects.filter(stock__in=ids.values())
+    }
+    of_run = Finished.objects.of(run.pk).filter(stock__in=ids.values())
+    tried = set(of_run.values_list("stock_id", "period"))
+    begun = markets.today(market, at=run.created_at)
+    today = markets.today(market, at=at)
+    rows.sort(key=lambda row: row.stock_key)
+    for (_market, code, period), of_stock in groupby(rows, lambda row: row.stock_key):
+        windows = _due(of_stock, period, begun=begun, today=today)
+        if windows and code in ids and (ids[code], period) not in tried:
+            task = Task(
+                stock_id=ids[code],
+                market=market,
+                code=code,
+                period=period,
+                windows=tuple(windows),
+                covered=known.get((ids[code], period)),
+                final=markets.last_final(market, at=at),
+            )
+            tasks.append(task)
+    return tasks
+
+
+def _due(
+    rows: Iterable[SyncFailure], period: str, *, begun: date, today: date
+) -> list[Window]:
+    """要取的区间:今天以后的不取,周和月扩展到整个单位。"""
+    return merged(
+        coverage.widen(
+            Window(max(row.start_date, EARLIEST), min(row.end_date, today)), period
+        )
+        for row in rows
+        if row.start_date <= begun
+    )

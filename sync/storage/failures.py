@@ -1,0 +1,168 @@
+"""失败记录怎样随一次运行的结果变化。
+
+`BatchFailures` is for runs that were asked for stocks and windows, `RetryFailures` for
+runs that work off the rows they hold. Both are called by the store, in its
+transactions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from django.db import transaction
+from django.db.models import Q
+
+from ..engine import coverage, markets
+from ..engine.errors import Cancelled, NoToken, ProviderDown
+from ..engine.ports import Failure, Part, Task, Window
+from ..models import Finished, SyncFailure, SyncRun
+from ..models.failures import SyncFailureQuerySet
+
+# Time without quota, tokens at fault and a provider that is down are no attempts.
+NO_ATTEMPT = {NoToken.reason, ProviderDown.reason, Cancelled.reason}
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageChange:
+    """一只股票的覆盖范围从什么变成了什么。"""
+
+    task: Task
+    before: Window | None
+    after: Window
+
+
+class FailureBooks(Protocol):
+    """失败记录的账;只由写入的线程调用。"""
+
+    def saved(
+        self, parts: Sequence[Part], changes: Sequence[CoverageChange], *, at: datetime
+    ) -> None:
+        """K 线写好之后,在同一个事务里。"""
+
+    def failed(self, failures: Sequence[Failure], *, at: datetime) -> None:
+        """股票失败之后,用自己的事务。"""
+
+
+class BatchFailures:
+    """批量和单只同步:记下失败;等待中的记录被新的覆盖范围包住,就算补上了。"""
+
+    def __init__(self, run: SyncRun) -> None:
+        self._run = run
+
+    def saved(
+        self, parts: Sequence[Part], changes: Sequence[CoverageChange], *, at: datetime
+    ) -> None:
+        """补上被包住的记录。"""
+        by_key = {_key(change.task): change for change in changes}
+        whole = {_key(part.task) for part in parts if part.last}
+        rows = SyncFailure.objects.waiting().filter(
+            stock_code__in={change.task.code for change in changes}
+        )
+        done = [
+            row.pk
+            for row in rows
+            if (change := by_key.get(row.stock_key))
+            and self._covers(change, row.window, whole=row.stock_key in whole)
+        ]
+        if done:
+            SyncFailure.objects.filter(pk__in=done).settle(at=at)
+        again = [
+            part.task
+            for part in parts
+            if part.last and self._is_met_again(part.task, by_key.get(_key(part.task)))
+        ]
+        if again:
+            Finished.objects.note(again, run_id=self._run.pk)
+
+    def failed(self, failures: Sequence[Failure], *, at: datetime) -> None:
+        """记下失败。"""
+        SyncFailure.objects.record(failures, run_id=self._run.pk, at=at)
+        _note_failed(failures, self._run)
+
+    def _is_met_again(self, task: Task, change: CoverageChange | None) -> bool:
+        """这次运行再从头看起的时候,这只股票还有要取的吗。"""
+        if self._run.force or change is None:
+            return True
+        left = coverage.missing(coverage.hull(task.windows), change.after)
+        return any(map(coverage.has_weekday, left))
+
+    def _covers(self, change: CoverageChange, wanted: Window, *, whole: bool) -> bool:
+        if not _holds(change.after, wanted):
+            return False
+        if change.before is None or not _holds(change.before, wanted):
+            return True
+        # What was covered before is no proof: the row may be a hole in it. A run that
+        # fetches anew has asked for it again, and has it once the stock is complete.
+        return whole and any(_holds(asked, wanted) for asked in change.task.windows)
+
+
+class RetryFailures:
+    """补拉:占有的记录随结果变化,不添新的记录。"""
+
+    def __init__(self, run: SyncRun) -> None:
+        self._run = run
+
+    def saved(
+        self, parts: Sequence[Part], changes: Sequence[CoverageChange], *, at: datetime
+    ) -> None:
+        """取齐了的股票,它的记录都算成功。"""
+        if whole := [part.task for part in parts if part.last]:
+            self._held(whole).settle(at=at)
+
+    def failed(self, failures: Sequence[Failure], *, at: datetime) -> None:
+        """没有取到的区间次数加一,同一只股票里已经取到的算成功。"""
+        with transaction.atomic():
+            for failure in failures:
+                held = self._held([failure.task])
+                missed = Q(
+                    start_date__lte=failure.window.end,
+                    end_date__gte=failure.window.start,
+                )
+                held.exclude(missed).settle(at=at)
+                if failure.reason not in NO_ATTEMPT:
+                    held.filter(missed & self._uncounted()).fail_again(
+                        reason=failure.reason,
+                        text=failure.text,
+                        most=self._run.max_retry_count or 0,
+                        at=at,
+                    )
+            _note_failed(failures, self._run)
+
+    def _uncounted(self) -> Q:
+        # A transaction whose answer was lost is done again: an attempt counts once a
+        # run. MySQL keeps whole seconds.
+        began = self._run.created_at.replace(microsecond=0)
+        return Q(last_retry_time=None) | Q(last_retry_time__lt=began)
+
+    def _held(self, tasks: Iterable[Task]) -> SyncFailureQuerySet:
+        wanted = Q(pk__in=[])
+        for task in tasks:
+            # One that had not begun when the run was asked for is no part of the task.
+            wanted |= Q(
+                market=task.market,
+                stock_code=task.code,
+                period=task.period,
+                start_date__lte=markets.today(task.market, at=self._run.created_at),
+            )
+        return SyncFailure.objects.held_by(self._run.pk).filter(wanted)
+
+
+def _note_failed(failures: Iterable[Failure], run: SyncRun) -> None:
+    """这次运行不再去试的。"""
+    tried: dict[str, list[Task]] = {}
+    for failure in failures:
+        if failure.reason not in NO_ATTEMPT:
+            tried.setdefault(failure.reason, []).append(failure.task)
+    for reason, tasks in tried.items():
+        Finished.objects.note(tasks, run_id=run.pk, reason=reason)
+
+
+def _key(task: Task) -> tuple[str, str, str]:
+    return task.market, task.code, task.period
+
+
+def _holds(outer: Window, inner: Window) -> bool:
+    return outer.start <= inner.start and inner.end <= outer.end

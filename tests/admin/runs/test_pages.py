@@ -1,0 +1,235 @@
+"""运行的页面。"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from sync.admin.runs.progress import details, progress_of
+from sync.models import Stock, SyncRun, SyncShard
+from sync.models.runs import ACTIVE, RunState
+from tests.fixtures import MakeToken
+
+from ..people import AT, failure, otto, run, text, vera
+
+pytestmark = pytest.mark.django_db
+
+LIST = reverse("admin:sync_syncrun_changelist")
+START_PAGE = reverse("admin:sync_syncrun_start")
+SECOND = timedelta(seconds=1)
+FORM = {"markets": ["HK"], "period": "day", "start": "2026-03-02", "end": "2026-03-09"}
+
+
+def page_of(made: SyncRun, name: str = "change") -> str:
+    return reverse(f"admin:sync_syncrun_{name}", args=[made.pk])
+
+
+def stocks(count: int, market: str = "HK") -> None:
+    Stock.objects.bulk_create(
+        Stock(market=market, stock_code=str(number)) for number in range(count)
+    )
+
+
+# --- the list ---
+
+
+def test_the_list_says_what_was_asked_by_whom_and_what_came_of_it() -> None:
+    ended = AT + 200 * SECOND
+    run("partial", stocks=1234, failed=7, threads=2, tokens_per_thread=[6, 5])
+    SyncRun.objects.update(finished_at=ended)
+
+    page = text(vera().get(LIST))
+
+    assert "HK · day · 2026-03-02 – 2026-03-09" in page
+    assert "2026-03-10 08:00 otto" in page
+    assert '<span class="badge warn">some stocks failed</span>' in page
+    assert '<span class="num">1,234</span>' in page
+    assert "3 min 20 s" in page
+    assert "2 (6 + 5)" in page
+
+
+def test_many_lanes_are_told_together() -> None:
+    run("succeeded", threads=10, tokens_per_thread=[7, 7, *[6] * 8])
+
+    assert "10 (2 × 7, 8 × 6)" in text(vera().get(LIST))
+
+
+def test_a_retry_and_single_stocks_are_told_apart() -> None:
+    run("succeeded", kind="retry", market="", start_date=None, end_date=None)
+    run("succeeded", kind="single", codes=["1", "2", "3", "4", "5"])
+
+    page = text(vera().get(LIST))
+
+    assert "retry of failures: all markets" in page
+    assert "HK 1, 2, 3 +2" in page
+
+
+def test_the_list_costs_the_same_few_queries_however_many_runs(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    for _ in range(20):
+        run("succeeded")
+    client = vera()
+
+    with django_assert_num_queries(6):
+        client.get(LIST)
+
+
+# --- one run ---
+
+
+@pytest.mark.parametrize("state", RunState.values)
+def test_the_page_asks_for_more_while_the_run_is_active_and_stops_when_it_ended(
+    state: str,
+) -> None:
+    made = run(state)
+    client = vera()
+
+    whole, part = text(client.get(page_of(made))), client.get(page_of(made, "progress"))
+
+    asks = f'hx-get="{page_of(made, "progress")}" hx-trigger="every 2s"'
+    assert (asks in whole) is (state in ACTIVE)
+    assert (asks in text(part)) is (state in ACTIVE)
+    assert text(part).lstrip().startswith('<div id="live"')
+
+
+def test_progress_counts_against_all_stocks_of_a_batch() -> None:
+    stocks(8)
+    stocks(5, "US")
+    made = run(succeeded=3, failed=1, skipped=2, started_at=AT)
+
+    progress = progress_of(made, at=AT + 60 * SECOND)
+
+    assert (progress.done, progress.total, progress.percent) == (6, 8, 75)
+    assert progress.left == "30 s"
+
+
+def test_progress_of_a_retry_counts_its_stocks_also_those_settled() -> None:
+    made = run(kind="retry", market="", succeeded=1)
+    failure("1", run=made, status=1)
+    failure("1", run=made, status=1, period="60m")
+    failure("2", run=made)
+    failure("3")
+
+    progress = progress_of(made, at=AT)
+
+    assert (progress.done, progress.total) == (1, 3)
+
+
+def test_nobody_can_tell_how_long_it_takes_before_the_first_stock() -> None:
+    made = run(skipped=2)
+
+    progress = progress_of(made, at=AT + SECOND)
+
+    assert progress.left == ""
+
+
+def test_a_stopped_run_counts_against_what_it_had_begun() -> None:
+    made = run("interrupted", succeeded=3, stocks=12)
+
+    progress = progress_of(made, at=AT)
+
+    assert (progress.done, progress.total, progress.percent) == (3, 12, 25)
+
+
+def test_an_ended_run_counts_against_itself() -> None:
+    stocks(8)
+    made = run("cancelled", succeeded=3)
+
+    progress = progress_of(made, at=AT)
+
+    assert (progress.done, progress.total, progress.percent) == (3, 3, 100)
+
+
+def test_reasons_link_to_the_failures_of_this_run() -> None:
+    made = run("partial", reasons={"timeout": 5})
+    failure("1", run=made)
+    failure("2", run=made, status=1)
+    client = vera()
+
+    (reason,) = client.get(page_of(made)).context["reasons"]
+    listed = client.get(reason.url).context["cl"].result_list
+
+    assert (reason.label, reason.count, reason.waiting) == ("timeout", 5, 1)
+    assert {row.stock_code for row in listed} == {"1", "2"}
+
+
+def test_shows_its_shards_and_which_has_no_heartbeat() -> None:
+    made = run()
+    SyncShard.objects.update(state="running", process="host-1:4711:99", attempts=2)
+
+    (row,) = details(made, at=AT + SECOND)["shards"]
+    page = text(vera().get(page_of(made)))
+
+    assert (row.process, row.silent) == ("host-1:4711", True)
+    assert "host-1:4711" in page
+    assert "no heartbeat" in page
+
+
+def test_shows_the_tokens_it_holds_and_never_their_values(
+    make_token: MakeToken,
+) -> None:
+    made, other = run(), run()
+    until = timezone.now() + 60 * SECOND
+    for name, holder in (("mine", made), ("theirs", other)):
+        make_token(
+            value=f"the-secret-of-{name}",
+            name=name,
+            leased_by=f"run {holder.pk} shard 0 claim 1",
+            leased_until=until,
+        )
+
+    page = text(vera().get(page_of(made)))
+
+    assert "mine ****mine" in page
+    assert "theirs" not in page
+    assert "the-secret" not in page
+
+
+def test_a_queued_run_that_nobody_takes_asks_for_the_cluster() -> None:
+    made = run("queued", started_at=None)
+
+    early = progress_of(made, at=AT + SECOND)
+    late = progress_of(made, at=AT + 31 * SECOND)
+
+    assert (early.unclaimed, late.unclaimed) == (False, True)
+    assert "Is the job cluster running" in text(vera().get(page_of(made)))
+
+
+def test_the_live_part_costs_few_queries(
+    django_assert_num_queries: DjangoAssertNumQueries, make_token: MakeToken
+) -> None:
+    made = run()
+    for number in range(5):
+        failure(str(number), run=made)
+        make_token(leased_by=f"run {made.pk} shard 0 claim 1")
+    client = vera()
+
+    # Session, user, permissions (2); run, stocks, shards, tokens, failures.
+    with django_assert_num_queries(9):
+        client.get(page_of(made, "progress"))
+
+
+def test_who_is_signed_out_meanwhile_has_the_whole_page_loaded_anew() -> None:
+    made = run()
+
+    answer = Client().get(page_of(made, "progress"))
+
+    assert answer.headers["HX-Refresh"] == "true"
+    assert text(answer) == ""
+
+
+def test_a_run_that_does_not_exist_is_not_found() -> None:
+    client = otto()
+    missing = [reverse("admin:sync_syncrun_change", args=["x"])]
+    missing.append(reverse("admin:sync_syncrun_change", args=[99]))
+    missing.append(reverse("admin:sync_syncrun_progress", args=[99]))
+
+    answers = [client.get(url).status_code for url in missing]
+
+    assert answers == [404, 404, 404]

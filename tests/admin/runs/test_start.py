@@ -1,0 +1,293 @@
+"""开始、取消、再来一次,和谁能做。"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django_q.models import OrmQ
+
+from sync.models import Stock, SyncRun, SyncShard
+from tests.fixtures import MakeToken
+from tokens.models import ApiToken
+
+from ..people import END, START, failure, grant, nora, otto, run, signed_in, text, vera
+
+pytestmark = pytest.mark.django_db
+
+LIST = reverse("admin:sync_syncrun_changelist")
+START_PAGE = reverse("admin:sync_syncrun_start")
+SECOND = timedelta(seconds=1)
+FORM = {"markets": ["HK"], "period": "day", "start": "2026-03-02", "end": "2026-03-09"}
+
+
+def page_of(made: SyncRun, name: str = "change") -> str:
+    return reverse(f"admin:sync_syncrun_{name}", args=[made.pk])
+
+
+def stocks(count: int, market: str = "HK") -> None:
+    Stock.objects.bulk_create(
+        Stock(market=market, stock_code=str(number)) for number in range(count)
+    )
+
+
+# --- cancel, run again ---
+
+
+def test_cancel_asks_the_run_to_stop() -> None:
+    made = run()
+    SyncShard.objects.update(state="running")
+
+    page = otto().post(page_of(made, "cancel"), follow=True)
+
+    made.refresh_from_db()
+    assert made.cancel_requested_at is not None
+    assert "Asked to stop" in text(page)
+    assert page_of(made, "cancel") not in text(page)
+
+
+def test_cancel_of_a_run_that_has_ended_is_refused_in_words() -> None:
+    made = run("succeeded")
+
+    page = otto().post(page_of(made, "cancel"), follow=True)
+
+    assert "has ended already" in text(page)
+
+
+def test_run_again_queues_the_same_request(
+    make_token: MakeToken, django_capture_on_commit_callbacks: Any
+) -> None:
+    make_token()
+    stocks(2)
+    made = run("partial", kind="single", codes=["0", "1"], force=True)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        page = otto().post(page_of(made, "again"), follow=True)
+
+    new = SyncRun.objects.exclude(pk=made.pk).get()
+    asked = ("market", "codes", "period", "start_date", "end_date", "force", "kind")
+    assert [getattr(new, name) for name in asked] == [
+        getattr(made, name) for name in asked
+    ]
+    assert page.redirect_chain == [(page_of(new), 302)]
+    assert OrmQ.objects.count() == 1
+
+
+def test_a_retry_again_takes_what_it_has_not_made_good(make_token: MakeToken) -> None:
+    make_token()
+    stocks(3)
+    made = run("partial", kind="retry", market="", start_date=None, end_date=None)
+    waiting = failure("0", run=made)
+    done, other = failure("1", run=made, status=1), failure("2")
+
+    otto().post(page_of(made, "again"))
+
+    new = SyncRun.objects.exclude(pk=made.pk).get()
+    for row in (waiting, done, other):
+        row.refresh_from_db()
+    assert (waiting.run_id, done.run_id, other.run_id) == (new.pk, made.pk, None)
+
+
+def test_run_again_says_why_it_cannot() -> None:
+    made = run("partial")
+
+    page = otto().post(page_of(made, "again"), follow=True)
+
+    assert "没有可用的 Token" in text(page)
+    assert SyncRun.objects.count() == 1
+
+
+def test_a_refusal_is_in_the_language_of_the_reader() -> None:
+    made = run("partial")
+    chinese = {"accept-language": "zh-hans"}
+
+    page = otto().post(page_of(made, "again"), follow=True, headers=chinese)
+
+    assert "没有可用的 Token: 还没有 itick 的 Token" in text(page)
+    assert "There is no token" not in text(page)
+
+
+# --- start ---
+
+
+def test_the_preview_tells_the_cost_and_changes_nothing(make_token: MakeToken) -> None:
+    make_token(daily_limit=50, minute_limit=120)
+    stocks(3)
+
+    page = otto().post(START_PAGE, FORM | {"step": "preview"})
+
+    forecast = page.context["preview"].forecast
+    assert (forecast.stocks, forecast.calls_needed) == (3, 3)
+    assert forecast.calls_left_today == 50
+    assert "HK · day · 2026-03-02 – 2026-03-09" in text(page)
+    assert not SyncRun.objects.exists()
+
+
+def test_what_was_previewed_is_what_is_started(
+    make_token: MakeToken, django_capture_on_commit_callbacks: Any
+) -> None:
+    make_token()
+    stocks(3)
+    client = otto()
+    preview = text(client.post(START_PAGE, FORM | {"codes": "0, 2", "step": "preview"}))
+    hidden = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', preview)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        page = client.post(START_PAGE, dict(hidden) | {"step": "begin"}, follow=True)
+
+    made = SyncRun.objects.get()
+    assert (made.market, made.codes, made.force) == ("HK", ["0", "2"], False)
+    assert (made.start_date, made.end_date) == (START, END)
+    assert (made.requested_by, made.state) == ("otto", "queued")
+    assert page.redirect_chain == [(page_of(made), 302)]
+    assert OrmQ.objects.count() == 1
+
+
+def test_too_few_calls_are_said_beforehand(make_token: MakeToken) -> None:
+    make_token(daily_limit=2)
+    stocks(3)
+
+    page = otto().post(START_PAGE, FORM | {"step": "preview"})
+
+    assert "do not suffice" in text(page)
+
+
+@pytest.mark.parametrize("step", ["preview", "begin"])
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"codes": "nope"}, "Unknown stock in HK: nope"),
+        ({"start": "2026-03-10"}, "is after the end"),
+        ({"end": "2999-01-01"}, "is in the future"),
+        ({"start": ""}, "This field is required"),
+        ({"markets": ["XX"]}, "Select a valid choice"),
+        ({"period": "2m"}, "Select a valid choice"),
+    ],
+)
+def test_what_cannot_be_started_is_said_on_the_form(
+    make_token: MakeToken, step: str, changes: dict[str, Any], said: str
+) -> None:
+    make_token()
+    stocks(1)
+
+    page = otto().post(START_PAGE, FORM | changes | {"step": step})
+
+    assert said in text(page)
+    assert page.context["preview"] is None
+    assert not SyncRun.objects.exists()
+
+
+def test_change_leads_back_to_the_form_as_it_was_filled() -> None:
+    stocks(1)
+
+    page = text(otto().post(START_PAGE, FORM | {"step": "change"}))
+
+    assert 'value="2026-03-02"' in page
+    assert 'value="preview"' in page
+    assert not SyncRun.objects.exists()
+
+
+def test_the_same_request_twice_is_refused(make_token: MakeToken) -> None:
+    make_token()
+    stocks(1)
+    client = otto()
+
+    client.post(START_PAGE, FORM | {"step": "begin"})
+    second = client.post(START_PAGE, FORM | {"step": "begin"})
+
+    assert "already running" in text(second)
+    assert SyncRun.objects.count() == 1
+
+
+# --- who may ---
+
+
+def test_a_viewer_sees_no_button_and_is_refused_when_typing_the_address(
+    make_token: MakeToken,
+) -> None:
+    make_token()
+    stocks(1)
+    active, ended = run(), run("partial")
+    client = vera()
+
+    seen = (LIST, page_of(active), page_of(ended))
+    pages = "".join(text(client.get(url)) for url in seen)
+    answers = {
+        client.get(START_PAGE).status_code,
+        client.post(START_PAGE, FORM | {"step": "begin"}).status_code,
+        client.post(page_of(active, "cancel")).status_code,
+        client.post(page_of(ended, "again")).status_code,
+    }
+
+    assert "/start/" not in pages
+    assert "/cancel/" not in pages
+    assert "/again/" not in pages
+    assert answers == {403}
+    assert SyncRun.objects.count() == 2
+    assert not SyncRun.objects.exclude(cancel_requested_at=None).exists()
+
+
+def test_to_repeat_a_retry_takes_the_right_to_retry(make_token: MakeToken) -> None:
+    make_token()
+    made = run("partial", kind="retry", start_date=None, end_date=None)
+    user = signed_in("rita", "Viewers")
+    grant(user, "stock:sync:run")
+
+    answer = user.post(page_of(made, "again"))
+
+    assert answer.status_code == 403
+
+
+def test_staff_without_the_permission_see_nothing() -> None:
+    made = run()
+    client = nora()
+
+    answers = {
+        client.get(url).status_code
+        for url in (LIST, START_PAGE, page_of(made), page_of(made, "progress"))
+    }
+
+    assert answers == {403}
+
+
+@pytest.mark.parametrize("name", ["cancel", "again"])
+def test_a_get_changes_nothing(name: str, make_token: MakeToken) -> None:
+    make_token()
+    made = run()
+
+    answer = otto().get(page_of(made, name))
+
+    assert answer.status_code == 405
+    assert not SyncRun.objects.exclude(cancel_requested_at=None).exists()
+
+
+@pytest.mark.parametrize("name", ["cancel", "again"])
+def test_a_post_needs_the_token_against_forgery(name: str) -> None:
+    made = run()
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = otto().cookies
+
+    answer = strict.post(page_of(made, name))
+
+    assert answer.status_code == 403
+    assert not SyncRun.objects.exclude(cancel_requested_at=None).exists()
+
+
+@pytest.mark.parametrize("page", ["add", "delete", "change"])
+def test_nobody_adds_changes_or_deletes_by_a_form(
+    page: str, admin_client: Client
+) -> None:
+    made = run()
+    arguments = [] if page == "add" else [made.pk]
+
+    answer = admin_client.post(
+        reverse(f"admin:sync_syncrun_{page}", args=arguments), {"post": "yes"}
+    )
+
+    assert answer.status_code == 403
+    assert SyncRun.objects.count() == 1
+    assert not ApiToken.objects.exists()

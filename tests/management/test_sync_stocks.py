@@ -1,0 +1,204 @@
+"""sync_stocks:从服务商取得股票列表。"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import OperationalError
+
+from sync.engine.errors import MarketNotAllowed, RateLimited, TokenRejected, Unreachable
+from sync.engine.ports import Token
+from sync.models import Stock
+from sync.models.stocks import StockQuerySet
+from sync.providers.itick import Listing
+from sync.services.stocks import catalogue
+from tokens.models import ApiToken
+
+from ..fixtures import MakeToken
+from ..rows import stock
+
+pytestmark = pytest.mark.django_db
+LISTED = [Listing("700", "Tencent", "HKEX"), Listing("5", "HSBC", "HKEX")]
+Lists = Callable[..., list[tuple[int, str]]]
+
+
+@pytest.fixture
+def lists(monkeypatch: pytest.MonkeyPatch) -> Lists:
+    """服务商的回答,按顺序;返回的列表里是问过的 Token 和市场。"""
+
+    def use(*answers: list[Listing] | Exception) -> list[tuple[int, str]]:
+        left, asked = list(answers), list[tuple[int, str]]()
+
+        class FakeItick:
+            def __init__(self, *, allowed_hosts: object) -> None:
+                assert allowed_hosts
+
+            def list_stocks(self, token: Token, market: str) -> list[Listing]:
+                asked.append((token.id, market))
+                answer = left.pop(0)
+                if isinstance(answer, Exception):
+                    raise answer
+                return answer
+
+            def close(self) -> None:
+                pass
+
+        monkeypatch.setattr(catalogue, "ItickClient", FakeItick)
+        return asked
+
+    return use
+
+
+def run(*markets: str, **options: Any) -> str:
+    out = io.StringIO()
+    call_command("sync_stocks", market=list(markets), stdout=out, **options)
+    return out.getvalue()
+
+
+def refused(*markets: str) -> str:
+    with pytest.raises(CommandError) as caught:
+        run(*markets)
+    assert caught.value.returncode == 1
+    return str(caught.value)
+
+
+def no_token_is_held() -> bool:
+    return not ApiToken.objects.exclude(leased_by="").exists()
+
+
+def test_loads_the_list_of_a_market(lists: Lists, make_token: MakeToken) -> None:
+    token = make_token(minute_limit=0)
+    lists(LISTED)
+
+    assert run("hk") == "HK: created 2, updated 0, unchanged 0\n"
+
+    one = Stock.objects.get(stock_code="700")
+    assert (one.market, one.stock_name, one.exchange) == ("HK", "Tencent", "HKEX")
+    token.refresh_from_db()
+    assert (token.leased_by, token.daily_used, token.reserved) == ("", 1, 0)
+
+
+def test_several_markets_are_loaded_and_told_as_json(
+    lists: Lists, make_token: MakeToken
+) -> None:
+    make_token(minute_limit=0)
+    stock("1", market="US", stock_name="kept")
+    lists(LISTED, [Listing("AAPL", "Apple", "")])
+
+    counts = json.loads(run("HK", "US", json=True))
+
+    one = {"created": 1, "updated": 0, "unchanged": 0}
+    assert counts == {"HK": {**one, "created": 2}, "US": one}
+    assert Stock.objects.active().filter(market="US").count() == 2
+
+
+def test_rows_that_do_not_fit_are_left_out(
+    lists: Lists, make_token: MakeToken, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_token(minute_limit=0)
+    lists([*LISTED, Listing("x" * 21, "long", ""), Listing("6", "n" * 300, "")])
+
+    assert run("HK").startswith("HK: created 3,")
+
+    assert "1 stocks of HK were left out" in caplog.text
+    assert Stock.objects.get(stock_code="6").stock_name == "n" * 200
+
+
+def test_another_token_is_tried_when_one_is_refused(
+    lists: Lists, make_token: MakeToken
+) -> None:
+    first, second, third = (make_token(minute_limit=0) for _ in range(3))
+    asked = lists(TokenRejected("bad key"), MarketNotAllowed("not in the plan"), LISTED)
+
+    assert run("HK").startswith("HK: created 2,")
+
+    assert asked == [(token.pk, "HK") for token in (first, second, third)]
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert (first.status, second.status) == (0, 1)
+    assert second.excluded_markets == "HK"
+    assert no_token_is_held()
+
+
+def test_a_token_that_cannot_be_read_does_not_hide_the_next(
+    lists: Lists, make_token: MakeToken
+) -> None:
+    unreadable, good = make_token(minute_limit=0), make_token(minute_limit=0)
+    ApiToken.objects.filter(pk=unreadable.pk).update(token="scrambled")
+    asked = lists(LISTED)
+
+    assert run("HK").startswith("HK: created 2,")
+
+    assert asked == [(good.pk, "HK")]
+    assert no_token_is_held()
+
+
+def test_a_limited_token_rests_and_another_is_asked(
+    lists: Lists, make_token: MakeToken
+) -> None:
+    first, _second = make_token(minute_limit=0), make_token(minute_limit=0)
+    lists(RateLimited("too fast", retry_after=30.0), LISTED)
+
+    assert run("HK").startswith("HK: created 2,")
+
+    first.refresh_from_db()
+    assert (first.last_error, first.resting_until is None) == ("too fast", False)
+
+
+def test_a_list_that_cannot_be_had_is_said_in_one_sentence(
+    lists: Lists, make_token: MakeToken
+) -> None:
+    make_token(minute_limit=0)
+    lists(Unreachable("connection refused"))
+
+    text = refused("HK")
+
+    assert text == "The list of HK could not be had: connection refused"
+    assert no_token_is_held()
+
+
+def test_an_empty_list_changes_nothing(lists: Lists, make_token: MakeToken) -> None:
+    make_token(minute_limit=0)
+    lists([])
+
+    assert refused("HK") == (
+        "The provider lists no stocks for HK; nothing was changed."
+    )
+
+
+def test_without_a_token_nobody_is_asked(lists: Lists) -> None:
+    asked = lists(LISTED)
+
+    text = refused("HK")
+
+    assert text.startswith("没有可用的 Token: There is no token of itick yet")
+    assert asked == []
+
+
+def test_an_unknown_market_is_refused(lists: Lists, make_token: MakeToken) -> None:
+    make_token()
+    asked = lists(LISTED)
+
+    text = refused("HK", "XX")
+
+    assert text.startswith("Unknown market 'XX': known are HK, SH, ")
+    assert asked == []
+
+
+def test_a_database_that_is_away_is_said_in_one_sentence(
+    lists: Lists, make_token: MakeToken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_token(minute_limit=0)
+    lists(LISTED)
+
+    def away(*_arguments: object, **_options: object) -> None:
+        raise OperationalError("gone away")
+
+    monkeypatch.setattr(StockQuerySet, "bulk_create", away)
+
+    assert refused("HK").startswith("The database does not do its work: gone away.")
