@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import Enum
 from threading import Lock
+from typing import Any
+
+from .quirks import BadKey
 
 WINDOW = 60.0
 
@@ -19,7 +22,9 @@ class Account:
     """一个账户和它的套餐。
 
     A limit of 0 means none; `markets` None means all. `batch_size` is the greatest
-    number of codes in one call.
+    number of codes in one call. `depth` says for a period how far back the plan sees:
+    so many of the latest bars, or since a date; a period it does not name, all the way.
+    A key that is not `valid` is refused as `refusal` says, or as the quirks do.
     """
 
     key: str = field(repr=False)
@@ -27,7 +32,9 @@ class Account:
     daily_limit: int = 0
     markets: frozenset[str] | None = None
     batch_size: int = 1
+    depth: Mapping[str, int | date] = field(default_factory=dict, hash=False)
     valid: bool = True
+    refusal: BadKey | None = None
 
 
 def demo_accounts(
@@ -88,7 +95,6 @@ class _Gate:
 
     def __init__(self, account: Account) -> None:
         self.account = account
-        self.valid = account.valid
         self.usage = Usage()
         self.under_way = 0
         self._accepted: deque[float] = deque()
@@ -100,7 +106,7 @@ class _Gate:
         Refused and rejected calls are counted too. The caller holds the lock.
         """
         usage, account = self.usage, self.account
-        if not self.valid:
+        if not account.valid:
             usage.rejected += 1
             return Admission(Verdict.REJECTED, account)
         self._note_try(at)
@@ -173,13 +179,21 @@ class Accounts:
             with self._lock:
                 gate.under_way -= 1
 
-    def revoke(self, key: str) -> bool:
+    def revoke(self, key: str, *, refusal: BadKey | None = None) -> bool:
         """作废一个密钥;没有这个密钥返回 False。"""
+        return self.change(key, valid=False, refusal=refusal)
+
+    def change(self, key: str, **terms: Any) -> bool:
+        """换掉一个密钥的套餐里说到的条款;没有这个密钥返回 False。
+
+        What it has called so far stays counted. Raises TypeError for a term that no
+        account has.
+        """
         gate = self._gates.get(key)
         if gate is None:
             return False
         with self._lock:
-            gate.valid = False
+            gate.account = replace(gate.account, **terms)
         return True
 
     def ledger(self) -> dict[str, Usage]:

@@ -7,9 +7,17 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Literal
 
-from .quirks import Quirks
+from .quirks import BadKey, Quirks
 
 Delivery = Literal["whole", "reset", "hang", "truncated", "drip"]
+
+# How a key is refused with HTTP 200: the envelope's code and words.
+_REFUSALS: dict[str, tuple[int | str, str]] = {
+    "body_e002": ("E002", "Invalid API key in request"),
+    "body_e003": ("E003", "the quota of your plan is used up"),
+    "auth_failed": (0, "auth failed"),
+    "package_expired": (1, "package has expired"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +59,18 @@ class Speech:
         """参数不对。"""
         return json_answer({"code": 1, "msg": text, "data": None}, status=400)
 
-    def bad_key(self) -> Answer:
-        """密钥无效。"""
-        if self.quirks.bad_key == "body_e002":
-            return self.error("E002", "Invalid API key in request")
-        status = 403 if self.quirks.bad_key == "http_403" else 401
+    def bad_key(self, style: BadKey | None = None) -> Answer:
+        """密钥无效,或者套餐到期;`style` 为空就按脾气说。"""
+        style = style or self.quirks.bad_key
+        if style in _REFUSALS:
+            return self.error(*_REFUSALS[style])
+        status = 403 if style == "http_403" else 401
         return json_answer({"message": "Invalid API key in request"}, status=status)
 
     def unknown_symbol(self) -> Answer:
         """没有这个代码。"""
+        if self.quirks.unknown_symbol == "null":
+            return self.success("null")
         if self.quirks.unknown_symbol == "code":
             return self.error("E001", "not found this produce")
         return self.error(1, "E001 not found this produce")
@@ -67,6 +78,12 @@ class Speech:
     def not_subscribed(self, markets: frozenset[str]) -> Answer:
         """套餐不含这个市场。"""
         return self.error(1, f"only supports subscribing {','.join(sorted(markets))}")
+
+    def batch_too_large(self) -> Answer:
+        """一次问的代码比套餐允许的多。"""
+        if self.quirks.batch_refusal == "too_much":
+            return self.error(1, "your request is too much")
+        return self.success("{}")
 
     def rate_limited(self, *, retry_after: float) -> Answer:
         """请求太快;`retry_after` 以秒计,只有一种写法会说出来。"""
@@ -81,5 +98,5 @@ class Speech:
         body = b'{"code":429,"msg":"request limit exceeded","data":null}'
         if style == "http_429":
             return Answer(body, status=429)
-        seconds = str(max(ceil(retry_after), 1))
+        seconds = str(self.quirks.retry_after or max(ceil(retry_after), 1))
         return Answer(body, status=429, headers=(("Retry-After", seconds),))

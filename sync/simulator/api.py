@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from urllib.parse import parse_qs
 
@@ -31,7 +31,14 @@ PERIOD_OF_KTYPE = {
     "9": "week",
     "10": "month",
 }
+_USUAL_LIMIT = "100"
 _OLDEST_MS = 100_000_000_000  # below it, somebody counts in seconds
+_KEYS: dict[str, Callable[[str], str]] = {
+    "as_asked": str,
+    "lower": str.lower,
+    "upper": str.upper,
+    "padded": lambda code: code.zfill(5) if code.isdigit() else code,
+}
 _GAPS = {"null": "null", "empty": "[]"}
 _HOLIDAY_MARKETS = {code: code for code in MARKETS if code not in {"SH", "SZ"}} | {
     "CN": "SH"
@@ -49,6 +56,7 @@ class _Bars:
     period: str
     limit: int
     et: int | None
+    depth: int | date
     fault: str
 
 
@@ -82,7 +90,8 @@ class Api:
     def answer(self, path: str, query: str, *, admission: Admission) -> Answer:
         """回答一次调用;`path` 必须是认识的接口。"""
         if admission.verdict is Verdict.REJECTED or admission.account is None:
-            return self._speech.bad_key()
+            known = admission.account
+            return self._speech.bad_key(known.refusal if known else None)
         if admission.verdict is Verdict.REFUSED:
             return self._speech.rate_limited(retry_after=admission.retry_after)
         fault = ""
@@ -99,8 +108,8 @@ class Api:
         return on_the_way(fault, answer=sound)
 
     def _kline(self, given: Mapping[str, str], account: Account, fault: str) -> Answer:
-        _only(given, required={"region", "code", "kType", "limit"}, optional={"et"})
-        market, ask = _market(given["region"]), _asked(given, fault=fault)
+        _only(given, required={"region", "code", "kType"}, optional={"limit", "et"})
+        market, ask = _market(given["region"]), _asked(given, account, fault=fault)
         if account.markets is not None and market not in account.markets:
             return self._speech.not_subscribed(account.markets)
         stock = self._book.listing.find(market, given["code"])
@@ -109,14 +118,14 @@ class Api:
         return self._speech.success(self._bars(stock, ask))
 
     def _klines(self, given: Mapping[str, str], account: Account, fault: str) -> Answer:
-        _only(given, required={"region", "codes", "kType", "limit"}, optional={"et"})
-        market, ask = _market(given["region"]), _asked(given, fault=fault)
+        _only(given, required={"region", "codes", "kType"}, optional={"limit", "et"})
+        market, ask = _market(given["region"]), _asked(given, account, fault=fault)
         if account.markets is not None and market not in account.markets:
             return self._speech.not_subscribed(account.markets)
         codes = list(dict.fromkeys(given["codes"].split(",")))
         most = min(account.batch_size, self._quirks.batch_cap or account.batch_size)
         if len(codes) > most:
-            return self._speech.success("{}")
+            return self._speech.batch_too_large()
         parts = (self._of_batch(market, code, ask) for code in codes)
         return self._speech.success(f"{{{','.join(filter(None, parts))}}}")
 
@@ -125,10 +134,13 @@ class Api:
         text = "[]" if stock is None else self._bars(stock, ask)
         if text == "[]":
             text = _GAPS.get(self._quirks.batch_gap, "")
-        return text and f"{json.dumps(code)}:{text}"
+        key = _KEYS[self._quirks.batch_keys](code)
+        return text and f"{json.dumps(key)}:{text}"
 
     def _bars(self, stock: Stock, ask: _Bars) -> str:
-        page = self._book.page(stock, ask.period, et=ask.et, limit=ask.limit)
+        page = self._book.page(
+            stock, ask.period, et=ask.et, limit=ask.limit, depth=ask.depth
+        )
         bars = tampered(ask.fault, bars=page, period=ask.period) if ask.fault else page
         if self._quirks.order == "newest_first":
             bars = bars[::-1]
@@ -211,16 +223,19 @@ def _market(region: str) -> str:
     return region
 
 
-def _asked(given: Mapping[str, str], *, fault: str) -> _Bars:
+def _asked(given: Mapping[str, str], account: Account, *, fault: str) -> _Bars:
     period = PERIOD_OF_KTYPE.get(given["kType"])
     if period is None:
         raise BadParameter("kType is not one for stocks")
     et = given.get("et")
     if et is not None and (not _is_number(et) or int(et) < _OLDEST_MS):
         raise BadParameter("et must be epoch milliseconds")
-    if not _is_number(given["limit"]) or int(given["limit"]) < 1:
+    limit = given.get("limit", _USUAL_LIMIT)
+    if not _is_number(limit) or int(limit) < 1:
         raise BadParameter("limit must be a positive integer")
-    return _Bars(period, int(given["limit"]), None if et is None else int(et), fault)
+    depth = account.depth.get(period, 0)
+    end = None if et is None else int(et)
+    return _Bars(period, int(limit), end, depth, fault)
 
 
 def _is_number(text: str) -> bool:

@@ -32,7 +32,8 @@ class Bar(NamedTuple):
     """一根 K 线,价格是十进制原文。
 
     `start` and `end` (epoch milliseconds) are when it begins to form and when it is
-    final; `session` is the number of the session in which it starts.
+    final; `session` and `last` are the numbers of the sessions of its first and its
+    latest trade.
     """
 
     session: int
@@ -42,8 +43,9 @@ class Bar(NamedTuple):
     high: str
     low: str
     close: str
-    volume: int
+    volume: int | None
     turnover: str | None
+    last: int
 
 
 def keys(stock: Stock, period: str, *, before_ms: int, now_ms: int) -> Iterator[int]:
@@ -53,8 +55,10 @@ def keys(stock: Stock, period: str, *, before_ms: int, now_ms: int) -> Iterator[
     whichever way daily bars are stamped, and perhaps a few without one.
     """
     calendar = sessions(stock.market)
-    # A stamp may lie up to a day before or after its session's opening.
-    last = calendar.at(min(before_ms + _DAY_MS, now_ms))
+    # A stamp may lie up to a day before or after its session's opening; that of a month
+    # before all the holidays with which the month may begin.
+    margin = _DAY_MS if period not in {"week", "month"} else 15 * _DAY_MS
+    last = calendar.at(min(before_ms + margin, now_ms))
     if last < 0:
         return iter(())
     if PERIODS[period].intraday:
@@ -101,7 +105,7 @@ def _partial(bar: Bar, now_ms: int) -> Bar:
         high=str(max(opened, last)),
         low=str(min(opened, last)),
         close=str(last),
-        volume=bar.volume * gone // whole,
+        volume=(bar.volume or 0) * gone // whole,
         turnover=None if bar.turnover is None else f"{turnover:.2f}",
     )
 
@@ -119,30 +123,30 @@ def _merge(bars: Sequence[Bar]) -> Bar:
         high=max((bar.high for bar in bars), key=Decimal),
         low=min((bar.low for bar in bars), key=Decimal),
         close=bars[-1].close,
-        volume=sum(bar.volume for bar in bars),
+        volume=sum(bar.volume or 0 for bar in bars),
         turnover=str(sum(turnovers)) if turnovers else None,
+        last=bars[-1].last,
     )
 
 
 # --- Daily --------------------------------------------------------------------------
 def _days(stock: Stock, year: int) -> list[Bar]:
     calendar = sessions(stock.market)
-    first, last = date(year, 1, 1), date(year, 12, 31)
-    numbers = [
-        number
-        for number in calendar.between(max(first, stock.listed), min(last, stock.ended))
-        if stock.trades_on(calendar.days[number])
-    ]
+    first = max(date(year, 1, 1), stock.listed)
+    numbers = calendar.between(first, date(year, 12, 31))
     if not stock.decimals:
         return _real_days(stock, calendar, numbers)
     spans = [(calendar.opens[number], calendar.closes[number]) for number in numbers]
     ends = (_level(stock, year), _level(stock, year + 1))
-    return _walk(
+    # Days without a trade are walked, too: a suspension that is told later must not
+    # change the days around it.
+    bars = _walk(
         stock, seed=str(year), numbers=numbers, spans=spans, ends=ends, calm=20
     )
+    return [bar for bar in bars if stock.trades_on(calendar.days[bar.session])]
 
 
-def _real_days(stock: Stock, calendar: Sessions, numbers: list[int]) -> list[Bar]:
+def _real_days(stock: Stock, calendar: Sessions, numbers: Sequence[int]) -> list[Bar]:
     known = real_bars(stock.code)
     return [
         Bar(
@@ -151,9 +155,10 @@ def _real_days(stock: Stock, calendar: Sessions, numbers: list[int]) -> list[Bar
             calendar.closes[number],
             *known[calendar.days[number]],
             None,
+            number,
         )
         for number in numbers
-        if calendar.days[number] in known
+        if calendar.days[number] in known and stock.trades_on(calendar.days[number])
     ]
 
 
@@ -198,7 +203,7 @@ def _walk(
         volume = 1_000 + (bits >> 40 & 0xFFFFF)
         turnover = volume * (opened + price) // 2
         prices = (text(opened), text(high), text(low), text(price))
-        bars.append(Bar(number, start, end, *prices, volume, text(turnover)))
+        bars.append(Bar(number, start, end, *prices, volume, text(turnover), number))
     return bars
 
 
@@ -207,7 +212,7 @@ def _groups(stock: Stock, period: str, year: int) -> list[Bar]:
     calendar = sessions(stock.market)
 
     def first_day(bar: Bar) -> date:
-        return _group(calendar.days[bar.session], period=period)
+        return first_of(calendar.days[bar.session], period=period)
 
     days = [*chunk(stock, "day", year), *chunk(stock, "day", year + 1)]
     return [
@@ -217,7 +222,8 @@ def _groups(stock: Stock, period: str, year: int) -> list[Bar]:
     ]
 
 
-def _group(day: date, *, period: str) -> date:
+def first_of(day: date, *, period: str) -> date:
+    """一个日子所在的周的星期一,或者所在的月的一号。"""
     if period == "month":
         return day.replace(day=1)
     return day - timedelta(days=day.weekday())
@@ -226,7 +232,7 @@ def _group(day: date, *, period: str) -> date:
 def _group_end(calendar: Sessions, first: date, *, period: str) -> int:
     """The close of the group's last session, whether or not the stock trades then."""
     longest = 31 if period == "month" else 7
-    after = _group(first + timedelta(days=longest), period=period)
+    after = first_of(first + timedelta(days=longest), period=period)
     return calendar.closes[bisect_left(calendar.days, after) - 1]
 
 

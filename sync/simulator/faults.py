@@ -15,6 +15,7 @@ from sync.engine.markets import PERIODS
 from .answers import Answer, Delivery, Speech
 
 _PROBABILITIES = (
+    "http_403",
     "http_500",
     "http_502",
     "reset",
@@ -34,8 +35,9 @@ _PROBABILITIES = (
     "empty",
     "null_data",
 )
-# Nothing tells these from the beginning of a stock's history.
-_INDISTINGUISHABLE = {"empty", "null_data"}
+# Nothing tells the last two from the beginning of a stock's history; a firewall's page
+# says nothing of the call that it stopped, and whoever wants it asks for it.
+_NOT_MIXED = {"http_403", "empty", "null_data"}
 _ENOUGH = 3  # bars from which a wrong interval can be told
 _BOMB_BYTES = 64 * 1024 * 1024
 _OTHER_PERIOD = {
@@ -65,6 +67,7 @@ class Faults:
     byte every `drip_seconds`. Raises ValueError for probabilities that make no sense.
     """
 
+    http_403: float = 0.0
     http_500: float = 0.0
     http_502: float = 0.0
     reset: float = 0.0
@@ -98,10 +101,10 @@ class Faults:
     def mixed(cls, share: float, *, seed: int = 1) -> Faults:
         """把 `share` 平均分给正确的客户端能挺过去或者必须记下来的故障。
 
-        All but an empty answer and one without data, which nobody can tell from "no
-        bars there".
+        All but a firewall's page, and but an empty answer and one without data, which
+        nobody can tell from "no bars there".
         """
-        names = [name for name in _PROBABILITIES if name not in _INDISTINGUISHABLE]
+        names = [name for name in _PROBABILITIES if name not in _NOT_MIXED]
         parts: dict[str, Any] = dict.fromkeys(names, share / len(names))
         return cls(seed=seed, **parts)
 
@@ -144,6 +147,7 @@ def _fixed(fault: str) -> Answer | None:
     return {
         "http_500": Answer(b'{"message":"internal error"}', status=500),
         "http_502": Answer(page, status=502, content_type="text/html"),
+        "http_403": Answer(page, status=403, content_type="text/html"),
         "html": Answer(page, content_type="text/html"),
         "redirect": Answer(
             b"", status=302, headers=(("Location", "http://elsewhere.invalid/"),)

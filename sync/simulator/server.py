@@ -96,8 +96,9 @@ class Handler(BaseHTTPRequestHandler):
             self._control(path, query=query)
             return
         simulator = self.server.simulator
-        if simulator.outage:
-            self._deliver(_OUTAGES[simulator.outage])
+        stopped = simulator.outages.stop()
+        if stopped is not None:
+            self._deliver(stopped)
         elif not simulator.api.knows(path):
             self._deliver(json_answer({"message": "no such path"}, status=404))
         else:
@@ -178,9 +179,3 @@ def _head(answer: Answer) -> bytes:
         *(f"{name}: {value}" for name, value in answer.headers),
     ]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
-
-
-_OUTAGES = {
-    "reset": Answer(b"", delivery="reset"),
-    "503": json_answer({"message": "service unavailable"}, status=503),
-}

@@ -5,11 +5,10 @@ from __future__ import annotations
 import warnings
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from functools import lru_cache
 from threading import Lock
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sync.engine.markets import MARKETS
 
@@ -31,12 +30,14 @@ class Sessions:
     opens: list[int]
     breaks: list[tuple[int, int]]
     closes: list[int]
-    utc_midnights: list[int]
-    local_midnights: list[int]
 
     def at(self, stamp_ms: int) -> int:
         """最近一个已经开盘的交易日的序号;一个也没有时是 -1。"""
         return bisect_right(self.opens, stamp_ms) - 1
+
+    def has(self, day: date) -> bool:
+        """这一天是不是交易日。"""
+        return bool(self.between(day, day))
 
     def between(self, start: date, end: date) -> range:
         """一段日期里的交易日序号;两端都包括。"""
@@ -56,7 +57,7 @@ def sessions(market: str) -> Sessions:
 def _load(market: str) -> Sessions:
     name = MARKETS[market].calendar
     if not name:
-        return Sessions([], [], [], [], [], [])
+        return Sessions([], [], [], [])
     calendar = _calendar(name)
     days = [session.date() for session in calendar.sessions]
     closes = _milliseconds(calendar.closes_nanos)
@@ -65,10 +66,6 @@ def _load(market: str) -> Sessions:
         opens=_milliseconds(calendar.opens_nanos),
         breaks=_breaks(calendar, closes),
         closes=closes,
-        utc_midnights=[_midnight(day, UTC) for day in days],
-        local_midnights=[
-            _midnight(day, ZoneInfo(MARKETS[market].zone)) for day in days
-        ],
     )
 
 
@@ -94,10 +91,6 @@ def _breaks(calendar: Any, closes: list[int]) -> list[tuple[int, int]]:
         (start, end) if start > 0 else (close, close)
         for start, end, close in zip(starts, ends, closes, strict=True)
     ]
-
-
-def _midnight(day: date, zone: Any) -> int:
-    return int(datetime.combine(day, time.min, zone).timestamp() * 1000)
 
 
 def closed_days(market: str, *, year: int) -> list[date]:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from threading import Event, Thread
 from types import TracebackType
+from typing import Any
 
 from sync.engine.ports import Kline
 
 from .accounts import Account, Accounts, Usage, demo_accounts
 from .answers import Answer
 from .api import Api
-from .book import Book
+from .blemishes import Blemish
+from .book import Book, milliseconds
 from .faults import NO_FAULTS, Faults
-from .quirks import Quirks
+from .outages import Outages
+from .quirks import BadKey, Quirks
 from .server import Server
-from .stocks import Listing
-
-_OUTAGES = {"reset", "503"}
+from .stocks import Change, Changes, Listing
 
 
 class Simulator:
@@ -41,12 +43,13 @@ class Simulator:
         now: datetime | Callable[[], datetime] | None = None,
     ) -> None:
         self._now = _clock(now)
-        quirks = quirks or Quirks()
-        self.book = Book(Listing(stocks), quirks=quirks, now=self._now)
-        self.api = Api(self.book, quirks=quirks, now=self._now)
+        self._changes = Changes(lambda: milliseconds(self._now()))
+        self._listing = Listing(stocks, self._changes)
+        self._quirks = quirks or Quirks()
+        self._open()
         self.api.faults = faults
         self.latency = latency
-        self.outage = ""
+        self.outages = Outages()
         self._accounts = Accounts(
             demo_accounts(12) if accounts is None else accounts,
             today=lambda: self._now().date(),
@@ -95,22 +98,67 @@ class Simulator:
     def faults(self, faults: Faults) -> None:
         self.api.faults = faults
 
-    def revoke(self, key: str) -> bool:
+    @property
+    def quirks(self) -> Quirks:
+        """现在的脾气;可以随时换。"""
+        return self._quirks
+
+    @quirks.setter
+    def quirks(self, quirks: Quirks) -> None:
+        self._quirks = quirks
+        faults = self.api.faults
+        self._open()
+        self.api.faults = faults
+
+    def _open(self) -> None:
+        """Book and API by the quirks; calls under way keep those that they have."""
+        self.book = Book(self._listing, quirks=self._quirks, now=self._now)
+        self.api = Api(self.book, quirks=self._quirks, now=self._now)
+
+    def revoke(self, key: str, *, refusal: BadKey | None = None) -> bool:
         """作废一个密钥;没有这个密钥返回 False。"""
-        return self._accounts.revoke(key)
+        return self._accounts.revoke(key, refusal=refusal)
 
-    def down(self, mode: str = "reset") -> None:
-        """全部停机:`reset` 断开每一个请求,`503` 都答 503。
+    def change_plan(self, key: str, **terms: Any) -> bool:
+        """换掉一个密钥的套餐里说到的条款;没有这个密钥返回 False。
 
-        Raises ValueError for any other mode.
+        `terms` are fields of `Account`; a term that there is not raises TypeError.
         """
-        if mode not in _OUTAGES:
-            raise ValueError("mode is reset or 503")
-        self.outage = mode
+        return self._accounts.change(key, **terms)
+
+    def suspend(self, market: str, code: str, first: date, last: date) -> None:
+        """让一只股票停牌,两端都包括;已经给出的 K 线也就没有了。
+
+        Raises ValueError for a stock that is not listed, as all that follows does.
+        """
+        self._change(
+            market,
+            code,
+            lambda stock: replace(stock, suspended=(*stock.suspended, (first, last))),
+        )
+
+    def blemish(self, market: str, code: str, kind: Blemish) -> None:
+        """从现在起,这只股票的 K 线带上一种瑕疵;空字符串是没有。"""
+        self._change(market, code, lambda stock: replace(stock, blemish=kind))
+
+    def _change(self, market: str, code: str, change: Change) -> None:
+        if self._listing.find(market, code) is None:
+            raise ValueError(f"{market} has no stock {code}")
+        self._changes.add(market, code, change)
+
+    def down(
+        self,
+        mode: str = "reset",
+        *,
+        calls: int | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        """全部停机,或者防火墙拦下一切;见 `Outages.begin`。"""
+        self.outages.begin(mode, calls=calls, seconds=seconds)
 
     def up(self) -> None:
         """恢复服务。"""
-        self.outage = ""
+        self.outages.end()
 
     def truth(
         self, market: str, code: str, period: str, start: date, end: date

@@ -7,10 +7,12 @@ a simulator started again, tell the same story.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 from random import Random
+from threading import Lock
 from zlib import crc32
 
 from .realbars import REAL
@@ -29,7 +31,8 @@ class Stock:
 
     It trades from `listed` to `ended`, both included, but for the spans in `suspended`,
     whose ends are included too. `decimals` is the number of digits behind its prices'
-    point; 0 marks a stock with real bars, whose prices are what they are.
+    point; 0 marks a stock with real bars, whose prices are what they are. `blemish` is
+    what is wrong with the bars that are served of it.
     """
 
     market: str
@@ -40,12 +43,47 @@ class Stock:
     ended: date = date.max
     decimals: int = 2
     suspended: tuple[tuple[date, date], ...] = ()
+    blemish: str = ""
 
     def trades_on(self, day: date) -> bool:
         """这个交易日有没有成交。"""
-        if not self.listed <= day <= self.ended:
-            return False
-        return not any(first <= day <= last for first, last in self.suspended)
+        return self.listed <= day <= self.ended and not self.suspended_on(day)
+
+    def suspended_on(self, day: date) -> bool:
+        """这一天是不是停牌。"""
+        return any(first <= day <= last for first, last in self.suspended)
+
+
+Change = Callable[[Stock], Stock]
+
+
+class Changes:
+    """股票上发生的事:从某一刻起,它就不一样了。
+
+    Any thread may ask and add. `now_ms` is the clock by which they come to pass.
+    """
+
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        self._now_ms = now_ms
+        self._of: dict[tuple[str, str], tuple[tuple[int, Change], ...]] = {}
+        self._lock = Lock()
+
+    def add(self, market: str, code: str, change: Change, *, from_ms: int = 0) -> None:
+        """从 `from_ms` 起,这只股票按 `change` 变。"""
+        with self._lock:
+            before = self._of.get((market, code), ())
+            self._of[market, code] = (*before, (from_ms, change))
+
+    def applied(self, stock: Stock) -> Stock:
+        """这只股票现在的样子。"""
+        due = self._of.get((stock.market, stock.code))
+        if due is None:
+            return stock
+        now_ms = self._now_ms()
+        for from_ms, change in due:
+            if from_ms <= now_ms:
+                stock = change(stock)
+        return stock
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +91,12 @@ class Listing:
     """各个市场有哪些股票。
 
     `count` generated ones in every market but US, which lists the real ones alone;
-    generated ones of US answer when they are asked for by their code.
+    generated ones of US answer when they are asked for by their code. `changes` are
+    what has been told to happen to some of them.
     """
 
     count: int
+    changes: Changes
 
     def codes(self, market: str) -> list[str]:
         """一个市场的全部代码。"""
@@ -65,7 +105,11 @@ class Listing:
         return [_code(market, number=n) for n in range(self.count)]
 
     def find(self, market: str, code: str) -> Stock | None:
-        """找一只股票;没有就返回 None。"""
+        """找一只股票,带上它到现在发生过的事;没有就返回 None。"""
+        stock = self._found(market, code)
+        return stock and self.changes.applied(stock)
+
+    def _found(self, market: str, code: str) -> Stock | None:
         if market == "US" and code in REAL:
             return _real(code)
         number = _number(market, code=code)

@@ -84,7 +84,7 @@ def test_windows_that_differ_a_little_share_and_store_no_more_than_was_missing(
         ("5m", "utc_midnight"),
         ("week", "utc_midnight"),
         ("week", "exchange_midnight"),
-        ("month", "session_open"),
+        ("month", "exchange_midnight"),
     ],
 )
 def test_every_period_is_shared(simulate: Simulate, period: str, stamp: str) -> None:
@@ -99,7 +99,7 @@ def test_every_period_is_shared(simulate: Simulate, period: str, stamp: str) -> 
     world.hold_stocks(sim, "HK")
     days = (date(2025, 12, 1), date(2026, 5, 31))  # whole weeks and whole months
     if period.endswith("m"):
-        days = (date(2026, 6, 16), date(2026, 6, 17))
+        days = (date(2026, 6, 17), date(2026, 6, 17))  # one page
     wanted = world.request(*days, period=period)
 
     run = world.synced(wanted, now=lambda: SATURDAY)

@@ -10,7 +10,7 @@ import pytest
 
 from sync.engine.markets import PERIODS, bar_time
 from sync.engine.ports import Kline
-from sync.simulator import Simulator
+from sync.simulator import Quirks, Simulator
 from sync.simulator.bars import INTRADAY_SESSIONS
 from sync.simulator.sessions import sessions
 
@@ -18,6 +18,8 @@ from .calls import IN_SESSION, WEEKEND, bars, kline
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
 
+# Everything in one page, which the service does not do.
+WHOLE = Quirks(page_cap=0)
 EVER = (date(2000, 1, 1), date(2026, 12, 31))
 KTYPES = [
     ("1", "1m"),
@@ -34,14 +36,14 @@ KTYPES = [
 @pytest.fixture(scope="module")
 def closed() -> Iterator[Simulator]:
     """At the weekend, when no bar but that of the month is forming."""
-    with Simulator(now=WEEKEND) as simulator:
+    with Simulator(now=WEEKEND, quirks=WHOLE) as simulator:
         yield simulator
 
 
 @pytest.fixture(scope="module")
 def sim() -> Iterator[Simulator]:
     """One for all: nothing here changes it."""
-    with Simulator(now=IN_SESSION) as simulator:
+    with Simulator(now=IN_SESSION, quirks=WHOLE) as simulator:
         yield simulator
 
 
@@ -73,7 +75,7 @@ def test_the_real_bars_are_all_there(closed: Simulator) -> None:
     assert sum(len(part) for part in found.values()) == 12_154
     assert sum(len(closed.truth("US", code, "day", *EVER)) for code in codes) == 12_154
     assert found["AAPL"][0] == {
-        "t": 951_868_800_000,
+        "t": 951_886_800_000,
         "o": 118.56,
         "h": 132.06,
         "l": 118.5,

@@ -62,6 +62,36 @@ def test_it_serves_until_a_signal_and_then_exits_with_0(
     }
 
 
+def test_quirks_depth_and_faults_are_options() -> None:
+    options = ["--quirk", "order=newest_first", "--quirk", "forming=no"]
+    options += ["--depth", "day=3", "--deep-tokens", "1", "--tokens", "2"]
+    with running(*options) as (_, line):
+        url = re.findall(r"http://127\.0\.0\.1:[0-9]+", line)[0]
+        deep, shallow = (
+            requests.get(
+                f"{url}/stock/kline?region=HK&code=700&kType=8&limit=9",
+                headers={"token": f"simulated-token-0{number}"},
+                timeout=10,
+            ).json()["data"]
+            for number in (1, 2)
+        )
+
+    assert (len(deep), len(shallow)) == (9, 3)
+    assert deep[0]["t"] > deep[-1]["t"]
+
+
+def test_one_kind_of_fault_is_an_option() -> None:
+    with running("--fault", "http_403=1") as (_, line):
+        url = re.findall(r"http://127\.0\.0\.1:[0-9]+", line)[0]
+        answer = requests.get(
+            f"{url}/symbol/v2/holidays?code=HK",
+            headers={"token": "simulated-token-01"},
+            timeout=10,
+        )
+
+    assert answer.status_code == 403
+
+
 def test_a_port_in_use_is_told_in_one_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -89,6 +119,14 @@ def test_a_token_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         "--tokens=many",
         "--host=0.0.0.0",
         "--stamp=noon",
+        "--quirk=colour=red",
+        "--quirk=forming",
+        "--quirk=page_cap=many",
+        "--depth=year=1",
+        "--depth=day=long",
+        "--fault=colour=1",
+        "--fault=reset=2",
+        "--fault=reset=often",
     ],
 )
 def test_a_wrong_option_is_refused(option: str) -> None:

@@ -5,7 +5,7 @@ import requests
 
 from sync.simulator import Faults, Simulator
 
-from .calls import KEY, kline
+from .calls import KEY, bars, kline
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
 
@@ -60,6 +60,82 @@ def test_the_service_can_be_taken_down_and_up(sim: Simulator) -> None:
     post(sim, "up")
 
     assert (during, kline(sim).status_code) == (503, 200)
+
+
+def test_a_plan_can_be_changed(sim: Simulator) -> None:
+    terms = {"depth": {"day": 2, "week": "2026-11-01"}, "markets": ["HK"]}
+    answer = post(sim, f"plan?token={KEY}", json=terms)
+
+    assert answer.json() == {"changed": True}
+    assert len(bars(sim, limit=9)) == 2
+    assert len(bars(sim, limit=9, kType=9)) == 3
+    assert "only supports" in kline(sim, region="US").json()["msg"]
+    post(sim, f"plan?token={KEY}", json={"depth": {}, "markets": None})
+    assert len(bars(sim, limit=9)) == 9
+
+
+def test_a_key_can_be_refused_in_other_words(sim: Simulator) -> None:
+    post(sim, f"revoke?token={KEY}&refusal=auth_failed")
+
+    assert kline(sim).json() == {"code": 0, "msg": "auth failed", "data": None}
+
+
+def test_quirks_can_be_set_and_lifted(sim: Simulator) -> None:
+    usual = bars(sim)
+    post(sim, "quirks", json={"order": "newest_first", "page_cap": 4})
+    during = bars(sim)
+    post(sim, "quirks", json={})
+
+    assert during == usual[:0:-1]
+    assert bars(sim) == usual
+
+
+def test_stocks_can_be_suspended_and_blemished(sim: Simulator) -> None:
+    days = {"first": "2026-11-19", "last": "2026-11-30"}
+    told = [
+        post(sim, "suspend", json={"market": "HK", "codes": "700,701"} | days),
+        post(
+            sim,
+            "blemish",
+            json={"market": "HK", "codes": "702", "kind": "null_volume"},
+        ),
+    ]
+
+    assert [answer.json() for answer in told] == [{"suspended": 2}, {"blemished": 1}]
+    assert (
+        bars(sim)[-1]["t"]
+        == bars(sim, code="701")[-1]["t"]
+        < bars(sim, code="703")[-1]["t"]
+    )
+    assert bars(sim, code="702")[0]["v"] is None
+
+
+@pytest.mark.parametrize(
+    ("call", "said", "word"),
+    [
+        ("plan?token=a", {"depth": {"year": 1}}, "year"),
+        ("plan?token=a", {"depth": {"day": "long"}}, "YYYY-MM-DD"),
+        (f"plan?token={KEY}", {"colour": 1}, "colour"),
+        ("plan", {}, "token is missing"),
+        ("revoke?token=a&refusal=rudely", {}, "auth_failed"),
+        ("quirks", {"order": "sideways"}, "oldest_first"),
+        ("quirks", {"colour": 1}, "stamp"),
+        ("quirks", {"page_cap": -1}, "page_cap"),
+        ("quirks", {"forming": 1}, "yes or no"),
+        ("suspend", {"market": "HK"}, "codes is missing"),
+        ("suspend", ["HK"], "JSON object"),
+        ("blemish", {"market": "HK", "codes": "700", "kind": "ugly"}, "twice"),
+        ("blemish", {"market": "XX", "codes": "700", "kind": "twice"}, "XX"),
+        ("blemish", {"market": "HK", "codes": "9", "kind": "twice"}, "no stock 9"),
+    ],
+)
+def test_what_makes_no_sense_is_400_and_says_what_does(
+    sim: Simulator, call: str, said: object, word: str
+) -> None:
+    answer = post(sim, call, json=said)
+
+    assert answer.status_code == 400
+    assert word in answer.json()["message"]
 
 
 def test_a_wrong_mode_or_method_is_refused(sim: Simulator) -> None:

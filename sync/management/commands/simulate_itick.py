@@ -5,16 +5,20 @@ from __future__ import annotations
 import csv
 import signal
 from argparse import ArgumentTypeError
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from types import FrameType
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from sync.simulator import Account, Faults, Quirks, Simulator, demo_accounts
 from sync.simulator.quirks import End, Order, Stamp
+from sync.simulator.spelling import depth_from, faults_from, quirks_from
 
+_Value = TypeVar("_Value")
 _COLUMNS = ("provider", "token", "name", "minute_limit", "batch_size", "base_url")
 
 
@@ -32,11 +36,38 @@ class Command(BaseCommand):
         parser.add_argument("--daily-limit", type=_count, default=0, help="0: none")
         parser.add_argument("--batch-size", type=_count, default=1, help="per call")
         parser.add_argument("--latency-ms", type=_count, default=0)
-        parser.add_argument("--page-cap", type=_count, default=0, help="0: none")
-        parser.add_argument("--stamp", choices=get_args(Stamp), default="utc_midnight")
-        parser.add_argument("--order", choices=get_args(Order), default="oldest_first")
-        parser.add_argument("--et", choices=get_args(End), default="exclusive")
+        parser.add_argument("--page-cap", type=_count, help="bars; 0: none")
+        parser.add_argument("--stamp", choices=get_args(Stamp))
+        parser.add_argument("--order", choices=get_args(Order))
+        parser.add_argument("--et", choices=get_args(End))
+        parser.add_argument(
+            "--quirk",
+            type=_pair,
+            action="append",
+            default=[],
+            metavar="NAME=VALUE",
+            help="any other field of Quirks, as in docs/simulator.md",
+        )
+        parser.add_argument(
+            "--depth",
+            type=_pair,
+            action="append",
+            default=[],
+            metavar="PERIOD=REACH",
+            help="how far back the plan sees: day=440 bars, or day=2024-01-01",
+        )
+        parser.add_argument(
+            "--deep-tokens", type=_count, default=0, help="so many see everything"
+        )
         parser.add_argument("--fault-rate", type=_share, default=0.0, help="0 to 1")
+        parser.add_argument(
+            "--fault",
+            type=_pair,
+            action="append",
+            default=[],
+            metavar="NAME=SHARE",
+            help="one kind of fault, instead of the mix of --fault-rate",
+        )
         parser.add_argument("--seed", type=int, default=1, help="which calls go wrong")
         parser.add_argument(
             "--tokens-csv", type=Path, help="write the tokens there for import_tokens"
@@ -44,12 +75,7 @@ class Command(BaseCommand):
 
     def handle(self, *, tokens_csv: Path | None, **options: Any) -> None:
         """执行命令,直到被要求停下。"""
-        accounts = demo_accounts(
-            options["tokens"],
-            minute_limit=options["minute_limit"],
-            daily_limit=options["daily_limit"],
-            batch_size=max(1, options["batch_size"]),
-        )
+        accounts = _accounts(options)
         with _simulator(accounts, options=options) as simulator:
             if tokens_csv is not None:
                 _write(tokens_csv, accounts=accounts, base_url=simulator.base_url)
@@ -59,19 +85,54 @@ class Command(BaseCommand):
             stop.wait()
 
 
-def _simulator(accounts: list[Account], *, options: dict[str, Any]) -> Simulator:
-    quirks = Quirks(
-        order=options["order"],
-        stamp=options["stamp"],
-        et=options["et"],
-        page_cap=options["page_cap"],
+def _accounts(options: dict[str, Any]) -> list[Account]:
+    accounts = demo_accounts(
+        options["tokens"],
+        minute_limit=options["minute_limit"],
+        daily_limit=options["daily_limit"],
+        batch_size=max(1, options["batch_size"]),
     )
+    deep = options["deep_tokens"]
+    depth = _understood(depth_from, dict(options["depth"]), option="--depth")
+    return [
+        *accounts[:deep],
+        *(replace(account, depth=depth) for account in accounts[deep:]),
+    ]
+
+
+def _quirks(options: dict[str, Any]) -> Quirks:
+    named = ("page_cap", "stamp", "order", "et")
+    told = {name: options[name] for name in named if options[name] is not None}
+    return _understood(quirks_from, dict(options["quirk"]) | told, option="--quirk")
+
+
+def _faults(options: dict[str, Any]) -> Faults:
+    if not options["fault"]:
+        return Faults.mixed(options["fault_rate"], seed=options["seed"])
+    return _understood(
+        faults_from,
+        dict(options["fault"]) | {"seed": options["seed"]},
+        option="--fault",
+    )
+
+
+def _understood(
+    read: Callable[[dict[str, Any]], _Value], given: dict[str, Any], *, option: str
+) -> _Value:
+    try:
+        return read(given)
+    except ValueError as error:
+        raise CommandError(f"{option}: {error}.") from error
+
+
+def _simulator(accounts: list[Account], *, options: dict[str, Any]) -> Simulator:
+    quirks, faults = _quirks(options), _faults(options)
     try:
         return Simulator(
             accounts=accounts,
             stocks=options["stocks"],
             quirks=quirks,
-            faults=Faults.mixed(options["fault_rate"], seed=options["seed"]),
+            faults=faults,
             latency=options["latency_ms"] / 1000,
             port=options["port"],
         )
@@ -123,6 +184,13 @@ def _count(text: str) -> int:
     if not text.isascii() or not text.isdigit():
         raise ArgumentTypeError("a whole number, 0 or more, is wanted")
     return int(text)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not (name and sign):
+        raise ArgumentTypeError("NAME=VALUE is wanted")
+    return name, value
 
 
 def _share(text: str) -> float:
