@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.utils import translation
+from pytest_django import Settings
 
 from .fixtures import keys, make_token, provider
 
@@ -40,6 +41,15 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
 def _language() -> None:
     """A page asked for in Chinese leaves its thread in Chinese."""
     translation.deactivate()
+
+
+@pytest.fixture(autouse=True)
+def _static_files_unread(settings: Settings) -> None:
+    """Each test client would read through all static files, as each web process does.
+
+    The server that a browser sees begins before this, and reads them.
+    """
+    settings.WHITENOISE_AUTOREFRESH = True
 
 
 @pytest.fixture(scope="session")
