@@ -13,7 +13,11 @@ from urllib.parse import quote
 from django.conf import settings
 from django.db import connection
 
+from .forked import Forked
+
 PATIENCE = 30.0
+
+Process = subprocess.Popen[str] | Forked
 
 
 def database_url() -> str:
@@ -46,10 +50,21 @@ def starting(*command: str, **variables: str) -> Iterator[subprocess.Popen[str]]
 
 
 @contextmanager
-def managing(*arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
-    """开始一个命令;变量放进环境。"""
-    with starting("manage.py", *arguments, **variables) as process:
-        yield process
+def managing(*arguments: str, **variables: str) -> Iterator[Process]:
+    """开始一个命令;`with` 结束时它一定已经不在了。
+
+    Forked from a server that has loaded all there is to load; one that needs an
+    environment of its own is started anew.
+    """
+    if variables:
+        with starting("manage.py", *arguments, **variables) as process:
+            yield process
+        return
+    with Forked(*arguments, database_url=database_url()) as forked:
+        try:
+            yield forked
+        finally:
+            forked.kill()
 
 
 def manage(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -59,11 +74,11 @@ def manage(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str
 
 
 def finished(
-    process: subprocess.Popen[str], *, seconds: float = PATIENCE
+    process: Process, *, seconds: float = PATIENCE
 ) -> subprocess.CompletedProcess[str]:
     """等进程结束,收下它说的话。"""
     stdout, stderr = process.communicate(timeout=seconds)
-    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+    return subprocess.CompletedProcess(process.args, process.wait(), stdout, stderr)
 
 
 def until(condition: Callable[[], bool]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -17,7 +16,7 @@ from tokens.models import ApiToken
 
 from . import world
 from .conftest import Simulate
-from .processes import finished, managing, starting
+from .processes import Process, finished, managing, starting
 from .world import SPRING, Staged
 
 pytestmark = [
@@ -29,7 +28,6 @@ COMMAND = [
     *("sync_klines", "--market", "HK", "--json"),
     *("--start", str(SPRING[0]), "--end", str(SPRING[1])),
 ]
-# The same command, with less retrying.
 # The same command, with less retrying.
 HASTY = f"""
 from stocksync_site import wsgi
@@ -97,7 +95,7 @@ def sim(
     connection.close()
 
 
-def wait_until_missed(process: subprocess.Popen[str]) -> None:
+def wait_until_missed(process: Process) -> None:
     """等到命令说数据库不在了。"""
     assert process.stderr is not None
     assert any("The database is away" in line for line in process.stderr)
