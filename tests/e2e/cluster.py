@@ -14,14 +14,15 @@ from django.conf import settings
 
 from scripts.serve import _dies_with_us
 
-from .processes import database_url
+from .processes import database_url, until
 
 PATIENCE = 20.0
+READY = b"pushing tasks at"  # the last thing it says before it takes jobs
 
 
 @contextmanager
 def cluster(folder: Path) -> Iterator[None]:
-    """manage.py qcluster;`with` 结束时它和它的进程都不在了。
+    """manage.py qcluster,已经在等任务;`with` 结束时它和它的进程都不在了。
 
     What it says is in `folder`. Only the parent is told to stop, as `make serve` does.
     """
@@ -36,6 +37,7 @@ def cluster(folder: Path) -> Iterator[None]:
             start_new_session=True,
         )
         try:
+            until(lambda: READY in Path(log.name).read_bytes())
             yield
         finally:
             _stop(process)
