@@ -17,6 +17,7 @@ from rich.table import Table
 from sync.engine.ports import Progress
 from sync.models import RunKind, RunState, SyncRun
 from sync.services import Forecast
+from sync.services.stocks.rows import Listed
 
 EVERY = 10.0  # seconds between two plain lines
 
@@ -275,3 +276,21 @@ def forecast_words(forecast: Forecast) -> str:
         f"About {forecast.seconds_expected:,.0f} seconds on "
         f"{len(forecast.tokens_per_thread)} lanes."
     )
+
+
+def in_words(listed: Listed) -> str:
+    """一次列表导入,一行;没有的不说。"""
+    words = [
+        f"created {listed.created}",
+        f"updated {listed.updated}",
+        f"unchanged {listed.unchanged}",
+    ]
+    if listed.repeated:
+        words.append(f"repeated {listed.repeated}")
+    if listed.left_out:
+        why = ", ".join(
+            f"{reason.replace('_', ' ')} {count}"
+            for reason, count in sorted(listed.left_out.items())
+        )
+        words.append(f"left out {sum(listed.left_out.values())} ({why})")
+    return ", ".join(words)

@@ -39,7 +39,12 @@ _EXCHANGES = {code: code for code in MARKETS} | {
     "SSE": "SH",
     "SZSE": "SZ",
     "HKEX": "HK",
+    "NSE": "IN",
+    "BSE": "IN",
 }
+# What else the provider keeps in its lists; it has no K-lines for them as for stocks.
+_NO_STOCKS = {"fund", "etf", "index", "indices", "crypto", "forex", "future", "futures"}
+ELSEWHERE, NO_STOCK, NO_CODE = "other_exchange", "not_a_stock", "no_code"
 
 
 # Lanes make bars of their answers one at a time. They have but one interpreter: each
@@ -50,11 +55,15 @@ _ONE_BY_ONE = Lock()
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """股票列表里的一行。"""
+    """股票列表里的一行。
+
+    `left_out`: why it is no stock of the market that was asked for, or empty.
+    """
 
     code: str
     name: str
     exchange: str
+    left_out: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,18 +130,15 @@ class ItickClient:
     def list_stocks(self, token: Token, market: str) -> list[Listing]:
         """列出一个市场的股票,按服务商的顺序。
 
-        Rows without a code, codes seen before and rows whose exchange is known to be
-        another market's are left out.
+        Every row is there, also those that are left out: without a code, of an exchange
+        that is known to be another market's, funds. Raises BadAnswer where that is all
+        of them.
         """
         data = self._ask(token, "/symbol/list", type="stock", region=market)
-        found: dict[str, Listing] = {}
-        for row in _objects(data):
-            listing = _listing(row)
-            if listing.code and _EXCHANGES.get(listing.exchange, market) == market:
-                found.setdefault(listing.code, listing)
-        if data and not found:
+        rows = [_listing(row, market) for row in _objects(data)]
+        if data and all(row.left_out for row in rows):
             raise BadAnswer(f"The list of {market} stocks holds no stock of {market}")
-        return list(found.values())
+        return rows
 
     def holidays(self, token: Token, market: str) -> list[Holiday]:
         """列出一个市场的休市日,旧的在前。"""
@@ -287,8 +293,16 @@ def _objects(data: Any) -> list[dict[str, Any]]:
     return [row for row in data if isinstance(row, dict)]
 
 
-def _listing(row: dict[str, Any]) -> Listing:
-    return Listing(_text(row, "c"), _text(row, "n"), _text(row, "e").upper())
+def _listing(row: dict[str, Any], market: str) -> Listing:
+    code, exchange = _text(row, "c"), _text(row, "e").upper()
+    why = ""
+    if not code:
+        why = NO_CODE
+    elif _text(row, "t").lower() in _NO_STOCKS:
+        why = NO_STOCK
+    elif _EXCHANGES.get(exchange, market) != market:
+        why = ELSEWHERE
+    return Listing(code, _text(row, "n"), exchange, left_out=why)
 
 
 def _holiday(row: dict[str, Any]) -> Holiday:

@@ -17,7 +17,8 @@ from .runs.start import start
 from .shards.claim import execute, execute_shard
 from .shards.reap import reap
 from .shards.revive import revive
-from .stocks.catalogue import import_stocks, sync_stocks
+from .stocks.catalogue import sync_stocks
+from .stocks.files import import_stocks
 from .upkeep.cleaning import clean_up
 from .upkeep.schedules import audit_daily, retry_hourly, setup_schedules, sync_daily
 from .work.batch import count_of

@@ -14,7 +14,7 @@ from django.db import OperationalError
 
 from sync.models import Stock
 from sync.models.stocks import StockQuerySet
-from sync.services.stocks import catalogue
+from sync.services.stocks import rows as stored
 
 from ..rows import stock
 
@@ -102,17 +102,63 @@ def test_stocks_that_the_file_lacks_are_kept(run: Import) -> None:
     assert Stock.objects.active().count() == 3
 
 
-def test_codes_that_differ_by_case_or_market_are_different(run: Import) -> None:
-    lines = "US,brk.a,1\nUS,BRK.A,2\nGB,BRK.A,3\nUS,007,4\nUS,7,5\n"
+def test_one_code_in_two_markets_is_two_stocks(run: Import) -> None:
+    lines = "US,brk.a,1\nGB,BRK.A,3\nUS,007,4\nUS,7,5\n"
 
-    assert run(HEAD + lines) == "created 5, updated 0, unchanged 0\n"
+    assert run(HEAD + lines) == "created 4, updated 0, unchanged 0\n"
+
+
+def test_what_a_spreadsheet_leaves_is_read(run: Import) -> None:
+    lines = (
+        'SZ,="000001",a\n'
+        'SZ,"=""000002""",b\n'
+        "SZ,'000004,c\n"
+        "SZ,5,d\n"
+        "SH,600519.0,e\n"
+        "ＳＨ,６０００００.SH,f\n"
+        "\u200bhk,0700.HK\u200b,g\n"
+    )
+
+    assert run(HEAD + lines) == "created 7, updated 0, unchanged 0\n"
+
+    found = Stock.objects.order_by("stock_name").values_list("market", "stock_code")
+    assert list(found) == [
+        ("SZ", "000001"),
+        ("SZ", "000002"),
+        ("SZ", "000004"),
+        ("SZ", "000005"),
+        ("SH", "600519"),
+        ("SH", "600000"),
+        ("HK", "700"),
+    ]
+
+
+def test_one_stock_in_three_spellings_is_one_and_the_others_are_noted(
+    run: Import,
+) -> None:
+    text = HEAD + "HK,700,first\nHK,00700,second\nHK,0700.HK,third\n"
+
+    assert run(text).splitlines() == [
+        "created 1, updated 0, unchanged 0, repeated 2",
+        "line 3: HK 700 is on line 2 already, which counts",
+        "line 4: HK 700 is on line 2 already, which counts",
+    ]
+
+    assert rows() == [("HK", "700", "first", "")]
+    assert json.loads(run(text, json=True))["repeated"] == 2
+
+
+def test_entities_in_names_are_read(run: Import) -> None:
+    run(HEAD + "IN,M&amp;M,Mahindra &amp; Mahindra\n")
+
+    assert rows() == [("IN", "M&M", "Mahindra & Mahindra", "")]
 
 
 def test_more_stocks_than_fit_into_a_chunk_are_imported(
     run: Import, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalogue, "CHUNK", 3)
-    lines = [f"HK,{number},name" for number in range(8)]
+    monkeypatch.setattr(stored, "CHUNK", 3)
+    lines = [f"HK,{number},name" for number in range(1, 9)]
     run(HEAD + "\n".join(lines[:4]))
 
     out = run(HEAD + "\n".join(lines))
@@ -169,14 +215,19 @@ def test_reads_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
         (HEAD + "HK,,x\n", "line 2: the stock code is missing"),
         (
             HEAD + f"HK,{'7' * 21},x\n",
-            "line 2: stock_code is longer than 20 characters",
+            "line 2: the stock code is longer than 20 characters",
         ),
         (HEAD + f"HK,7,{'x' * 201}\n", "line 2: stock_name is longer than 200 char"),
         (
             GOOD.replace("HKEX", "x" * 51),
             "line 2: exchange is longer than 50 characters",
         ),
-        (HEAD + "HK,7,x\nhk,7,y\n", "line 3: the stock is there twice"),
+        (HEAD + "SH,6.00519E+05,x\n", "line 2: the stock code is a number in sci"),
+        (HEAD + "SH,#N/A,x\n", "line 2: the stock code is a spreadsheet's error"),
+        (HEAD + "SH,1,x\n", "line 2: the stock code has to have six digits"),
+        (HEAD + "SH,600519.SZ,x\n", "line 2: the stock code is of another market"),
+        (HEAD + 'HK,"1,234",x\n', "line 2: the stock code is a number with sep"),
+        (HEAD + "US,=A1,x\n", "line 2: the stock code holds a character that no"),
     ],
     ids=lambda value: str(value)[:30],
 )
@@ -211,7 +262,7 @@ def test_a_file_that_cannot_be_read_is_named(name: str, tmp_path: Path) -> None:
 def test_a_fault_half_way_leaves_nothing(
     run: Import, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalogue, "CHUNK", 1)
+    monkeypatch.setattr(stored, "CHUNK", 1)
     create = StockQuerySet.bulk_create
 
     def once(stocks: StockQuerySet, *arguments: Any, **options: Any) -> Any:

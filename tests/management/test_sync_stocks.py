@@ -15,7 +15,7 @@ from sync.engine.errors import MarketNotAllowed, RateLimited, TokenRejected, Unr
 from sync.engine.ports import Token
 from sync.models import Stock
 from sync.models.stocks import StockQuerySet
-from sync.providers.itick import Listing
+from sync.providers.itick import ELSEWHERE, NO_STOCK, Listing
 from sync.services.stocks import catalogue
 from tokens.models import ApiToken
 
@@ -97,16 +97,39 @@ def test_several_markets_are_loaded_and_told_as_json(
     assert Stock.objects.active().filter(market="US").count() == 2
 
 
-def test_rows_that_do_not_fit_are_left_out(
+def test_rows_that_do_not_fit_are_left_out_and_counted(
     lists: Lists, make_token: MakeToken, caplog: pytest.LogCaptureFixture
 ) -> None:
     make_token(minute_limit=0)
-    lists([*LISTED, Listing("x" * 21, "long", ""), Listing("6", "n" * 300, "")])
+    lists(
+        [
+            *LISTED,
+            Listing("x" * 21, "long", ""),
+            Listing("6", "n" * 300, ""),
+            Listing("00700", "Tencent again", "HK"),
+            Listing("2800", "Tracker Fund", "HKEX", left_out=NO_STOCK),
+            Listing("000001", "Ping An", "SZ", left_out=ELSEWHERE),
+            Listing("600000", "Pudong", "SH", left_out=ELSEWHERE),
+        ]
+    )
 
-    assert run("HK").startswith("HK: created 3,")
+    assert run("HK") == (
+        "HK: created 3, updated 0, unchanged 0, repeated 1, "
+        "left out 4 (bad row 1, not a stock 1, other exchange 2)\n"
+    )
 
-    assert "1 stocks of HK were left out" in caplog.text
+    assert "the stock code is longer than 20 characters" in caplog.text
     assert Stock.objects.get(stock_code="6").stock_name == "n" * 200
+    assert Stock.objects.get(stock_code="700").stock_name == "Tencent"
+
+
+def test_what_is_left_out_is_told_as_json(lists: Lists, make_token: MakeToken) -> None:
+    make_token(minute_limit=0)
+    lists([*LISTED, Listing("510300", "CSI 300", "HK", left_out=NO_STOCK)])
+
+    counts = json.loads(run("HK", json=True))
+
+    assert counts["HK"]["left_out"] == {"not_a_stock": 1}
 
 
 def test_another_token_is_tried_when_one_is_refused(

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from sync.engine.errors import AddressRefused, BadAnswer
-from sync.providers.itick import Holiday, ItickClient, Listing
+from sync.providers.itick import (
+    ELSEWHERE,
+    NO_CODE,
+    NO_STOCK,
+    Holiday,
+    ItickClient,
+    Listing,
+)
 
 from .server import Server, answer, token
 
@@ -35,14 +42,16 @@ def test_lists_the_stocks_of_a_market(server: Server, client: ItickClient) -> No
     assert seen.query == {"type": "stock", "region": "HK"}
 
 
-def test_leaves_out_what_is_not_a_stock_of_the_market(
+def test_says_of_each_row_why_it_is_no_stock_of_the_market(
     server: Server, client: ItickClient
 ) -> None:
     rows: list[Any] = [
         {"c": "000001", "n": "Ping An Bank", "e": "SZ"},
         {"c": "000001", "n": "SSE Composite", "e": "SH"},
-        {"c": "600519", "n": "Moutai", "e": "sse"},
-        {"c": "600519", "n": "Moutai again", "e": "SH"},
+        {"c": "600519", "n": "Moutai", "e": "sse", "t": "Stock"},
+        {"c": "RELIANCE", "n": "Reliance", "e": "NSE"},
+        {"c": "510300", "n": "CSI 300", "e": "SH", "t": "fund"},
+        {"c": "510500", "n": "CSI 500", "e": "SH", "t": "ETF"},
         {"c": " ", "n": "no code", "e": "SH"},
         {"n": "no code either", "e": "SH"},
         "text",
@@ -51,9 +60,17 @@ def test_leaves_out_what_is_not_a_stock_of_the_market(
 
     stocks = client.list_stocks(token(server.url), "SH")
 
-    assert stocks == [
+    assert [row for row in stocks if not row.left_out] == [
         Listing("000001", "SSE Composite", "SH"),
         Listing("600519", "Moutai", "SSE"),
+    ]
+    assert [(row.code, row.left_out) for row in stocks if row.left_out] == [
+        ("000001", ELSEWHERE),
+        ("RELIANCE", ELSEWHERE),
+        ("510300", NO_STOCK),
+        ("510500", NO_STOCK),
+        ("", NO_CODE),
+        ("", NO_CODE),
     ]
 
 

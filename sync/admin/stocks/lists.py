@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -16,8 +17,9 @@ from common.admin.uploads import PARCEL, UploadForm, unwrapped, wrapped
 from common.parcels import StaleParcel
 from sync import services
 from sync.engine.markets import MARKETS
-from sync.services.stocks.catalogue import COLUMNS, Listed
+from sync.services.stocks.files import COLUMNS
 from sync.services.stocks.preview import preview_stocks
+from sync.services.stocks.rows import Listed
 
 if TYPE_CHECKING:
     from .pages import StockAdmin
@@ -25,6 +27,13 @@ if TYPE_CHECKING:
 WHAT = "stocks"
 # So many new and so many changed stocks are listed; the figures are of all.
 SHOWN = 100
+# Why the provider's rows are left out.
+LEFT_OUT: dict[str, Promise] = {
+    "other_exchange": gettext_lazy("Left out, of another exchange"),
+    "not_a_stock": gettext_lazy("Left out, funds and the like"),
+    "no_code": gettext_lazy("Left out, without a code"),
+    "bad_row": gettext_lazy("Left out, with a code that cannot be read"),
+}
 LIST = "admin:sync_stock_changelist"
 
 
@@ -97,8 +106,15 @@ def _imported(page: StockAdmin, request: HttpRequest) -> HttpResponse:
 
 
 def _said(listed: Listed) -> str:
-    return _("%(created)s new, %(updated)s updated, %(unchanged)s unchanged.") % {
+    said = _("%(created)s new, %(updated)s updated, %(unchanged)s unchanged.") % {
         "created": f"{listed.created:,}",
         "updated": f"{listed.updated:,}",
         "unchanged": f"{listed.unchanged:,}",
     }
+    if listed.repeated:
+        said += " " + _("%(count)s were there twice; the first counts.") % {
+            "count": f"{listed.repeated:,}"
+        }
+    for reason, count in sorted(listed.left_out.items()):
+        said += f" {LEFT_OUT[reason]}: {count:,}."
+    return said

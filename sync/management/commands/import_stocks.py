@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -11,6 +10,7 @@ from django.core.management.base import CommandError, CommandParser
 from common import csvfile
 from common.commands import SpokenCommand
 from sync import services
+from sync.management.reporting import in_words
 
 
 class Command(SpokenCommand):
@@ -32,6 +32,8 @@ class Command(SpokenCommand):
             listed = services.import_stocks(csvfile.contents(file))
         except (services.Refused, csvfile.Refused) as error:
             raise CommandError(str(error)) from error
-        counts = asdict(listed)
-        line = ", ".join(f"{word} {count}" for word, count in counts.items())
-        self.stdout.write(json.dumps(counts) if options["json"] else line)
+        if options["json"]:
+            self.stdout.write(json.dumps(listed.figures()))
+            return
+        self.stdout.write(in_words(listed))
+        self.stdout.writelines(note + "\n" for note in listed.notes)

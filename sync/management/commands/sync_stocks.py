@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
 from common.commands import SpokenCommand
 from sync import services
+from sync.management.reporting import in_words
 
 
 class Command(SpokenCommand):
@@ -35,9 +35,8 @@ class Command(SpokenCommand):
         except services.Refused as error:
             raise CommandError(str(error)) from error
         if options["json"]:
-            counts = {code: asdict(of_market) for code, of_market in listed.items()}
+            counts = {code: found.figures() for code, found in listed.items()}
             self.stdout.write(json.dumps(counts))
             return
-        for code, of_market in listed.items():
-            words = (f"{word} {n}" for word, n in asdict(of_market).items())
-            self.stdout.write(f"{code}: {', '.join(words)}")
+        for code, found in listed.items():
+            self.stdout.write(f"{code}: {in_words(found)}")

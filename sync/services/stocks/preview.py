@@ -12,7 +12,8 @@ from django.utils import timezone
 from common.races import again_after_a_lost_race
 from sync.models import Stock
 
-from .catalogue import Entry, Listed, read_stocks, store
+from .files import read_stocks
+from .rows import Listed, StockList, store
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +33,13 @@ def preview_stocks(
     The import itself, so that the preview cannot differ from it. Raises Refused as the
     import does. `most` bounds each list; the figures are of all.
     """
-    entries = read_stocks(data)
-    return again_after_a_lost_race(lambda: _preview(entries, most=most, at=now()))
+    stocks = read_stocks(data)
+    return again_after_a_lost_race(lambda: _preview(stocks, most=most, at=now()))
 
 
-def _preview(entries: list[Entry], *, most: int, at: datetime) -> StockPreview:
+def _preview(stocks: StockList, *, most: int, at: datetime) -> StockPreview:
     with transaction.atomic():
-        listed = store(entries)
+        listed = store(stocks)
         rows = Stock.objects.order_by("market", "stock_code")
         # The rows that were written since: the import's own, for nobody else's
         # unfinished work can be seen here.

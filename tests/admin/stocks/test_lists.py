@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from sync import services
 from sync.models import Stock
-from sync.services.stocks.catalogue import Listed
+from sync.services.stocks.rows import Listed
 from tests.rows import stock
 
 from ..people import otto, text, vera
@@ -47,6 +47,18 @@ def test_the_preview_lists_new_and_updated_stocks_and_changes_nothing() -> None:
     assert [one.stock_name for one in preview.updated] == ["Tencent Holdings"]
     assert "&lt;i&gt;" in text(page)
     assert list(Stock.objects.order_by("pk").values()) == before
+
+
+def test_a_stock_that_is_there_twice_is_noted_and_imported_once() -> None:
+    client = otto()
+    page = upload(client, f"{HEAD}HK,700,Tencent,\nHK,0700.HK,again,\n")
+    found = re.search(r'name="parcel" value="([^"]+)"', text(page))
+    assert found
+    assert "line 3: HK 700 is on line 2 already" in text(page)
+
+    answer = client.post(IMPORT, {"parcel": found[1]}, follow=True)
+
+    assert said(answer).startswith("1 new, 0 updated, 0 unchanged. 1 were there twice")
 
 
 def test_the_confirmed_list_is_imported() -> None:

@@ -1,0 +1,141 @@
+"""股票列表的一行行:读出来,去掉毛病,存进数据库。"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from common.csvfile import Refused
+from sync.engine.codes import BadCode, read_code, without_traces
+from sync.engine.markets import MARKETS
+from sync.models import Stock
+
+CHUNK = 500
+LONGEST_NAME = 200
+LONGEST_EXCHANGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """列表导入的结果:各有多少只股票。
+
+    `repeated` counts rows whose stock was there already further up, `left_out` those of
+    the provider that are no stocks of the market, by reason; `notes` says which rows of
+    a file.
+    """
+
+    created: int
+    updated: int
+    unchanged: int
+    repeated: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def figures(self) -> dict[str, Any]:
+        """给程序看的:没有的不出现。"""
+        return {
+            name: value
+            for name, value in asdict(self).items()
+            if value or name in {"created", "updated", "unchanged"}
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """列表里的一只股票。"""
+
+    market: str
+    code: str
+    name: str
+    exchange: str
+
+    @classmethod
+    def read(cls, market: str, code: str, name: str, exchange: str) -> Entry:
+        """读出一行;有毛病时抛出 Refused。"""
+        market = without_traces(market).upper()
+        faults = [] if market in MARKETS else [_("unknown market %r") % market]
+        try:
+            code = read_code(code, market=market)
+        except BadCode as error:
+            faults.append(_(str(error)))
+        name, exchange = without_traces(name), without_traces(exchange)
+        for column, value, most in (
+            ("stock_name", name, LONGEST_NAME),
+            ("exchange", exchange, LONGEST_EXCHANGE),
+        ):
+            if len(value) > most:
+                said = _("%(name)s is longer than %(most)d characters")
+                faults.append(said % {"name": column, "most": most})
+        if faults:
+            raise Refused(faults)
+        return cls(market, code, name, exchange)
+
+
+@dataclass(frozen=True, slots=True)
+class StockList:
+    """读出来的列表:每只股票一次,和没有要的。"""
+
+    entries: list[Entry]
+    repeated: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def store(stocks: StockList) -> Listed:
+    """把股票存进数据库,一个事务;没有变化的不写。
+
+    To be called by `again_after_a_lost_race`. Everybody inserts in one order, whatever
+    the order of the lists: fewer deadlocks.
+    """
+    counts = {"created": 0, "updated": 0, "unchanged": 0}
+    rows = sorted(stocks.entries, key=lambda entry: (entry.market, entry.code))
+    with transaction.atomic():
+        for first in range(0, len(rows), CHUNK):
+            _store_chunk(rows[first : first + CHUNK], counts)
+    return Listed(
+        **counts,
+        repeated=stocks.repeated,
+        left_out=stocks.left_out,
+        notes=stocks.notes,
+    )
+
+
+def _store_chunk(entries: list[Entry], counts: dict[str, int]) -> None:
+    stocks = Stock.objects.filter(
+        market__in={entry.market for entry in entries},
+        stock_code__in=[entry.code for entry in entries],
+    )
+    old = {(stock.market, stock.stock_code): stock for stock in stocks}
+    changed, created = [], []
+    for entry in entries:
+        stock = old.get((entry.market, entry.code))
+        if stock is None:
+            created.append(
+                Stock(
+                    market=entry.market,
+                    stock_code=entry.code,
+                    stock_name=entry.name,
+                    exchange=entry.exchange,
+                )
+            )
+        elif _differs(stock, entry):
+            stock.stock_name, stock.deleted = entry.name, False
+            stock.exchange = entry.exchange or stock.exchange
+            stock.updated_at = timezone.now()
+            changed.append(stock)
+    Stock.objects.bulk_create(created)
+    Stock.objects.bulk_update(
+        changed, ["stock_name", "exchange", "deleted", "updated_at"], batch_size=CHUNK
+    )
+    counts["created"] += len(created)
+    counts["updated"] += len(changed)
+    counts["unchanged"] += len(entries) - len(created) - len(changed)
+
+
+def _differs(stock: Stock, entry: Entry) -> bool:
+    new = entry.exchange and entry.exchange != stock.exchange
+    return bool(stock.deleted or stock.stock_name != entry.name or new)
