@@ -6,22 +6,25 @@ SyncError
 │   ├── AddressRefused      it may not be sent where it says: no verdict about the key
 │   └── MarketNotAllowed    this token's plan lacks the market: not used for it again
 ├── RateLimited           the token rests; no fault of anybody
-├── StockFault            the stock's fault: it fails, the token is fine
+├── StockFault            an answer arrived: the stock fails, the token is fine
 │   ├── UnknownSymbol       the provider does not know the code
-│   └── NoData              an empty answer that was not to be expected
-├── Transient             a few attempts with backoff, then the stock fails
+│   ├── NoData              an empty answer that was not to be expected
+│   ├── Declined            the provider refuses in words that nobody has described
+│   └── BadAnswer           wrong shape, too large, not what was asked for
+├── Transient             no answer arrived: a few attempts, then the stock fails
 │   ├── Unreachable         no connection, connection reset, answer cut short
 │   │   └── TimedOut          no answer in time
-│   ├── ProviderError       5xx, or an error that nobody has described
-│   └── BadAnswer           not JSON, wrong shape, too large, not what was asked for
+│   └── ProviderError       5xx, a firewall's page, no JSON, "internal error"
 ├── NoToken               no usable token is left for the stock
 │   └── QuotaSpent            this token has no calls left today
 ├── ProviderDown          the breaker has stopped the run
 ├── Cancelled             somebody asked the run to stop
 └── LostLease             somebody else has taken the work over
 
-Each leaf has a `reason`, the word by which failures are grouped. What follows from a
-leaf is decided in `lanes.py` and nowhere else.
+Each leaf has a `reason`, the word by which failures are grouped. Only a Transient says
+that the provider may be down: it alone is tried again within seconds and heard by the
+breaker. What follows for the token and the call is decided in `caller.py`, for the
+stock in `lanes.py`, and nowhere else.
 """
 
 from __future__ import annotations
@@ -63,18 +66,22 @@ class MarketNotAllowed(TokenFault):
 class RateLimited(SyncError):
     """请求太快,Token 需要休息。
 
-    `retry_after` is in seconds; None where the provider did not say.
+    `retry_after` is in seconds; None where the provider did not say. `pace` is False
+    where its words may as well mean that one call asked for too many stocks.
     """
 
     reason = "rate_limited"
 
-    def __init__(self, text: str, *, retry_after: float | None = None) -> None:
+    def __init__(
+        self, text: str, *, retry_after: float | None = None, pace: bool = True
+    ) -> None:
         super().__init__(text)
         self.retry_after = retry_after
+        self.pace = pace
 
 
 class StockFault(SyncError):
-    """股票的错。"""
+    """回答收到了,但这只股票取不到;再问一遍也是一样。"""
 
 
 class UnknownSymbol(StockFault):
@@ -89,8 +96,20 @@ class NoData(StockFault):
     reason = "no_data"
 
 
+class Declined(StockFault):
+    """服务商拒绝了,说的话没有人描述过。"""
+
+    reason = "declined"
+
+
+class BadAnswer(StockFault):
+    """回答完整地收到了,但看不懂,或者不是所问的内容。"""
+
+    reason = "bad_data"
+
+
 class Transient(SyncError):
-    """过一会儿可能就好的错误。"""
+    """没有收到回答,过一会儿可能就好。"""
 
 
 class Unreachable(Transient):
@@ -106,15 +125,9 @@ class TimedOut(Unreachable):
 
 
 class ProviderError(Transient):
-    """服务商出错。"""
+    """服务商或者路上的什么出错,给的不是回答。"""
 
     reason = "provider_error"
-
-
-class BadAnswer(Transient):
-    """回答看不懂,或者不是所问的内容。"""
-
-    reason = "bad_data"
 
 
 class NoToken(SyncError):

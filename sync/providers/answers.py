@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
@@ -15,6 +16,7 @@ import msgspec
 
 from sync.engine.errors import (
     BadAnswer,
+    Declined,
     MarketNotAllowed,
     ProviderError,
     RateLimited,
@@ -29,37 +31,107 @@ from .channel import Answer
 LONGEST_CODE = 8
 LONGEST_WORDS = 200
 LONGEST_REST = 3600.0
-_OLD_SUCCESS, _SUCCESS = "200", "0"
-_REJECTED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+_SUCCESS = frozenset({"0", "200"})  # 200 in older answers
 _WORD_FIELDS = ("msg", "message", "error_msg", "error")
-# `code\W…429` also finds a code embedded as escaped JSON: \"code\":429.
-_TOO_FAST = re.compile(
-    r"too much|too many requests|request limit exceeded|\bcode\W{1,8}429\b",
-    re.IGNORECASE,
-)
 # Twice as fast as json, and as exact: a number with a fraction is never a float.
 _DECODE = msgspec.json.Decoder(float_hook=Decimal).decode
+# RecursionError: thousands of nested brackets. ArithmeticError: an exponent that not
+# even a Decimal holds.
+_NOT_JSON = (ValueError, RecursionError, ArithmeticError)
 _SECONDS = re.compile(r"\s*-?[0-9]{1,9}(\.[0-9]{1,9})?\s*", re.ASCII)
 
-# Codes, words, the leaf they lead to and its text; milder ones first.
-_MEANINGS: tuple[tuple[frozenset[str], re.Pattern[str], type[SyncError], str], ...] = (
-    (
-        frozenset(),
-        re.compile(r"only supports? subscribing", re.IGNORECASE),
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """一种回答意味着什么:状态、代码或话有一样符合就是。"""
+
+    leaf: type[SyncError]
+    text: str
+    statuses: frozenset[int] = frozenset()
+    codes: frozenset[str] = frozenset()
+    words: re.Pattern[str] | None = None
+
+    def fits(self, status: int, code: str, words: str) -> bool:
+        """这个回答是不是这一种。"""
+        by_words = self.words is not None and self.words.search(words)
+        return status in self.statuses or code in self.codes or bool(by_words)
+
+
+def _any(*words: str) -> re.Pattern[str]:
+    return re.compile("|".join(words), re.IGNORECASE)
+
+
+# Words of the pace, not of how many stocks a call asks for. `code\W…429` also finds a
+# code embedded as escaped JSON: \"code\":429.
+_PACE = _any(r"too many requests", r"\bcode\W{1,8}429\b")
+_SERVER_FAULTS = frozenset(range(500, 600))
+
+# Whose fault an answer is: the first row that fits. The mildest reading stands first:
+# a token that rests comes back by itself, one that is out waits for a person.
+MEANINGS = (
+    Meaning(
+        RateLimited,
+        "Too many requests",
+        statuses=frozenset({HTTPStatus.TOO_MANY_REQUESTS}),
+        codes=frozenset({"429", "E003"}),
+        words=_any(
+            _PACE.pattern,
+            r"\bE003\b",
+            r"\btoo (much|many)\b",
+            r"\b(request|call|rate|plan|quota)s?\b.{0,20}\b(limit|quota)\b",
+            r"\b(limit|quota)\b.{0,20}\bexceeded\b",
+            r"\bexceeded\b.{0,30}\b(limit|quota)\b",
+        ),
+    ),
+    # What a server at fault says of keys and codes is not to be believed.
+    Meaning(
+        ProviderError,
+        "The provider is at fault",
+        statuses=_SERVER_FAULTS,
+        codes=frozenset(map(str, _SERVER_FAULTS)),
+    ),
+    Meaning(
         MarketNotAllowed,
         "The token's plan lacks this market",
+        words=_any(r"only supports? subscribing"),
     ),
-    (
-        frozenset({"E001"}),
-        re.compile(r"\bE001\b|not found this produce", re.IGNORECASE),
+    Meaning(
         UnknownSymbol,
         "The provider does not know the code",
+        codes=frozenset({"E001"}),
+        words=_any(r"\bE001\b", r"not found this produce"),
     ),
-    (
-        frozenset({"E002", "401", "403"}),
-        re.compile(r"\bE002\b|invalid api key", re.IGNORECASE),
+    Meaning(
         TokenRejected,
         "The provider refused the token",
+        statuses=frozenset({HTTPStatus.UNAUTHORIZED}),
+        codes=frozenset({"401", "E002"}),
+        words=_any(
+            r"\bE002\b",
+            r"\binvalid\b.{0,10}(key|token)\b",
+            r"(key|token)\b.{0,10}\b(invalid|expired|revoked)\b",
+            r"\bauth(entication|orization)?\b.{0,10}\bfail",
+            r"\b(package|plan|subscription)\b.{0,20}\bexpired\b",
+        ),
+    ),
+    # Nobody has seen iTick say 403 of a key: it is a firewall's, or an address's.
+    Meaning(
+        ProviderError,
+        "The way to the provider is barred",
+        statuses=frozenset({HTTPStatus.FORBIDDEN}),
+        codes=frozenset({"403"}),
+    ),
+    Meaning(
+        ProviderError,
+        "The provider is at fault",
+        words=_any(
+            r"\b(internal|server|system)\b.{0,10}\b(error|busy)\b",
+            r"\bservice\b.{0,20}\bunavailable\b",
+            r"\bbad gateway\b",
+            r"\btime[d]?[ -]?out\b",
+            r"\bmaintenance\b",
+            r"\btry again\b",
+        ),
     ),
 )
 
@@ -95,81 +167,85 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _outcome(answer: Answer, *, secret: Secret) -> Any:
-    envelope = _envelope(answer)
-    fault = _fault(answer, envelope, words=_words(answer, envelope, secret=secret))
+    """三道关:收到了吗,怪谁,有数据吗。"""
+    try:
+        envelope = _decoded(answer.body)
+    except _NOT_JSON:
+        return _not_an_answer(answer, words=_text_of(answer, secret=secret))
+    if not isinstance(envelope, dict):
+        return _misshapen(answer)
+    code, data = _code(envelope), envelope.get("data")
+    good = answer.status == HTTPStatus.OK and code in _SUCCESS
+    if good and data and not isinstance(data, str):
+        return data
+    words = _line(_said(envelope), secret=secret)
+    fault = _fault(answer, code=code, words=words)
     if fault is not None:
         return fault
-    if envelope is None:
-        return BadAnswer(f"The answer is {_looks(answer.body)}, not a JSON object")
-    if not _code(envelope) or "data" not in envelope:
-        return BadAnswer("The answer lacks its code or its data")
-    return envelope["data"]
-
-
-def _envelope(answer: Answer) -> dict[str, Any] | None:
-    # RecursionError: thousands of nested brackets. ArithmeticError: an exponent that
-    # not even a Decimal holds.
-    try:
-        body = _decoded(answer.body)
-    except (ValueError, RecursionError, ArithmeticError):
-        return None
-    return body if isinstance(body, dict) else None
+    if good and "data" in envelope:
+        return data
+    return _unexplained(answer, code=code, words=words)
 
 
 def _decoded(body: bytes) -> Any:
     try:
         return _DECODE(body)
-    except (ValueError, RecursionError, ArithmeticError):
+    except _NOT_JSON:
         # Python's own also takes what is no JSON: NaN, half a character.
         return json.loads(body, parse_float=Decimal, parse_constant=str)
 
 
-def _fault(
-    answer: Answer, envelope: dict[str, Any] | None, *, words: str
-) -> SyncError | None:
-    code = _code(envelope)
-    good = answer.status == HTTPStatus.OK
-    if good and code in {_SUCCESS, _OLD_SUCCESS} and envelope and envelope.get("data"):
-        return None
-    return _by_words(answer, code=code, words=words) or _by_status(
-        answer, code=code, words=words
-    )
-
-
-def _by_words(answer: Answer, *, code: str, words: str) -> SyncError | None:
-    """话比状态码说得清楚,先看话。
-
-    The mildest reading first: a token that rests comes back, one that is out does not.
-    """
-    told_429 = answer.status == HTTPStatus.TOO_MANY_REQUESTS or code == "429"
-    if told_429 or _TOO_FAST.search(words):
-        wait = retry_after(answer.headers)
-        return RateLimited(_told("Too many requests", words), retry_after=wait)
-    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return None
-    for codes, pattern, leaf, text in _MEANINGS:
-        if code in codes or pattern.search(words):
-            return leaf(_told(text, words))
+def _fault(answer: Answer, *, code: str, words: str) -> SyncError | None:
+    for meaning in MEANINGS:
+        if meaning.fits(answer.status, code, words):
+            return _leaf(meaning, answer, code=code, words=words)
     return None
 
 
-def _by_status(answer: Answer, *, code: str, words: str) -> SyncError | None:
-    if answer.status in _REJECTED:
-        text = f"The provider refused the token (HTTP {answer.status})"
-        return TokenRejected(_told(text, words))
+def _leaf(meaning: Meaning, answer: Answer, *, code: str, words: str) -> SyncError:
+    where = "" if answer.status == HTTPStatus.OK else f" (HTTP {answer.status})"
+    text = _told(meaning.text + where, words)
+    if meaning.leaf is not RateLimited:
+        return meaning.leaf(text)
+    wait = retry_after(answer.headers)
+    by_number = answer.status == HTTPStatus.TOO_MANY_REQUESTS or code == "429"
+    pace = by_number or wait is not None or bool(_PACE.search(words))
+    return RateLimited(text, retry_after=wait, pace=pace)
+
+
+def _not_an_answer(answer: Answer, *, words: str) -> SyncError:
+    """不是 JSON:文字里有熟悉的话还算数,网页和别的都当没有收到。"""
+    looks = _looks(answer.body)
+    # A page for browsers is none of the provider's words, whatever its status.
+    if looks != "HTML" or answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+        fault = _fault(answer, code="", words=words)
+        if fault is not None:
+            return fault
     if answer.status != HTTPStatus.OK:
         text = f"The provider answered with HTTP {answer.status}"
         return ProviderError(_told(text, words))
-    if code in {_SUCCESS, _OLD_SUCCESS}:
-        return None
-    if code or words:
+    return ProviderError(f"The answer is {looks}, not a JSON object")
+
+
+def _misshapen(answer: Answer) -> SyncError:
+    # Valid JSON of another shape: a gateway's where the status is not 200.
+    if answer.status != HTTPStatus.OK:
+        return _not_an_answer(answer, words="")
+    return BadAnswer("The answer is JSON, but not an object")
+
+
+def _unexplained(answer: Answer, *, code: str, words: str) -> SyncError:
+    if answer.status != HTTPStatus.OK:
+        text = f"The provider answered with HTTP {answer.status}"
+        return Declined(_told(text, words))
+    if words or (code and code not in _SUCCESS):
         text = f"The provider answered with code {_shown(code)}"
-        return ProviderError(_told(text, words))
-    return None
+        return Declined(_told(text, words))
+    return BadAnswer("The answer lacks its code or its data")
 
 
-def _code(envelope: dict[str, Any] | None) -> str:
-    code = envelope.get("code") if envelope else None
+def _code(envelope: dict[str, Any]) -> str:
+    code = envelope.get("code")
     return "" if code is None else " ".join(str(code).split()).upper()
 
 
@@ -178,18 +254,22 @@ def _shown(code: str) -> str:
     return code if 0 < len(code) <= LONGEST_CODE and code.isalnum() else "none"
 
 
-def _words(answer: Answer, envelope: dict[str, Any] | None, *, secret: Secret) -> str:
-    """服务商的话,一行,Token 的值已遮住。
+def _said(envelope: dict[str, Any]) -> str:
+    """信封里的话;数据是一句话的也算。"""
+    said = [envelope[name] for name in _WORD_FIELDS if envelope.get(name)]
+    data = envelope.get("data")
+    return " ".join(map(str, [*said, data] if isinstance(data, str) else said))
 
-    Of a failure that is not JSON the text itself, unless it is a page of HTML.
-    """
-    if envelope is not None:
-        said = [envelope[name] for name in _WORD_FIELDS if envelope.get(name)]
-        text = " ".join(str(word) for word in said)
-    elif answer.status != HTTPStatus.OK and _looks(answer.body) == "text":
-        text = answer.body[:2000].decode(errors="replace")
-    else:
-        text = ""
+
+def _text_of(answer: Answer, *, secret: Secret) -> str:
+    """不是 JSON 的回答里的文字,HTML 除外。"""
+    if _looks(answer.body) != "text":
+        return ""
+    return _line(answer.body[:2000].decode(errors="replace"), secret=secret)
+
+
+def _line(text: str, *, secret: Secret) -> str:
+    """写成一行,Token 的值已遮住。"""
     masked = text.replace(secret.reveal(), "****") if secret.reveal() else text
     line = "".join(char if char.isprintable() else " " for char in masked)
     return " ".join(line.split())

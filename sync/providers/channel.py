@@ -79,7 +79,7 @@ _LEAVES: tuple[tuple[tuple[type[Exception], ...], type[SyncError], str], ...] = 
             requests.exceptions.InvalidJSONError,
             urllib3.exceptions.DecodeError,
         ),
-        BadAnswer,
+        ProviderError,
         "The answer of {host} cannot be unpacked",
     ),
     (

@@ -10,7 +10,6 @@ from threading import Event
 from sync.engine.breaker import Breaker
 from sync.engine.deck import Deck
 from sync.engine.errors import (
-    BadAnswer,
     ProviderError,
     TimedOut,
     Unreachable,
@@ -26,7 +25,7 @@ TRANSIENT = [
     Unreachable("reset"),
     TimedOut("slow"),
     ProviderError("503"),
-    BadAnswer("html"),
+    ProviderError("html"),
 ]
 DAYS = weekdays(date(2024, 5, 1), date(2024, 6, 28))
 GOOD = page(daily(weekdays(date(2024, 5, 31), date(2024, 6, 14))))

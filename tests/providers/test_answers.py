@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,7 @@ from requests.structures import CaseInsensitiveDict
 
 from sync.engine.errors import (
     BadAnswer,
+    Declined,
     MarketNotAllowed,
     ProviderError,
     RateLimited,
@@ -48,58 +50,85 @@ def test_hands_on_that_there_is_nothing(data: object) -> None:
 
 
 EMBEDDED = 'upstream said {"code":429,"message":"slow down"}'
+FIREWALL = b"<!DOCTYPE html><html><body>Access denied</body></html>"
 LEAVES: list[tuple[int, Any, type[SyncError]]] = [
+    # Did it arrive? What is no JSON did not, nor what a server at fault says.
+    (200, b"", ProviderError),
+    (200, FIREWALL, ProviderError),
+    (200, b"hello", ProviderError),
+    (200, b'{"code": 0, "data": [', ProviderError),
+    (200, b'{"code": 0, "data": "\xff"}', ProviderError),
+    (200, b"[" * 100_000, ProviderError),
+    (200, b'{"code":0,"data":' + b"[" * 9000 + b"]" * 9000 + b"}", ProviderError),
+    (200, b'{"code": 0, "data": [' + b"9" * 5000 + b"]}", ProviderError),
+    (200, b'{"code": 0, "data": [1e99999999999999999999]}', ProviderError),
+    (204, b"", ProviderError),
+    (302, b"", ProviderError),
+    (401, FIREWALL, ProviderError),
+    (403, FIREWALL, ProviderError),
+    (403, b"", ProviderError),
+    (403, b"forbidden", ProviderError),
+    (403, {"message": "your address is not allowed"}, ProviderError),
+    (403, {"code": 403, "msg": "Forbidden"}, ProviderError),
+    (200, {"code": "403", "msg": "no"}, ProviderError),
+    (404, b"no such page", ProviderError),
+    (407, FIREWALL, ProviderError),
+    (500, b"", ProviderError),
+    (500, b"[]", ProviderError),
+    (500, {"code": "E001"}, ProviderError),
+    (500, {"msg": "invalid api key"}, ProviderError),
+    (502, b"<html>bad gateway</html>", ProviderError),
+    (503, {"message": "maintenance"}, ProviderError),
+    (200, {"code": 500, "msg": "oops"}, ProviderError),
+    (200, {"code": "503", "msg": None, "data": None}, ProviderError),
+    (200, {"code": 1, "msg": "Internal Server Error"}, ProviderError),
+    (200, {"code": 1, "msg": "system busy, try again later"}, ProviderError),
+    (200, {"code": 0, "msg": "service temporarily unavailable"}, ProviderError),
+    # Whose fault is it? The key's or its plan's.
     (401, {"message": "Invalid API key in request"}, TokenRejected),
     (401, b"", TokenRejected),
-    (403, b"<html>forbidden</html>", TokenRejected),
+    (401, b"no key", TokenRejected),
     (200, {"code": "E002", "msg": "bad key"}, TokenRejected),
     (200, {"code": "e002", "msg": None, "data": None}, TokenRejected),
     (200, {"code": 1, "msg": "E002"}, TokenRejected),
     (200, {"code": 401, "msg": "no"}, TokenRejected),
+    (200, {"code": 0, "msg": "E002", "data": []}, TokenRejected),
+    (403, {"message": "Invalid API key"}, TokenRejected),
+    (403, b"auth failed", TokenRejected),
+    (400, {"msg": "API key is invalid"}, TokenRejected),
+    (200, {"error": {"code": "E002", "message": "x"}}, TokenRejected),
     (429, {}, RateLimited),
     (429, b"<html>slow down</html>", RateLimited),
     (200, {"code": 429, "msg": "slow down"}, RateLimited),
     (200, {"code": "429"}, RateLimited),
-    (200, {"code": 1, "msg": "your request is too much"}, RateLimited),
     (200, {"code": 0, "msg": "Your request is too much", "data": None}, RateLimited),
     (200, {"error_msg": EMBEDDED}, RateLimited),
     (500, {"error_msg": EMBEDDED}, RateLimited),
     (200, {"error_msg": json.dumps(EMBEDDED)}, RateLimited),
     (200, {"code": 7, "error_msg": "request limit exceeded"}, RateLimited),
     (403, {"message": "Request limit exceeded"}, RateLimited),
+    (200, {"code": "E003", "msg": "package has expired"}, RateLimited),
     (200, {"code": 1, "msg": "the key only supports subscribing US"}, MarketNotAllowed),
     (403, {"msg": "your plan only supports subscribing HK"}, MarketNotAllowed),
+    # The stock's.
     (200, {"code": "E001", "msg": "x", "data": None}, UnknownSymbol),
     (200, {"code": 1, "msg": "E001"}, UnknownSymbol),
     (200, {"code": 0, "msg": "not found this produce", "data": None}, UnknownSymbol),
     (404, {"code": "E001"}, UnknownSymbol),
-    (500, {"code": "E001"}, ProviderError),
-    (500, b"", ProviderError),
-    (502, b"<html>bad gateway</html>", ProviderError),
-    (503, {"message": "maintenance"}, ProviderError),
-    (404, b"no such page", ProviderError),
-    (400, {"msg": "bad kType"}, ProviderError),
-    (302, b"", ProviderError),
-    (204, b"", ProviderError),
-    (200, {"code": 5, "msg": "something else"}, ProviderError),
-    (200, {"code": "E999"}, ProviderError),
-    (200, {"message": "something else"}, ProviderError),
-    (200, {"code": True, "data": [1]}, ProviderError),
-    (200, {"code": 1, "data": [1]}, ProviderError),
+    # Nobody knows whose, but it arrived.
+    (400, {"msg": "bad kType"}, Declined),
+    (404, {"message": "no route"}, Declined),
+    (200, {"code": 5, "msg": "something else"}, Declined),
+    (200, {"code": "E999"}, Declined),
+    (200, {"message": "something else"}, Declined),
+    (200, {"code": True, "data": [1]}, Declined),
+    (200, {"code": 1, "data": [1]}, Declined),
+    (200, {"code": 1, "data": "something else"}, Declined),
     (200, {}, BadAnswer),
     (200, {"data": [1]}, BadAnswer),
     (200, {"code": 0}, BadAnswer),
-    (200, b"", BadAnswer),
-    (200, b"<html>login</html>", BadAnswer),
-    (200, b"hello", BadAnswer),
-    (200, b'{"code": 0, "data": [', BadAnswer),
     (200, b"[]", BadAnswer),
     (200, b"null", BadAnswer),
-    (200, b'{"code": 0, "data": "\xff"}', BadAnswer),
-    (200, b"[" * 100_000, BadAnswer),
-    (200, b'{"code":0,"data":' + b"[" * 9000 + b"]" * 9000 + b"}", BadAnswer),
-    (200, b'{"code": 0, "data": [' + b"9" * 5000 + b"]}", BadAnswer),
-    (200, b'{"code": 0, "data": [1e99999999999999999999]}', BadAnswer),
 ]
 
 
@@ -109,6 +138,90 @@ def test_leads_to_its_leaf(status: int, body: Any, leaf: type[SyncError]) -> Non
         data_of(answer(body, status=status), secret=SECRET)
 
     assert type(caught.value) is leaf
+
+
+WORDS: list[tuple[str, type[SyncError]]] = [
+    ("invalid api key", TokenRejected),
+    ("auth failed", TokenRejected),
+    ("package has expired", TokenRejected),
+    ("E002", TokenRejected),
+    ("token expired", TokenRejected),
+    ("E003", RateLimited),
+    ("E003: out of your plan's limit", RateLimited),
+    ("your request is too much", RateLimited),
+    ("too many requests", RateLimited),
+    ("rate limit exceeded", RateLimited),
+    ("request limit exceeded", RateLimited),
+    ("this key only supports subscribing to HK", MarketNotAllowed),
+    ("E001", UnknownSymbol),
+    ("not found this produce", UnknownSymbol),
+]
+ENVELOPES: list[Callable[[str], Any]] = [
+    lambda words: {"code": 0, "msg": words, "data": None},
+    lambda words: {"code": "0", "msg": words, "data": {}},
+    lambda words: {"code": 200, "message": words, "data": []},
+    lambda words: {"code": 1, "msg": words, "data": None},
+    lambda words: {"code": "1", "msg": words},
+    lambda words: {"code": -1, "error_msg": f"upstream: {words}."},
+    lambda words: {"message": words},
+    lambda words: {"error": {"code": 7, "message": words}},
+    lambda words: {"code": 1, "msg": None, "data": words},
+    lambda words: words.encode(),
+]
+
+
+@pytest.mark.parametrize("envelope", ENVELOPES)
+@pytest.mark.parametrize("case", [str.lower, str.upper, str.title])
+@pytest.mark.parametrize(("words", "leaf"), WORDS)
+def test_known_words_mean_the_same_in_any_envelope_and_case(
+    words: str,
+    leaf: type[SyncError],
+    case: Callable[[str], str],
+    envelope: Callable[[str], Any],
+) -> None:
+    with pytest.raises(SyncError) as caught:
+        data_of(answer(envelope(case(words))), secret=SECRET)
+
+    assert type(caught.value) is leaf
+    assert case(words)[:4] in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 422])
+@pytest.mark.parametrize(("words", "leaf"), WORDS)
+def test_known_words_mean_the_same_under_a_status_of_refusal(
+    words: str, leaf: type[SyncError], status: int
+) -> None:
+    with pytest.raises(SyncError) as caught:
+        data_of(answer({"msg": words}, status=status), secret=SECRET)
+
+    assert type(caught.value) is leaf
+
+
+@pytest.mark.parametrize("body", [{"code": 1, "msg": "Too MUCH"}, {"code": "E003"}])
+def test_words_about_too_much_may_mean_the_size_of_a_batch(body: Any) -> None:
+    with pytest.raises(RateLimited) as caught:
+        data_of(answer(body), secret=SECRET)
+
+    assert not caught.value.pace
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "headers"),
+    [
+        ({}, 429, {}),
+        ({"code": 429}, 200, {}),
+        ({"error_msg": EMBEDDED}, 200, {}),
+        ({"msg": "too many requests"}, 200, {}),
+        ({"code": 1, "msg": "too much"}, 200, {"Retry_After": "3"}),
+    ],
+)
+def test_some_refusals_can_only_mean_the_pace(
+    body: Any, status: int, headers: dict[str, str]
+) -> None:
+    with pytest.raises(RateLimited) as caught:
+        data_of(answer(body, status=status, **headers), secret=SECRET)
+
+    assert caught.value.pace
 
 
 def test_believes_the_data_before_the_words() -> None:
@@ -135,7 +248,7 @@ def test_keeps_numbers_exact_and_lets_no_nan_pass() -> None:
 def test_tells_the_providers_words_on_one_short_line() -> None:
     words = f"first\nsecond \x1b[31m {CANARY} " + "x" * 500
 
-    with pytest.raises(ProviderError) as caught:
+    with pytest.raises(Declined) as caught:
         data_of(answer({"code": 5, "msg": words}), secret=SECRET)
 
     text = str(caught.value)

@@ -11,7 +11,6 @@ import requests.exceptions
 import urllib3.exceptions
 
 from sync.engine.errors import (
-    BadAnswer,
     ProviderError,
     SyncError,
     TimedOut,
@@ -20,11 +19,11 @@ from sync.engine.errors import (
 )
 from sync.providers.channel import translate
 
-U, T, B, P, R = Unreachable, TimedOut, BadAnswer, ProviderError, TokenRejected
+U, T, P, R = Unreachable, TimedOut, ProviderError, TokenRejected
 REQUESTS = {
     "RequestException": U,
-    "InvalidJSONError": B,
-    "JSONDecodeError": B,
+    "InvalidJSONError": P,
+    "JSONDecodeError": P,
     "HTTPError": P,
     "ConnectionError": U,
     "ProxyError": U,
@@ -40,7 +39,7 @@ REQUESTS = {
     "InvalidHeader": R,
     "InvalidProxyURL": R,
     "ChunkedEncodingError": U,
-    "ContentDecodingError": B,
+    "ContentDecodingError": P,
     "StreamConsumedError": U,
     "RetryError": P,
     "UnrewindableBodyError": U,
@@ -51,7 +50,7 @@ URLLIB3 = {
     "RequestError": U,
     "SSLError": U,
     "ProxyError": U,
-    "DecodeError": B,
+    "DecodeError": P,
     "ProtocolError": U,
     "MaxRetryError": U,
     "HostChangedError": U,

@@ -11,6 +11,7 @@ REASONS: dict[str, Promise] = {
     "unreachable": gettext_lazy("unreachable"),
     "provider_error": gettext_lazy("provider error"),
     "provider_down": gettext_lazy("provider down"),
+    "declined": gettext_lazy("declined by the provider"),
     "bad_data": gettext_lazy("bad data"),
     "no_data": gettext_lazy("no data"),
     "hole": gettext_lazy("hole in the data"),
