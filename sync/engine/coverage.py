@@ -11,7 +11,7 @@ import calendar
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
-from .markets import PERIODS
+from .markets import PERIODS, unit_start
 from .ports import Window
 
 DAY = timedelta(days=1)
@@ -21,13 +21,6 @@ SATURDAY = 5  # of date.weekday()
 GRACE = timedelta(days=3)
 # About 20,000 bars of the shortest period: what one stock may hold in memory.
 PIECE = timedelta(days=30)
-
-
-def unit_start(day: date, period: str) -> date:
-    """所在周或月的第一天;其他周期就是当天。"""
-    if period == "week":
-        return day - timedelta(days=day.weekday())
-    return day.replace(day=1) if period == "month" else day
 
 
 def unit_end(day: date, period: str) -> date:

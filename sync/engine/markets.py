@@ -16,6 +16,8 @@ from .ports import Window
 MARGIN = timedelta(hours=1)
 # No session of any of the markets begins before.
 EARLIEST_OPEN = time(8)
+SUNDAY = 6  # of date.weekday()
+HOUR, TWO = timedelta(hours=1), time(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +94,42 @@ PERIODS = {
 }
 
 
+def unit_start(day: date, period: str) -> date:
+    """所在周或月的第一天;其他周期就是当天。"""
+    if period == "week":
+        return day - timedelta(days=day.weekday())
+    return day.replace(day=1) if period == "month" else day
+
+
 @lru_cache(maxsize=65536)
 def bar_time(stamp_ms: int, *, market: str, period: str) -> datetime:
     """把服务商的时间戳变成存库的时间(UTC)。
 
-    Intraday: the instant itself. Otherwise midnight UTC of the trade date, where a
-    stamp at exactly 00:00 UTC gives its UTC date and any other its date at the
-    exchange: right for stamps at midnight UTC, at the exchange's midnight and at the
-    session's open. Cached, because one market's stocks share their stamps.
+    Intraday: the instant itself. Otherwise midnight UTC of the trade date; of a week
+    its Monday and of a month its first day, whichever day of it is stamped, so that
+    each has one bar. Cached, because one market's stocks share their stamps.
     """
     instant = datetime.fromtimestamp(stamp_ms / 1000, UTC)
-    if PERIODS[period].intraday or instant.time() == time.min:
+    if PERIODS[period].intraday:
         return instant
-    local = instant.astimezone(ZoneInfo(MARKETS[market].zone))
-    return datetime.combine(local.date(), time.min, UTC)
+    day = _stamped_day(instant, ZoneInfo(MARKETS[market].zone))
+    if period == "week" and day.weekday() == SUNDAY:
+        day += timedelta(days=1)  # the eve of the week rather than its last trade day
+    return datetime.combine(unit_start(day, period), time.min, UTC)
+
+
+def _stamped_day(instant: datetime, zone: ZoneInfo) -> date:
+    """时间戳说的是哪一天。
+
+    Within an hour of midnight, UTC's or the exchange's, the date that begins there:
+    that hour is daylight saving put on the wrong dates. Otherwise, as for stamps at the
+    session's open, the date at the exchange.
+    """
+    for clock in (UTC, zone):
+        later = (instant + HOUR).astimezone(clock)
+        if later.time() <= TWO:
+            return later.date()
+    return instant.astimezone(zone).date()
 
 
 def bounds(window: Window, *, market: str, period: str) -> tuple[datetime, datetime]:

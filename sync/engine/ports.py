@@ -85,10 +85,14 @@ class PageRequest:
 
 
 class BadBar(NamedTuple):
-    """一根不能用的 K 线:原因,以及知道的话它的时间。"""
+    """一根不能用的 K 线:原因、知道的话它的时间、服务商给的数字。
+
+    `values` are the bar's own fields as text, in one short line for people.
+    """
 
     text: str
     time: datetime | None = None
+    values: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +100,14 @@ class Page:
     """一页 K 线,旧的在前,时间不重复。
 
     `oldest_ms` is the provider's own stamp of the oldest bar, sound or not; None when
-    the page is empty. `bad` are the bars that were left out.
+    the page is empty. `bad` are the bars that were left out, `idle` the times at which
+    the provider says that nothing was traded: no bar there is no gap.
     """
 
     klines: Sequence[Kline]
     oldest_ms: int | None
     bad: Sequence[BadBar] = ()
+    idle: Sequence[datetime] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,8 +283,8 @@ class Reply(Protocol):
     def pages(self) -> Mapping[str, Page]:
         """各只股票的一页,按代码;出错时抛出 `errors` 里的叶子。
 
-        Of one its page, if an empty one. Of several only sound pages with bars; where
-        pages came and none is sound, BadAnswer.
+        Of one its page, if an empty one. Of several only pages with bars; where pages
+        came and none can be read, BadAnswer.
         """
 
 

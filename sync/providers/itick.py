@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from threading import Lock
 from typing import Any
@@ -208,13 +208,16 @@ class PagesReply:
         """各只股票的一页,按代码;出错时抛出 `errors` 里的叶子。
 
         Of one its page, if an empty one. Of several only pages with bars: a stock that
-        is missing, null, empty or unsound in the answer is left out and spoils no
-        other. Where pages came and none is sound, BadAnswer.
+        is missing, null, empty or misshapen in the answer is left out and spoils no
+        other. Where pages came and none can be read, BadAnswer.
         """
         self.wait()
         data = _data(self._exchange, self._token)
         with _ONE_BY_ONE:
-            pages = _pages(data, self._requests)
+            pages = {
+                code: _masked(page, self._token.secret)
+                for code, page in _pages(data, self._requests).items()
+            }
         for request in self._requests:
             if page := pages.get(request.code):
                 _note(self._token, request, page, seconds=self._seconds)
@@ -245,9 +248,10 @@ def _pages(data: Any, requests: Sequence[PageRequest]) -> dict[str, Page]:
         raise BadAnswer("The answer for several stocks is not keyed by their codes")
     found: dict[str, Page] = {}
     unsound: BadAnswer | None = None
+    given = pages.by_code(data or {}, [request.code for request in requests])
     for request in requests:
         try:
-            page = pages.build((data or {}).get(request.code), request=request)
+            page = pages.build(given.get(request.code), request=request)
         except BadAnswer as error:
             unsound = error
             continue
@@ -261,6 +265,15 @@ def _pages(data: Any, requests: Sequence[PageRequest]) -> dict[str, Page]:
 def _sendable(secret: Secret) -> bool:
     value = secret.reveal()
     return bool(value) and value.isascii() and value.isprintable() and " " not in value
+
+
+def _masked(page: Page, secret: Secret) -> Page:
+    """服务商把 Token 混进数字里的,也不留下。"""
+    if not page.bad:
+        return page
+    value = secret.reveal()
+    bad = [bar._replace(values=bar.values.replace(value, "****")) for bar in page.bad]
+    return replace(page, bad=tuple(bad))
 
 
 def _note(token: Token, request: PageRequest, page: Page, *, seconds: float) -> None:

@@ -8,14 +8,15 @@ through the loop over its bars, which knows every quirk and says what is wrong.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Context, Decimal, InvalidOperation
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from itertools import chain, islice, repeat
 from operator import itemgetter, le, lt, sub
 from typing import Any
 
+from sync.engine.coverage import SATURDAY
 from sync.engine.errors import BadAnswer
 from sync.engine.markets import PERIODS, bar_time
 from sync.engine.ports import BadBar, Kline, Page, PageRequest
@@ -31,7 +32,7 @@ TURNOVER_LIMIT = Decimal(10**22 - 1)
 # Seconds taken for milliseconds fall into January 1970.
 FIRST_STAMP = 31_536_000_000  # the year 1971
 LAST_STAMP = 4_102_444_800_000  # the year 2100
-LONGEST_COMPLAINT = 100
+LONGEST_NUMBER = 24
 
 # Half-even, and wide enough for any number within the limits whatever context the
 # thread has; what is wider raises InvalidOperation and is out of range anyway.
@@ -42,6 +43,8 @@ _WHOLE = frozenset({int})
 _NUMERIC = frozenset({int, Decimal})
 _NUMBER = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,2})?", re.ASCII)
 _ZERO = Decimal(0)
+_TRADED = ("o", "h", "l", "v", "tu")
+_FIELDS = ("t", "o", "h", "l", "c", "v", "tu")
 
 _MS = timedelta(milliseconds=1)
 _ENOUGH_FOR_MEDIAN = 4
@@ -64,8 +67,10 @@ def build(data: Any, *, request: PageRequest) -> Page:
 
     `data` is a list of bars, or an object that holds such a list under the code asked
     for; None, `{}` and `[]` are an empty page. A bar that cannot be right is left out
-    and described in `bad`. Raises BadAnswer where the shape is wrong, no bar is sound,
-    one stamp has two different bars, or the gaps do not fit the period.
+    and described in `bad`, one that says "not traded" is left out as `idle`; of two
+    for one time the later stamp counts, of one stamp the later in the answer. Raises
+    BadAnswer where the shape is wrong, no bar has a time, or the gaps do not fit the
+    period.
     """
     rows = _rows(data, code=request.code)
     if not rows:
@@ -121,7 +126,7 @@ def _sound(columns: list[list[Decimal]]) -> bool:
 def _times(
     stamps: tuple[int, ...], *, market: str, period: str
 ) -> tuple[datetime, ...] | None:
-    """存库的时间;时间戳或时间不是一个比一个新就返回 None。
+    """存库的时间;时间戳或时间不是一个比一个新,或者有周末,就返回 None。
 
     Cached, because most of a market's stocks trade on the same days.
     """
@@ -129,6 +134,8 @@ def _times(
         return None
     _check_spacing(stamps, period=period)
     times = tuple(bar_time(each, market=market, period=period) for each in stamps)
+    if period == "day" and any(time.weekday() >= SATURDAY for time in times):
+        return None
     return times if _rising(times) else None
 
 
@@ -138,20 +145,41 @@ def _rising(values: Sequence[Any]) -> bool:
 
 def _bar_by_bar(rows: list[Any], request: PageRequest) -> Page:
     """一根一根地检查,坏的说明原因。"""
-    bars, stamps, bad = _sort_out(rows, request)
-    if not bars:
-        raise BadAnswer(f"All {len(rows)} bars are unusable; the first: {bad[0].text}")
-    ordered = sorted(stamps)
-    _check_spacing(ordered, period=request.period)
-    # Of two stamps on one trade date the later one is the newer state of the bar. By
-    # time again, because stamps of mixed kinds need not keep the order of the dates.
-    latest = {bars[stamp].time: bars[stamp] for stamp in ordered if stamp in bars}
-    klines = [latest[moment] for moment in sorted(latest)]
-    return Page(klines, ordered[0], tuple(bad))
+    stamped, bad = _dated(rows)
+    if not stamped:
+        raise BadAnswer(
+            f"None of {len(rows)} bars has a time; the first: {bad[0].text}"
+        )
+    # Stable: of two with one stamp the later in the answer stays behind, and wins.
+    stamped.sort(key=itemgetter(0))
+    stamps = [stamp for stamp, _ in stamped]
+    _check_spacing(sorted(set(stamps)), period=request.period)
+    sound, idle, unsound = _judged(stamped, request)
+    return Page(
+        [sound[time] for time in sorted(sound)],
+        stamps[0],
+        (*bad, *(bar for time, bar in sorted(unsound.items()) if time not in sound)),
+        tuple(sorted(idle - sound.keys())),
+    )
+
+
+def by_code(data: dict[str, Any], codes: Sequence[str]) -> dict[str, Any]:
+    """各个代码名下的东西;键的大小写和前面的零可以不同。"""
+    alike = {_plain(key): value for key, value in data.items()}
+    return {
+        code: data[code] if code in data else alike[_plain(code)]
+        for code in codes
+        if code in data or _plain(code) in alike
+    }
+
+
+def _plain(code: str) -> str:
+    return code.strip().upper().lstrip("0")
 
 
 def _rows(data: Any, *, code: str) -> list[Any]:
     if isinstance(data, dict) and data:
+        data = by_code(data, [code])
         if code not in data:
             raise BadAnswer("The answer is for another stock than the one asked for")
         data = data[code]
@@ -162,29 +190,38 @@ def _rows(data: Any, *, code: str) -> list[Any]:
     return data
 
 
-def _sort_out(
-    rows: Iterable[Any], request: PageRequest
-) -> tuple[dict[int, Kline], set[int], list[BadBar]]:
-    """分开好的和坏的:好的按时间戳,全部可信的时间戳,坏的原因。"""
-    market, period = request.market, request.period
-    bars: dict[int, Kline] = {}
-    stamps: set[int] = set()
+def _dated(
+    rows: Iterable[Any],
+) -> tuple[list[tuple[int, dict[str, Any]]], list[BadBar]]:
+    """每根的时间戳,次序不变;没有可信的时间戳的说明原因。"""
+    stamped: list[tuple[int, dict[str, Any]]] = []
     bad: list[BadBar] = []
     for place, raw in enumerate(rows, 1):
-        name, moment = f"bar {place}", None
         try:
-            stamp = _stamp(raw)
-            stamps.add(stamp)
-            moment = bar_time(stamp, market=market, period=period)
-            kline = _kline(raw, moment)
+            stamped.append((_stamp(raw), raw))
         except _Unsound as why:
-            text = f"{_when(moment, period=period) if moment else name}: {why}"
-            bad.append(BadBar(text[:LONGEST_COMPLAINT], moment))
-            continue
-        if bars.setdefault(stamp, kline) != kline:
-            when = _when(moment, period=period)
-            raise BadAnswer(f"The answer holds two different bars for {when}")
-    return bars, stamps, bad
+            bad.append(BadBar(f"bar {place}: {why}", None, _shown(raw)))
+    return stamped, bad
+
+
+def _judged(
+    stamped: Sequence[tuple[int, dict[str, Any]]], request: PageRequest
+) -> tuple[dict[datetime, Kline], set[datetime], dict[datetime, BadBar]]:
+    """好的、没有交易的、坏的,各按时间;一个时间的后一根盖住前一根。"""
+    sound: dict[datetime, Kline] = {}
+    idle: set[datetime] = set()
+    unsound: dict[datetime, BadBar] = {}
+    step = cache(partial(_step, stamped))
+    for stamp, raw in stamped:
+        time = bar_time(stamp, market=request.market, period=request.period)
+        try:
+            if _not_traded(raw):
+                idle.add(time)
+            else:
+                sound[time] = _kline(raw, time, step=step, period=request.period)
+        except _Unsound as why:
+            unsound[time] = BadBar(str(why), time, _shown(raw))
+    return sound, idle, unsound
 
 
 def _stamp(raw: Any) -> int:
@@ -198,40 +235,96 @@ def _stamp(raw: Any) -> int:
     return stamp
 
 
-def _kline(raw: dict[str, Any], moment: datetime) -> Kline:
-    numbers = _numbers(raw)
+def _not_traded(raw: dict[str, Any]) -> bool:
+    """停牌:没有开高低,也没有成交;收盘价是以前的,不看。
+
+    Without the fields it is another kind of answer, not a day without trade.
+    """
+    nothing = all(raw.get(name) is None or _is_zero(raw[name]) for name in _TRADED)
+    return nothing and raw.keys() >= {"o", "h", "l"}
+
+
+def _is_zero(value: Any) -> bool:
+    return not _number(value)
+
+
+def _kline(
+    raw: dict[str, Any], moment: datetime, *, step: Callable[[], Decimal], period: str
+) -> Kline:
+    """好的一根;最高和最低只差一个舍入单位的,放宽到包住开盘和收盘。"""
     try:
-        open_ = _ROUND(numbers[0], PRICE)
-        high = _ROUND(numbers[1], PRICE)
-        low = _ROUND(numbers[2], PRICE)
-        close = _ROUND(numbers[3], PRICE)
-        volume = _ROUND(numbers[4], AMOUNT)
-        turnover = _ROUND(numbers[5], AMOUNT)
+        columns = map(_ROUND, _numbers(raw), _SCALES)
+        open_, high, low, close, volume, turnover = columns
     except InvalidOperation:
         raise _Unsound("a number is out of range") from None
+    top, bottom = max(open_, close), min(open_, close)
+    if high < top:
+        high = min(top, high + step())
+    if low > bottom:
+        low = max(bottom, low - step())
     if not (_ZERO < low <= open_ <= high < PRICE_LIMIT and low <= close <= high):
         raise _Unsound(_price_complaint(open_, high, low, close))
     if not (_ZERO <= volume < VOLUME_LIMIT and _ZERO <= turnover < TURNOVER_LIMIT):
         raise _Unsound("volume or turnover is out of range")
+    if not volume and period == "day" and moment.weekday() >= SATURDAY:
+        # Some exchanges hold a session on a rare weekend: then something is traded.
+        raise _Unsound("a weekend, and nothing was traded")
     return Kline(moment, open_, high, low, close, volume, turnover)
 
 
-def _numbers(raw: dict[str, Any]) -> tuple[Any, ...]:
+def _step(stamped: Iterable[tuple[int, dict[str, Any]]]) -> Decimal:
+    """这一页价格的舍入单位:写到的最后一位小数;没有小数就是 0。
+
+    Of the whole page, because JSON drops a number's last zeros. Beyond our own scale
+    digits are noise of the provider's arithmetic.
+    """
+    places = 0
+    for _, raw in stamped:
+        for name in "ohlc":
+            places = max(places, _places(raw.get(name)))
+    return Decimal(1).scaleb(-places) if places else _ZERO
+
+
+def _places(value: Any) -> int:
     try:
-        numbers = (raw["o"], raw["h"], raw["l"], raw["c"], raw["v"], raw.get("tu"))
-    except KeyError as error:
-        raise _Unsound(f"no field {error.args[0]}") from None
-    if numbers[5] is None:
-        numbers = (*numbers[:5], 0)
-    if _NUMERIC.issuperset(map(type, numbers)):
-        return numbers
-    return tuple(_number(value) for value in numbers)
+        exponent = _ROUND(_number(value), PRICE).normalize().as_tuple().exponent
+    except (_Unsound, InvalidOperation):
+        return 0
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+def _numbers(raw: dict[str, Any]) -> Sequence[int | Decimal]:
+    """开高低收、量、额;没有量或额就是 0。"""
+    numbers = (raw.get(name) for name in ("o", "h", "l", "c"))
+    amounts = (0 if raw.get(name) is None else raw[name] for name in ("v", "tu"))
+    values = (*numbers, *amounts)
+    if _NUMERIC.issuperset(map(type, values)):
+        return values  # type: ignore[return-value]
+    return tuple(map(_number, values))
+
+
+def _shown(raw: Any) -> str:
+    """服务商给的数字,一行,给人看。"""
+    if type(raw) is not dict:
+        return type(raw).__name__
+    fields = (f"{name}={_cut(raw[name])}" for name in _FIELDS if name in raw)
+    return " ".join(fields)
+
+
+def _cut(value: Any) -> str:
+    # Long or nested values are no numbers, and might hold what was sent.
+    if type(value) not in _NUMERIC and not isinstance(value, str):
+        return type(value).__name__
+    text = "".join(char if char.isprintable() else " " for char in str(value))
+    return text if len(text) <= LONGEST_NUMBER else f"({len(text)} characters)"
 
 
 def _number(value: Any) -> int | Decimal:
     """数字也可以写成文字;真假值和 NaN 不是数字。"""
     if type(value) in _NUMERIC:
         return value  # type: ignore[no-any-return]
+    if value is None:
+        raise _Unsound("a field is missing")
     if not isinstance(value, str) or not _NUMBER.fullmatch(value.strip()):
         raise _Unsound("a field is not a number")
     return Decimal(value.strip())
@@ -256,12 +349,6 @@ def _price_complaint(
     if high < low:
         return "high is below low"
     return "open or close lies outside low and high"
-
-
-def _when(moment: datetime, *, period: str) -> str:
-    if PERIODS[period].intraday:
-        return f"{moment:%Y-%m-%d %H:%M} UTC"
-    return f"{moment:%Y-%m-%d}"
 
 
 def _check_spacing(stamps: Sequence[int], *, period: str) -> None:

@@ -14,7 +14,7 @@ from .server import Server, answer, asking, bar, token
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
 SOUND = [bar(0), bar(1), bar(2)]
-BAD = [bar(0, c=99)]
+BAD = [bar(t=None)]
 
 
 def batch(*codes: str) -> list[PageRequest]:
@@ -57,12 +57,47 @@ def test_each_stock_gets_the_page_under_its_own_code(
 
 
 @pytest.mark.parametrize("gap", [None, [], {}, BAD, "bars", {"t": 1}, [[1, 2]]])
-def test_a_stock_without_a_sound_page_is_left_out_and_spoils_no_other(
+def test_a_stock_without_a_page_is_left_out_and_spoils_no_other(
     server: Server, client: ItickClient, gap: Any
 ) -> None:
     pages = fetched(client, server, {"700": SOUND, "5": gap}, "700", "5")
 
     assert {code: len(page.klines) for code, page in pages.items()} == {"700": 3}
+
+
+@pytest.mark.parametrize("keys", [("AAPL", "700"), ("aapl", "00700"), ("Aapl", "0700")])
+def test_the_keys_may_be_in_another_case_or_have_leading_zeros(
+    server: Server, client: ItickClient, keys: tuple[str, str]
+) -> None:
+    data = {keys[0]: SOUND, keys[1]: [bar(0)]}
+
+    pages = fetched(client, server, data, "AAPL", "700")
+
+    assert {code: len(page.klines) for code, page in pages.items()} == {
+        "AAPL": 3,
+        "700": 1,
+    }
+
+
+def test_the_exact_key_comes_before_one_that_is_alike(
+    server: Server, client: ItickClient
+) -> None:
+    data = {"0700": SOUND, "700": [bar(0)], "00700": SOUND}
+
+    pages = fetched(client, server, data, "700", "5")
+
+    assert {code: len(page.klines) for code, page in pages.items()} == {"700": 1}
+
+
+def test_a_token_that_is_sent_back_among_the_numbers_is_masked(
+    server: Server, client: ItickClient
+) -> None:
+    server.script = answer({"code": 0, "data": {"700": [bar(0, c="key5"), bar(1)]}})
+
+    pages = client.send(token(server.url, value="key5"), batch("700", "5")).pages()
+
+    (bad,) = pages["700"].bad
+    assert bad.values.endswith("c=**** v=500 tu=5400")
 
 
 def test_a_stock_that_is_not_in_the_answer_is_left_out(
@@ -88,7 +123,7 @@ def test_an_empty_answer_is_no_page_at_all(
     assert fetched(client, server, data, "700", "5") == {}
 
 
-def test_where_no_page_is_sound_the_answer_is_bad(
+def test_where_no_page_can_be_read_the_answer_is_bad(
     server: Server, client: ItickClient
 ) -> None:
     with pytest.raises(BadAnswer):
