@@ -20,7 +20,13 @@ from tokens.models import ApiToken
 
 CALM = {Outcome.WORKS}
 # Nothing is wrong with the token, there is just no answer now.
-WARNED = {Outcome.RATE_LIMITED, Outcome.MUST_WAIT, Outcome.AT_LIMIT, Outcome.HELD}
+WARNED = {
+    Outcome.GAVE_NOTHING,
+    Outcome.RATE_LIMITED,
+    Outcome.MUST_WAIT,
+    Outcome.AT_LIMIT,
+    Outcome.HELD,
+}
 
 
 class CheckedTokenAdmin(ApiTokenAdmin):
@@ -86,6 +92,10 @@ def _sentences(checked: Checked) -> dict[Outcome, str]:
         wait = _("It cannot call at this moment: try again.")
     texts = {
         Outcome.WORKS: _("The token works for %(market)s."),
+        Outcome.GAVE_NOTHING: _(
+            "The provider took the key and gave nothing for %(market)s: the plan may "
+            "lack this market."
+        ),
         Outcome.REFUSED: _("The provider refused the token; it is disabled now."),
         Outcome.PLAN_LACKS_MARKET: _("The token's plan lacks %(market)s."),
         Outcome.RATE_LIMITED: _("Rate limited: it rests for %(seconds)d s."),

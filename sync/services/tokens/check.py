@@ -11,14 +11,14 @@ from enum import StrEnum
 from sync.engine.errors import (
     MarketNotAllowed,
     RateLimited,
-    StockFault,
     SyncError,
     TokenFault,
+    UnknownSymbol,
     Unreachable,
 )
 from sync.engine.markets import MARKETS
 from sync.engine.pacing import REST, Meter
-from sync.engine.ports import Beat, PageRequest
+from sync.engine.ports import Beat, Page, PageRequest
 from sync.engine.wallet import Wallet
 from sync.models import Stock
 from sync.providers.itick import ItickClient
@@ -45,6 +45,7 @@ class Outcome(StrEnum):
     """试出来的结果。"""
 
     WORKS = "works"
+    GAVE_NOTHING = "gave_nothing"
     REFUSED = "refused"
     PLAN_LACKS_MARKET = "plan_lacks_market"
     RATE_LIMITED = "rate_limited"
@@ -132,19 +133,22 @@ def _called(wallet: Wallet, ledger: TokenLedger, market: str) -> Checked:
         return Checked(Outcome.MUST_WAIT, market, seconds=seconds)
     meter.begin()
     try:
-        _ask(meter, market, at=clock.epoch())
+        page = _ask(meter, market, at=clock.epoch())
     except SyncError as error:
         return _verdict(error, meter, ledger, market)
     finally:
         meter.end(clock.now())
-    return Checked(Outcome.WORKS, market)
+    # Nothing at all of a stock that trades is what a plan without the market gives.
+    empty = page.oldest_ms is None
+    return Checked(Outcome.GAVE_NOTHING if empty else Outcome.WORKS, market)
 
 
-def _ask(meter: Meter, market: str, *, at: float) -> None:
+def _ask(meter: Meter, market: str, *, at: float) -> Page:
     client = ItickClient(allowed_hosts=allowed_hosts(), deadline=DEADLINE)
     code = _code(market)
     try:
-        client.fetch(meter.token, PageRequest(market, code, "day", int(at * 1000), 2))
+        request = PageRequest(market, code, "day", int(at * 1000), 2)
+        return client.fetch(meter.token, request)
     finally:
         client.close()
 
@@ -159,7 +163,7 @@ def _verdict(
     error: SyncError, meter: Meter, ledger: TokenLedger, market: str
 ) -> Checked:
     text = str(error)
-    if isinstance(error, StockFault):
+    if isinstance(error, UnknownSymbol):
         return Checked(Outcome.WORKS, market)  # it was the stock, the token was taken
     if isinstance(error, TokenFault):
         ledger.out(meter.token, error, market=market)

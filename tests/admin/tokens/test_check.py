@@ -24,6 +24,7 @@ pytestmark = pytest.mark.django_db
 
 CANARY = "canary-0123456789-tail"
 NOTHING = Page((), None)
+SOMETHING = Page((), 1_700_000_000_000)
 Asked = list[tuple[str, PageRequest]]
 Provider = Callable[[Page | Exception], Asked]
 
@@ -75,7 +76,7 @@ def test_a_token_that_works_is_counted_and_given_back(
     provider: Provider, make_token: MakeToken
 ) -> None:
     token = make_token(daily_limit=9, base_url="https://api0.itick.org")
-    asked = provider(NOTHING)
+    asked = provider(SOMETHING)
 
     page = check(tina(), token, market="SZ")
 
@@ -113,14 +114,25 @@ def test_a_token_that_works_is_counted_and_given_back(
             "error",
         ),
         (
-            errors.BadAnswer("not JSON"),
-            "The provider's answer cannot be used. not JSON",
+            errors.BadAnswer("not a list"),
+            "The provider's answer cannot be used. not a list",
             "error",
+        ),
+        (
+            errors.Declined("code 5"),
+            "The provider's answer cannot be used. code 5",
+            "error",
+        ),
+        (
+            NOTHING,
+            "The provider took the key and gave nothing for HK: the plan may lack this "
+            "market.",
+            "warning",
         ),
     ],
 )
 def test_each_answer_is_a_sentence(
-    answer: Exception,
+    answer: Page | Exception,
     said: str,
     level: str,
     provider: Provider,
