@@ -125,8 +125,10 @@ def test_a_token_that_works_is_counted_and_given_back(
         ),
         (
             NOTHING,
-            "The provider took the key and gave nothing for HK: the plan may lack this "
-            "market.",
+            (
+                "The provider took the key and gave nothing for HK: the plan may lack "
+                "this market."
+            ),
             "warning",
         ),
     ],
