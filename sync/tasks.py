@@ -13,8 +13,6 @@ from typing import Any
 from django.conf import settings
 
 from . import services
-from .models import SyncShard
-from .services.stopping import stop_after, stop_on_signals
 
 logger = logging.getLogger(__name__)
 
@@ -25,18 +23,19 @@ LONGEST = settings.Q_CLUSTER["timeout"] - 600  # seconds
 
 def execute_shard(shard_id: int, **_: Any) -> str:
     """执行一个分片,返回运行此后的状态。"""
-    shard = SyncShard.objects.select_related("run").filter(pk=shard_id).first()
-    if shard is None:
-        return "gone"
-    with stop_on_signals() as stop, stop_after(LONGEST, stop):
+    with (
+        services.stop_on_signals() as stop,
+        services.stop_after(LONGEST, stop),
+    ):
         try:
-            return str(services.execute_shard(shard, stop=stop).state)
+            run = services.execute_shard(shard_id, stop=stop)
         except services.Refused as error:
-            logger.warning("%s was not executed: %s", shard, error)
+            logger.warning("Shard %d was not executed: %s", shard_id, error)
             return "refused"
         except services.Unavailable:
-            logger.exception("%s has failed", shard)
+            logger.exception("Shard %d has failed", shard_id)
             return "failed"
+    return "gone" if run is None else str(run.state)
 
 
 def revive_runs(**_: Any) -> str:

@@ -8,11 +8,8 @@ from typing import Any
 from django.http import QueryDict
 from rest_framework import serializers
 
-from .. import services
-from ..engine import markets
 from ..models import FailureStatus, RunKind, RunState
 from ..services import SyncRequest
-from ..services.runs.request import EARLIEST
 from . import fields
 
 Form = serializers.Serializer[Any]
@@ -77,26 +74,6 @@ class RunForm(Form):
     start = fields.TradeDate()
     end = fields.TradeDate(required=False)
     force = fields.Switch(default=False)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """区间要有意义。"""
-        request, at = request_of(attrs), services.now()
-        if request.start < EARLIEST:
-            raise serializers.ValidationError(
-                {"start": f"{request.start} is before {EARLIEST}."}
-            )
-        wanted = request.markets or tuple(markets.MARKETS)
-        today = max(markets.today(market, at=at) for market in wanted)
-        end = request.end or today
-        if end > today:
-            raise serializers.ValidationError(
-                {"end": f"{end} is in the future: give {today} or earlier."}
-            )
-        if request.start > end:
-            raise serializers.ValidationError(
-                {"start": f"{request.start} is after the end {end}."}
-            )
-        return attrs
 
 
 class KlineForm(Form):

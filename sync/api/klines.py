@@ -15,6 +15,7 @@ from rest_framework.utils.urls import replace_query_param
 from ..engine import markets
 from ..engine.ports import Window
 from ..models import Kline, Stock
+from ..models.stocks import EARLIEST
 from .forms import KlineForm, checked
 from .guard import Guarded
 from .permissions import MayList
@@ -22,7 +23,7 @@ from .schema import answers
 from .shapes import KlinePageSerializer, KlineSerializer
 
 # No K-line lies outside, and no zone and no step leads out of the calendar.
-FIRST, LAST = date(1900, 1, 1), date(2199, 12, 31)
+LAST = date(2199, 12, 31)
 COLUMNS = KlineSerializer.Meta.fields
 
 
@@ -67,7 +68,7 @@ def _stock(wanted: dict[str, Any]) -> Stock:
 def _klines(stock: Stock, wanted: dict[str, Any]) -> QuerySet[Any, dict[str, Any]]:
     period = wanted["period"]
     window = Window(
-        _inside(wanted.get("start", FIRST)), _inside(wanted.get("end", LAST))
+        _inside(wanted.get("start", EARLIEST)), _inside(wanted.get("end", LAST))
     )
     first, end = markets.bounds(window, market=stock.market, period=period)
     klines: QuerySet[Any] = Kline.objects.filter(
@@ -79,7 +80,7 @@ def _klines(stock: Stock, wanted: dict[str, Any]) -> QuerySet[Any, dict[str, Any
 
 
 def _inside(day: date) -> date:
-    return min(max(day, FIRST), LAST)
+    return min(max(day, EARLIEST), LAST)
 
 
 def _next(request: Request, cursor: str) -> str:

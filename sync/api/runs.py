@@ -9,7 +9,7 @@ from django.http import Http404
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import NotFound
 from rest_framework.generics import ListAPIView, RetrieveAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -58,13 +58,7 @@ class RunList(Guarded, ListAPIView[SyncRun]):
         """登记一次运行。"""
         wanted = request_of(checked(RunForm, request.data))
         by = request.user.get_username()
-        try:
-            run = services.start(wanted, at=services.now(), by=by, background=True)
-        except (services.AlreadyRunning, services.NoUsableToken):
-            raise
-        except services.Refused as error:
-            # The form has seen to everything else.
-            raise ValidationError({"codes": [str(error)]}) from error
+        run = services.start(wanted, at=services.now(), by=by, background=True)
         return Response(RunDetailSerializer(run).data, status=status.HTTP_202_ACCEPTED)
 
     def filter_queryset(self, queryset: Any) -> Any:

@@ -16,8 +16,7 @@ from rich.table import Table
 
 from sync.engine.ports import Progress
 from sync.models import RunKind, RunState, SyncRun
-from sync.services import Forecast
-from sync.services.stocks.rows import Listed
+from sync.services import Forecast, Listed
 
 EVERY = 10.0  # seconds between two plain lines
 

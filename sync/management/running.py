@@ -12,7 +12,6 @@ from common.commands import SpokenCommand
 from sync import services
 from sync.management import reporting
 from sync.models import SyncRun
-from sync.services.stopping import stop_on_signals
 
 
 class RunCommand(SpokenCommand):
@@ -38,7 +37,7 @@ class RunCommand(SpokenCommand):
         quiet = options["no_progress"] or options["json"]
         try:
             # From the very beginning, so that a signal never leaves half a run behind.
-            with stop_on_signals() as stop:
+            with services.stop_on_signals() as stop:
                 run = self.register(options)
                 if run is not None and not options["background"]:
                     run = _execute(run, stop=stop, quiet=quiet)

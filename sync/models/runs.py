@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import hashlib
+import json
+from collections.abc import Iterable
+from datetime import date, datetime
 from typing import Any, Self
 
 from django.db import models
@@ -144,3 +147,30 @@ class SyncRun(models.Model):
             return 0.0
         until = self.finished_at or self.heartbeat_at
         return max(0.0, (until - self.started_at).total_seconds())
+
+    @property
+    def wanted_key(self) -> str | None:
+        """同样的请求有同样的键;补拉没有。"""
+        if self.kind == RunKind.RETRY:
+            return None
+        return request_key(
+            markets=self.markets,
+            codes=self.codes,
+            period=self.period,
+            start=self.window.start,
+            end=self.window.end,
+        )
+
+
+def request_key(
+    *,
+    markets: Iterable[str],
+    codes: Iterable[str],
+    period: str,
+    start: date,
+    end: date | None,
+) -> str:
+    """一次请求的键:要的东西一样,键就一样,不管写的顺序。"""
+    wanted = [sorted(markets), sorted(set(codes)), period]
+    text = json.dumps([*wanted, str(start), str(end)])
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -35,6 +36,7 @@ class ShardState(models.TextChoices):
     INTERRUPTED = "interrupted", _("interrupted")
 
 
+OWNER = re.compile(r"run (\d{1,18}) shard ")  # as in `owner_of`
 UNFINISHED = (ShardState.QUEUED, ShardState.RUNNING, ShardState.WAITING)
 
 
@@ -132,3 +134,9 @@ class SyncShard(models.Model):
 def owner_of(run_id: int) -> str:
     """一次运行的全部分片租用 Token 时,名字都这样开头。"""
     return f"run {run_id} shard "
+
+
+def run_of(owner: str) -> int | None:
+    """租用 Token 的名字属于哪次运行;不是运行的返回 None。"""
+    found = OWNER.match(owner)
+    return int(found[1]) if found else None

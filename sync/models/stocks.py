@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import Self
 
 from django.db import models
@@ -11,6 +12,10 @@ from django.utils.translation import gettext_lazy as _
 from common.fields import CodeField
 
 from ..engine.ports import Window
+
+# Before that no exchange's data are of use; a slip of the keys costs calls, and other
+# programs may ask for everything since the year 1, where dates end.
+EARLIEST = date(1900, 1, 1)
 
 
 class StockQuerySet(models.QuerySet["Stock"]):

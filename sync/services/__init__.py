@@ -1,39 +1,60 @@
 """用例:界面只调用这里。
 
 Each interface (admin, API, commands, jobs) translates in, makes one call here and
-translates out. What can be foreseen is raised as `Refused`.
+translates out. What can be foreseen is raised as `Refused`. The rooms behind this door:
+
+    runs      ask for a run, start, forecast, repeat, cancel and follow it
+    shards    claim and execute a shard, and pick up what dead processes leave
+    work      the stocks and windows that a run still has to fetch
+    failures  fetch again what could not be had
+    quality   find holes in what is stored
+    stocks    the list of stocks: from the provider, from a file
+    tokens    lease tokens, try one
+    upkeep    what runs by itself: schedules, cleaning
 """
 
 from ..storage.retrying import Unavailable
 from .clock import now
-from .errors import AlreadyRunning, NoUsableToken, Refused
+from .errors import AlreadyRunning, BadRequest, NoUsableToken, Refused
 from .failures.retry import retry_failed
 from .quality.audit import MarketAudit, audit
 from .runs.cancel import cancel
 from .runs.follow import follow
 from .runs.forecast import Forecast, forecast
+from .runs.repeat import repeat
 from .runs.request import SyncRequest
 from .runs.start import start
 from .shards.claim import execute, execute_shard
 from .shards.reap import reap
 from .shards.revive import revive
 from .stocks.catalogue import sync_stocks
+from .stocks.files import COLUMNS as STOCK_COLUMNS
 from .stocks.files import import_stocks
+from .stocks.preview import preview_stocks
+from .stocks.rows import Listed
+from .stopping import stop_after, stop_on_signals
+from .tokens.check import Checked, Outcome, check_token, markets_to_check
 from .upkeep.cleaning import clean_up
 from .upkeep.schedules import audit_daily, retry_hourly, setup_schedules, sync_daily
 from .work.batch import count_of
 
 __all__ = [
+    "STOCK_COLUMNS",
     "AlreadyRunning",
+    "BadRequest",
+    "Checked",
     "Forecast",
+    "Listed",
     "MarketAudit",
     "NoUsableToken",
+    "Outcome",
     "Refused",
     "SyncRequest",
     "Unavailable",
     "audit",
     "audit_daily",
     "cancel",
+    "check_token",
     "clean_up",
     "count_of",
     "execute",
@@ -41,13 +62,18 @@ __all__ = [
     "follow",
     "forecast",
     "import_stocks",
+    "markets_to_check",
     "now",
+    "preview_stocks",
     "reap",
+    "repeat",
     "retry_failed",
     "retry_hourly",
     "revive",
     "setup_schedules",
     "start",
+    "stop_after",
+    "stop_on_signals",
     "sync_daily",
     "sync_stocks",
 ]

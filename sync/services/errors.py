@@ -1,6 +1,7 @@
 """用例可以预料的拒绝。
 
 Refused
+├── BadRequest       a value that cannot be; `field` says which
 ├── AlreadyRunning   the same request is running
 └── NoUsableToken    没有可用的 Token
 
@@ -9,11 +10,20 @@ The text is one sentence for people: what is wrong and what to do.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 
 class Refused(Exception):
     """请求不能执行;文字说明原因和办法。"""
+
+
+class BadRequest(Refused):
+    """请求里有一个值不对;`field` 是它在请求里的名字。
+
+    A form shows the text at that field, the API answers 400 with it, a command says it.
+    """
+
+    def __init__(self, field: str, text: str) -> None:
+        super().__init__(text)
+        self.field = field
 
 
 class AlreadyRunning(Refused):
@@ -25,9 +35,3 @@ class NoUsableToken(Refused):
 
     def __init__(self, why: str) -> None:
         super().__init__(f"没有可用的 Token: {why}")
-
-
-def known(what: str, value: str, names: Collection[str]) -> None:
-    """名字必须认识;不认识时抛出 Refused,说出认识的。"""
-    if value not in names:
-        raise Refused(f"Unknown {what} {value!r}: known are {', '.join(names)}.")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -24,7 +22,6 @@ COLOURS = {
     TokenState.DISABLED: "idle",
     TokenState.DELETED: "idle",
 }
-RUN = re.compile(r"run (\d{1,18}) ")
 # Of the day's calls in percent: from here on the bar warns.
 NEARLY_ALL = 90
 
@@ -35,12 +32,15 @@ def named(token: ApiToken) -> SafeString:
     return format_html('{} <span class="masked">{}</span>', name, token.masked)
 
 
-def state(token: ApiToken, *, at: datetime) -> SafeString:
-    """状态;下面是被谁占用、休息到什么时候、值解不解得开。"""
+def state(token: ApiToken, *, at: datetime, holder: str) -> SafeString:
+    """状态;下面是被谁占用、休息到什么时候、值解不解得开。
+
+    `holder` is how whoever holds it is shown.
+    """
     now = state_of(token, at=at)
     lines = [format_html('<span class="badge {}">{}</span>', COLOURS[now], now.label)]
-    if held_by := holder(token, at=at):
-        lines.append(held_by)
+    if token.leased_by and token.leased_until is not None and token.leased_until > at:
+        lines.append(format_html("{}", holder))
     if token.resting_until is not None and token.resting_until > at:
         until = f"{timezone.localtime(token.resting_until):%H:%M:%S}"
         lines.append(format_html("{}", _("rests until %s") % until))
@@ -86,35 +86,6 @@ def used_today(token: ApiToken, *, at: datetime) -> SafeString:
         used,
         _("%(used)s used, %(left)s left") % words,
     )
-
-
-def holder(token: ApiToken, *, at: datetime) -> SafeString | None:
-    """被谁占用;运行就是到它的页面的链接;没有被占用是 None。
-
-    The page is found by its name only: tokens know nothing of runs.
-    """
-    if not token.leased_by or token.leased_until is None or token.leased_until <= at:
-        return None
-    number, said = run_number(token.leased_by), said_holder(token.leased_by)
-    if number is None:
-        return format_html("{}", said)
-    url = reverse("admin:sync_syncrun_change", args=[number])
-    return format_html('<a href="{}">{}</a>', url, said)
-
-
-def said_holder(owner: str) -> str:
-    """持有者,给人看的:没有分片、进程之类。"""
-    number = run_number(owner)
-    if number is not None:
-        return _("run %d") % number
-    # "stock list host:12:345", and whatever else names a process at its end.
-    return owner.rpartition(" ")[0] or owner
-
-
-def run_number(owner: str) -> int | None:
-    """持有者是运行时,它的编号。"""
-    found = RUN.match(f"{owner} ")
-    return int(found[1]) if found else None
 
 
 def last_error(token: ApiToken) -> str:

@@ -71,7 +71,12 @@ class ApiTokenAdmin(StrictActions):
     @admin.display(description=gettext_lazy("state"))
     def shown_state(self, token: ApiToken) -> SafeString:
         """状态,被谁占用,休息到什么时候。"""
-        return columns.state(token, at=timezone.now())
+        holder = self.shown_holder(token.leased_by)
+        return columns.state(token, at=timezone.now(), holder=holder)
+
+    def shown_holder(self, owner: str) -> str:
+        """占用着 Token 的是谁,给人看的;知道更多的页面可以换成链接。"""
+        return owner
 
     @admin.display(description=gettext_lazy("limits"))
     def shown_limits(self, token: ApiToken) -> str:

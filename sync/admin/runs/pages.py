@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from sync import services
-from sync.models import RunKind, SyncFailure, SyncRun
+from sync.models import RunKind, SyncRun
 
 from ..display import (
     asked,
@@ -185,7 +185,8 @@ class SyncRunAdmin(ReadOnlyAdmin):
         if not self._may_repeat(request, run):
             raise PermissionDenied
         try:
-            new = _again(run, by=request.user.get_username())
+            by = request.user.get_username()
+            new = services.repeat(run.pk, at=services.now(), by=by)
         except services.Refused as error:
             self.message_user(request, str(error), messages.ERROR)
             return HttpResponseRedirect(run_url(run.pk))
@@ -212,22 +213,6 @@ class SyncRunAdmin(ReadOnlyAdmin):
             "may_repeat": self._may_repeat(request, run),
             **details(run, at=timezone.now()),
         }
-
-
-def _again(run: SyncRun, *, by: str) -> SyncRun:
-    at = services.now()
-    if run.kind == RunKind.RETRY:
-        rows = SyncFailure.objects.filter(run=run)
-        return services.retry_failed(rows=rows, at=at, by=by, background=True)
-    request = services.SyncRequest(
-        start=run.window.start,
-        end=run.window.end,
-        markets=tuple(run.markets),
-        codes=tuple(run.codes),
-        period=run.period,
-        force=run.force,
-    )
-    return services.start(request, at=at, by=by, background=True)
 
 
 def _refreshed_when_signed_out(view: View) -> View:

@@ -20,6 +20,7 @@ from sync.models import (
     SyncShard,
 )
 from sync.models.runs import ACTIVE
+from sync.models.shards import owner_of
 from tokens.models import ApiToken
 
 from ..display import asked, badge, duration, elapsed, failures_url, lanes, state_badge
@@ -186,8 +187,8 @@ def _shards(run: SyncRun, *, at: datetime) -> list[ShardRow]:
 def _tokens(run: SyncRun, *, at: datetime) -> list[HeldToken]:
     if run.state not in ACTIVE:
         return []
-    owner = f"run {run.pk} shard "
-    held = ApiToken.objects.held(at=at).filter(leased_by__startswith=owner)
+    ours = ApiToken.objects.filter(leased_by__startswith=owner_of(run.pk))
+    held = ours.held(at=at)
     return [
         HeldToken(
             label=str(token),

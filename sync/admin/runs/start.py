@@ -45,6 +45,11 @@ class WindowFields(forms.Form):
         help_text=_("Also what is there already. It costs all the calls again."),
     )
 
+    def refuse(self, error: services.Refused) -> None:
+        """在表单上说出为什么不能执行;知道是哪一栏的,写在那一栏。"""
+        field = error.field if isinstance(error, services.BadRequest) else None
+        self.add_error(field if field in self.fields else None, str(error))
+
 
 class StartForm(WindowFields):
     """要哪些市场、股票、周期和区间。"""
@@ -87,7 +92,7 @@ class StartForm(WindowFields):
             request = self.request()
             return Preview(request, services.forecast(request, at=at))
         except services.Refused as error:
-            self.add_error(None, str(error))
+            self.refuse(error)
         return None
 
     def begin(self, *, at: datetime, by: str) -> SyncRun | None:
@@ -97,7 +102,7 @@ class StartForm(WindowFields):
         try:
             return services.start(self.request(), at=at, by=by, background=True)
         except services.Refused as error:
-            self.add_error(None, str(error))
+            self.refuse(error)
         return None
 
 

@@ -23,12 +23,13 @@ from django.utils.translation import gettext_lazy
 from sync.engine import markets
 from sync.engine.ports import Window
 from sync.models import Coverage, Kline, Stock
+from sync.models.stocks import EARLIEST
 
 from ..runs.start import DateInput
 
 ROWS = 100
 STAMP = "%Y-%m-%dT%H:%M:%S.%f"
-EARLIEST, LATEST = date(1900, 1, 1), date(2999, 12, 31)
+LATEST = date(2999, 12, 31)
 # Of the chart, in its own units.
 WIDTH, HEIGHT = 1000, 160
 

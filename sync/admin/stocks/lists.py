@@ -17,9 +17,6 @@ from common.admin.uploads import PARCEL, UploadForm, unwrapped, wrapped
 from common.parcels import StaleParcel
 from sync import services
 from sync.engine.markets import MARKETS
-from sync.services.stocks.files import COLUMNS
-from sync.services.stocks.preview import preview_stocks
-from sync.services.stocks.rows import Listed
 
 if TYPE_CHECKING:
     from .pages import StockAdmin
@@ -72,7 +69,7 @@ def import_page(page: StockAdmin, request: HttpRequest) -> HttpResponse:
     context = {
         **page.page(request, _("Import stocks")),
         "form": form,
-        "known": ", ".join(COLUMNS),
+        "known": ", ".join(services.STOCK_COLUMNS),
         **preview,
     }
     return TemplateResponse(request, "admin/sync/stock/import.html", context)
@@ -83,7 +80,7 @@ def _preview(form: UploadForm, request: HttpRequest) -> dict[str, Any]:
         return {}
     data = form.cleaned_data["file"]
     try:
-        preview = preview_stocks(data, most=SHOWN)
+        preview = services.preview_stocks(data, most=SHOWN)
     except services.Refused as refused:
         form.refuse(str(refused).splitlines()[1:])
         return {}
@@ -105,7 +102,7 @@ def _imported(page: StockAdmin, request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(reverse(LIST))
 
 
-def _said(listed: Listed) -> str:
+def _said(listed: services.Listed) -> str:
     said = _("%(created)s new, %(updated)s updated, %(unchanged)s unchanged.") % {
         "created": f"{listed.created:,}",
         "updated": f"{listed.updated:,}",

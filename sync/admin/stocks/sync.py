@@ -61,7 +61,7 @@ class WindowForm(WindowFields):
                 for request in self.requests()
             ]
         except services.Refused as error:
-            self.add_error(None, str(error))
+            self.refuse(error)
         return []
 
     def begin(self, *, at: datetime, by: str) -> list[SyncRun]:

@@ -9,14 +9,22 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from sync.services import Refused
-from sync.services.tokens.check import Checked, Outcome, check_token, markets_to_check
+from sync.models.shards import run_of
+from sync.services import (
+    Checked,
+    Outcome,
+    Refused,
+    check_token,
+    markets_to_check,
+)
 from tokens.admin import ApiTokenAdmin
-from tokens.admin.columns import said_holder
 from tokens.models import ApiToken
+
+from ..display import run_url
 
 CALM = {Outcome.WORKS}
 # Nothing is wrong with the token, there is just no answer now.
@@ -30,7 +38,14 @@ WARNED = {
 
 
 class CheckedTokenAdmin(ApiTokenAdmin):
-    """同样的页面,加上试一下。"""
+    """同样的页面,加上试一下;占用着的运行是链接。"""
+
+    def shown_holder(self, owner: str) -> str:
+        """占用着 Token 的运行,链接到它的页面;别的只说名字。"""
+        run_id = run_of(owner)
+        if run_id is None:
+            return holder_name(owner)
+        return format_html('<a href="{}">{}</a>', run_url(run_id), holder_name(owner))
 
     def get_urls(self) -> list[URLPattern]:
         """加上试一下。"""
@@ -77,6 +92,15 @@ def said(checked: Checked) -> str:
     return f"{sentence} {spoken}".strip()
 
 
+def holder_name(owner: str) -> str:
+    """占用者的名字,给人看的:没有分片、进程之类。"""
+    run_id = run_of(owner)
+    if run_id is not None:
+        return _("run %d") % run_id
+    # "stock list host:12:345", and whatever else names a process at its end.
+    return owner.rpartition(" ")[0] or owner
+
+
 _SILENT = {Outcome.HELD, Outcome.NOT_IN_FORCE}
 
 
@@ -84,7 +108,7 @@ def _sentences(checked: Checked) -> dict[Outcome, str]:
     words = {
         "market": checked.market,
         "seconds": checked.seconds,
-        "holder": said_holder(checked.text),
+        "holder": holder_name(checked.text),
         "state": checked.text,
     }
     wait = _("It has made its calls of this minute: try again in %(seconds)d s.")

@@ -16,15 +16,16 @@ from django.utils.translation import gettext as _
 from sync.engine import markets
 from sync.models import FailureStatus, RunKind, Stock, SyncFailure, SyncRun
 from sync.models.failures import SyncFailureQuerySet
+from sync.models.stocks import EARLIEST
 from sync.storage.retrying import DatabaseRetry
 
+from ..checks import check_market
 from ..clock import SharedClock
-from ..errors import AlreadyRunning, Refused, known
-from ..runs.cancel import replace_parked
-from ..runs.start import leave_parked, register
+from ..errors import AlreadyRunning, BadRequest
+from ..shards.parked import leave_parked, replace_parked
 from ..shards.reap import reap
+from ..shards.register import register
 from ..tokens.required import require_token
-from ..work.retry import EARLIEST
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ def retry_failed(
     """
     most = _most(max_retry_count)
     if market:
-        known("market", market, markets.MARKETS)
+        check_market(market)
     require_token([market] if market else [], at=at)
     reap(at=at)
     wanted = (SyncFailure.objects.all() if rows is None else rows).waiting(
@@ -101,7 +102,8 @@ def _claim(
 def _most(wanted: int | None) -> int:
     most = settings.STOCK_SYNC_MAX_RETRY_COUNT if wanted is None else wanted
     if most < 1:
-        raise Refused("The largest number of attempts must be 1 or more.")
+        text = _("The largest number of attempts must be 1 or more.")
+        raise BadRequest("max_retry_count", text)
     return int(most)
 
 

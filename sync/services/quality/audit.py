@@ -23,8 +23,7 @@ from sync.engine import markets
 from sync.engine.ports import Failure, Task, Window
 from sync.models import Coverage, FailureStatus, Stock, SyncFailure
 
-from ..errors import Refused, known
-from ..runs.request import start_after_end
+from ..checks import check_market, check_order
 from . import calendars
 from .holes import PERIOD, Day, Field, missing, runs_of, survey, within
 
@@ -87,9 +86,8 @@ def audit(
     hole once. Raises Refused for bad values.
     """
     for market in wanted:
-        known("market", market, markets.MARKETS)
-    if window.start > window.end:
-        raise Refused(start_after_end(window.start, window.end))
+        check_market(market)
+    check_order(window.start, window.end)
     return [
         _audit_market(market, window=window, at=at, record=record)
         for market in dict.fromkeys(wanted or _markets())

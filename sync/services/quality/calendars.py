@@ -12,16 +12,15 @@ from __future__ import annotations
 
 import warnings
 from bisect import bisect_left
-from datetime import date, timedelta
+from datetime import date
 from functools import lru_cache
 from threading import Lock
 
+from sync.engine.coverage import DAY, SATURDAY
 from sync.engine.markets import MARKETS
 from sync.engine.ports import Window
 
 FIRST_DAY = date(2000, 1, 1)
-DAY = timedelta(days=1)
-SATURDAY = 5
 _loading = Lock()
 
 

@@ -7,8 +7,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from sync.models import RunState, ShardState, SyncRun
-from sync.models.runs import SyncRunQuerySet
+from sync.models import ShardState, SyncRun
 
 from ..errors import Refused
 from ..shards.states import locked, update_run
@@ -33,17 +32,3 @@ def cancel(run_id: int, *, at: datetime) -> SyncRun:
         waiting.update(state=ShardState.CANCELLED, heartbeat_at=at, error="")
         update_run(run, at=at)
     return SyncRun.objects.get(pk=run_id)
-
-
-def replace_parked(runs: SyncRunQuerySet, *, at: datetime) -> None:
-    """停在那里等 Token 的运行由新的代替,在调用者的事务里。
-
-    Whoever asks again may have enabled more tokens; what was fetched is not fetched
-    again.
-    """
-    for parked in runs.filter(state=RunState.WAITING):
-        run = locked(parked.pk)
-        run.shards.filter(state=ShardState.WAITING).update(
-            state=ShardState.CANCELLED, error="It waited and was asked for again."
-        )
-        update_run(run, at=at)

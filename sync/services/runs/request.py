@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -13,12 +11,12 @@ from django.utils.translation import gettext as _
 from sync.engine import markets
 from sync.engine.ports import Window
 from sync.models import Stock
+from sync.models.runs import request_key
+from sync.models.stocks import EARLIEST
 
-from ..errors import Refused, known
+from ..checks import check_market, check_order, check_period
+from ..errors import BadRequest
 from ..shards.cut import MOST_SHARDS
-
-# Before that no exchange's data are of use; a slip of the keys costs calls.
-EARLIEST = date(1900, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +36,24 @@ class SyncRequest:
     shards: int = 0
 
     def checked(self, *, at: datetime) -> SyncRequest:
-        """检查并补全请求;不对时抛出 Refused。"""
+        """检查并补全请求;不对时抛出 BadRequest。"""
         for market in self.markets:
-            known("market", market, markets.MARKETS)
-        known("period", self.period, markets.PERIODS)
+            check_market(market, field="markets")
+        check_period(self.period)
         asked = self.markets or tuple(markets.MARKETS)
         today = max(markets.today(market, at=at) for market in asked)
         end = self.end or max(markets.latest(market, at=at) for market in asked)
         if self.start < EARLIEST:
-            said = _("The start %(start)s is before %(earliest)s.")
-            raise Refused(said % {"start": self.start, "earliest": EARLIEST})
+            text = _("The start %(start)s is before %(earliest)s.")
+            raise BadRequest(
+                "start", text % {"start": self.start, "earliest": EARLIEST}
+            )
         if end > today:
-            said = _("The end %(end)s is in the future: give %(today)s or earlier.")
-            raise Refused(said % {"end": end, "today": today})
-        if self.start > end:
-            raise Refused(start_after_end(self.start, end))
+            text = _("The end %(end)s is in the future: give %(today)s or earlier.")
+            raise BadRequest("end", text % {"end": end, "today": today})
+        check_order(self.start, end)
         if not 0 <= self.shards <= MOST_SHARDS:
-            raise Refused(_("The shards must be 1 to %d.") % MOST_SHARDS)
+            raise BadRequest("shards", _("The shards must be 1 to %d.") % MOST_SHARDS)
         self._check_codes()
         return replace(self, end=end, markets=tuple(dict.fromkeys(self.markets)))
 
@@ -67,9 +66,13 @@ class SyncRequest:
     @property
     def key(self) -> str:
         """同样的请求有同样的键。"""
-        wanted = [sorted(self.markets), sorted(set(self.codes)), self.period]
-        text = json.dumps([*wanted, str(self.start), str(self.end)])
-        return hashlib.sha256(text.encode()).hexdigest()
+        return request_key(
+            markets=self.markets,
+            codes=self.codes,
+            period=self.period,
+            start=self.start,
+            end=self.end,
+        )
 
     def _check_codes(self) -> None:
         stocks = Stock.objects.wanted(markets=self.markets, codes=self.codes)
@@ -79,18 +82,13 @@ class SyncRequest:
         for market, code in stocks.values_list("market", "stock_code"):
             found.setdefault(code, []).append(market)
         if unknown := [code for code in self.codes if code not in found]:
-            raise Refused(_unknown(unknown, self.markets))
+            raise BadRequest("codes", _unknown(unknown, self.markets))
         for code, where_found in found.items():
             if len(where_found) > 1 and not self.markets:
-                said = _("Stock %(code)s exists in %(markets)s: say which market.")
+                text = _("Stock %(code)s exists in %(markets)s: say which market.")
                 several = _(" and ").join(sorted(where_found))
-                raise Refused(said % {"code": code, "markets": several})
-
-
-def start_after_end(start: date, end: date) -> str:
-    """区间反了。"""
-    said = _("The start %(start)s is after the end %(end)s.")
-    return said % {"start": start, "end": end}
+                values = {"code": code, "markets": several}
+                raise BadRequest("codes", text % values)
 
 
 def _unknown(codes: Sequence[str], wanted: Sequence[str]) -> str:

@@ -45,21 +45,41 @@ def execute(
     shard = retrying(queued.first) or retrying(shards.first)
     assert shard is not None
     shard.run = run
-    return execute_shard(shard, stop=stop, watch=watch, now=now)
+    _work_on(shard, stop=stop, watch=watch, now=now, retrying=retrying)
+    return run
 
 
 def execute_shard(
-    shard: SyncShard,
+    shard_id: int,
     *,
     stop: Event,
     watch: Watch = lambda _run, _progress, _note: None,
     now: Callable[[], datetime] = moment,
-) -> SyncRun:
+) -> SyncRun | None:
     """执行一个分片,然后帮同一次运行里还没有人接的;其余和 `execute` 一样。
 
-    Raises AlreadyRunning where another process was first.
+    None where there is no such shard any more. Raises AlreadyRunning where another
+    process was first.
     """
-    run, retrying = shard.run, DatabaseRetry(stop=stop, clock=SharedClock(), limit=AWAY)
+    retrying = DatabaseRetry(stop=stop, clock=SharedClock(), limit=AWAY)
+    found = SyncShard.objects.select_related("run").filter(pk=shard_id)
+    shard = retrying(found.first)
+    if shard is None:
+        return None
+    _work_on(shard, stop=stop, watch=watch, now=now, retrying=retrying)
+    return shard.run
+
+
+def _work_on(
+    shard: SyncShard,
+    *,
+    stop: Event,
+    watch: Watch,
+    now: Callable[[], datetime],
+    retrying: DatabaseRetry,
+) -> None:
+    """做这个分片,再做还排着队的;结果在 `shard.run` 里。"""
+    run = shard.run
     work = partial(_claim_and_work, stop=stop, watch=watch, now=now, retrying=retrying)
     ended = work(shard)
     if ended is None:
@@ -74,7 +94,6 @@ def execute_shard(
     # Others may wait for the tokens that are free now; if not now, the reviver sees it.
     with suppress(DatabaseError):
         retrying(lambda: wake(at=now()))
-    return run
 
 
 def _not_ours(run: SyncRun, *, retrying: DatabaseRetry) -> AlreadyRunning:

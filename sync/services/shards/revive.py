@@ -14,12 +14,11 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 from django_q.brokers import get_broker
 
-from sync.models import RunKind, RunState, ShardState, SyncRun, SyncShard
+from sync.models import RunState, ShardState, SyncRun, SyncShard
 from sync.models.runs import ACTIVE
 from sync.models.shards import ATTEMPTS
 from tokens.models import ApiToken
 
-from ..runs.request import SyncRequest
 from ..tokens.required import PROVIDER
 from .jobs import enqueue, enqueue_after_commit
 from .reap import reap
@@ -145,22 +144,10 @@ def _requeued(shard: SyncShard, *, at: datetime) -> bool:
         return False
     again = {"state": RunState.QUEUED, "error": "", "heartbeat_at": at}
     if run.state == RunState.INTERRUPTED:
-        again |= {"request_key": _request_key(run), "finished_at": None}
+        again |= {"request_key": run.wanted_key, "finished_at": None}
     if run.state != RunState.RUNNING:
         SyncRun.objects.filter(pk=run.pk).update(**again)
     return True
-
-
-def _request_key(run: SyncRun) -> str | None:
-    if run.kind == RunKind.RETRY:
-        return None
-    return SyncRequest(
-        start=run.window.start,
-        end=run.window.end,
-        markets=tuple(run.markets),
-        codes=tuple(run.codes),
-        period=run.period,
-    ).key
 
 
 def _give_up(shard: SyncShard, *, at: datetime) -> bool:

@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 from common.csvfile import Refused as BadRow
 from common.races import again_after_a_lost_race
 from sync.engine.errors import NoToken, RateLimited, SyncError, TokenFault
-from sync.engine.markets import MARKETS
 from sync.engine.pacing import REST
 from sync.engine.ports import Beat, Token
 from sync.engine.wallet import Wallet
@@ -21,9 +20,10 @@ from sync.providers.itick import ItickClient, Listing
 from tokens.models import ApiToken
 from tokens.validation import allowed_hosts
 
+from ..checks import check_market
 from ..clock import SharedClock
 from ..clock import now as shared_now
-from ..errors import NoUsableToken, Refused, known
+from ..errors import NoUsableToken, Refused
 from ..processes import this_process
 from ..tokens.ledger import TokenLedger
 from ..tokens.required import PROVIDER
@@ -45,7 +45,7 @@ def sync_stocks(
     A stock that is not in the provider's list any more is kept. Raises Refused.
     """
     for market in wanted:
-        known("market", market, MARKETS)
+        check_market(market)
     return {market: _sync_market(market, now=now) for market in wanted}
 
 

@@ -26,9 +26,10 @@ from tokens.models import ApiToken
 from tokens.states import TokenState, state_of
 from tokens.validation import allowed_hosts
 
+from ..checks import check_market
 from ..clock import SharedClock
 from ..clock import now as shared_now
-from ..errors import NoUsableToken, known
+from ..errors import NoUsableToken
 from ..processes import this_process
 from .ledger import TokenLedger
 
@@ -94,7 +95,7 @@ def check_token(
     market that the plan lacks is noted, a limited one rests. Raises Refused for a
     market that nobody knows.
     """
-    known("market", market, MARKETS)
+    check_market(market)
     ledger = TokenLedger(owner=f"token check {this_process()}"[:100], now=now)
     try:
         leased = ledger.lease([token])

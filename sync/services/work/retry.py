@@ -11,11 +11,10 @@ from sync.engine import coverage, markets
 from sync.engine.ports import Task, Window
 from sync.models import Coverage, Finished, Stock, SyncFailure, SyncRun
 from sync.models.failures import SyncFailureQuerySet
+from sync.models.stocks import EARLIEST
 from sync.storage.retrying import Retrying, at_once
 
 CHUNK = 500
-# Other programs may ask for everything since the year 1, where dates end.
-EARLIEST = date(1900, 1, 1)
 
 
 def held_rows(run: SyncRun) -> SyncFailureQuerySet:

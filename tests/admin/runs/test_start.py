@@ -176,6 +176,7 @@ def test_what_cannot_be_started_is_said_on_the_form(
 
     page = otto().post(START_PAGE, FORM | changes | {"step": step})
 
+    assert list(page.context["form"].errors) == list(changes)
     assert said in text(page)
     assert page.context["preview"] is None
     assert not SyncRun.objects.exists()

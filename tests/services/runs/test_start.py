@@ -11,7 +11,14 @@ from typing import Any
 import pytest
 
 from sync.models import RunState, SyncRun, SyncShard
-from sync.services import AlreadyRunning, NoUsableToken, Refused, SyncRequest, start
+from sync.services import (
+    AlreadyRunning,
+    BadRequest,
+    NoUsableToken,
+    Refused,
+    SyncRequest,
+    start,
+)
 from sync.services.processes import this_process
 from tests.fixtures import MakeToken
 from tests.racing import at_once
@@ -311,3 +318,27 @@ def test_of_the_same_request_at_once_one_runs(make_token: MakeToken) -> None:
         assert [run.requested_by for run in SyncRun.objects.active()] == [winner]
         end_it(SyncRun.objects.active().get())
     assert SyncShard.objects.count() == 3
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("markets", ("HK", "XX")),
+        ("period", "2m"),
+        ("start", date(1800, 1, 1)),
+        ("start", date(2026, 3, 10)),
+        ("end", date(2026, 3, 11)),
+        ("codes", ("700", "701")),
+        ("shards", 101),
+    ],
+)
+def test_what_is_wrong_with_a_request_is_told_with_its_field(
+    field: str, value: Any
+) -> None:
+    stock("700")
+
+    with pytest.raises(BadRequest) as caught:
+        replace(WANTED, **{field: value}).checked(at=AT)
+
+    assert caught.value.field == field

@@ -74,7 +74,7 @@ def test_who_is_slower_with_the_same_tokens_takes_the_next_ones(
 
     monkeypatch.setattr(ApiTokenQuerySet, "lease", late)
 
-    execute_shard(shard_of(run, 0), stop=Event(), now=lambda: AT)
+    execute_shard(shard_of(run, 0).pk, stop=Event(), now=lambda: AT)
 
     shard = shard_of(run, 0)
     assert (shard.state, shard.numbers["tokens_per_thread"]) == ("done", [2])

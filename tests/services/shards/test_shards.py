@@ -153,7 +153,7 @@ def test_a_shard_whose_siblings_hold_all_tokens_is_left_to_them(
     assert ApiToken.objects.lease(token, owner=sibling.owner(fence), at=AT)
 
     with django_capture_on_commit_callbacks(execute=True):
-        execute_shard(shard_of(run, 1), stop=Event(), now=lambda: AT)
+        execute_shard(shard_of(run, 1).pk, stop=Event(), now=lambda: AT)
 
     left = shard_of(run, 1)
     assert (left.state, left.attempts, left.process) == ("queued", 0, "")
@@ -179,7 +179,7 @@ def test_a_shard_left_by_one_who_saw_its_sibling_end_is_rung_again(
     SyncShard.objects.filter(run=run, number=0).update(state=ShardState.DONE)
 
     with django_capture_on_commit_callbacks(execute=True):
-        execute_shard(shard_of(run, 1), stop=Event(), now=lambda: AT)
+        execute_shard(shard_of(run, 1).pk, stop=Event(), now=lambda: AT)
 
     (job,) = OrmQ.objects.all()
     assert job.task["args"] == (shard_of(run, 1).pk,)
@@ -197,7 +197,7 @@ def test_a_job_delivered_for_a_shard_that_is_done_does_nothing(
     clients.clear()
 
     with pytest.raises(Refused, match="has ended already: succeeded"):
-        execute_shard(shard_of(run, 1), stop=Event(), now=lambda: AT)
+        execute_shard(shard_of(run, 1).pk, stop=Event(), now=lambda: AT)
 
     assert (states(run)[0], clients) == ("succeeded", [])
 
