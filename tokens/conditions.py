@@ -63,3 +63,10 @@ def most_left_first(at: datetime) -> tuple[Any, ...]:
     )
     resting = Case(When(resting_until__gt=at, then=Value(1)), default=Value(0))
     return resting, left.desc(), "pk"
+
+
+def serves(market: str) -> Q:
+    """能用于这个市场:在它的名单里(空着是全部),服务商也没有说套餐不含。"""
+    return (Q(markets="") | holds("markets", market)) & ~holds(
+        "excluded_markets", market
+    )

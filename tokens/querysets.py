@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import models, transaction
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Case, Count, F, Q, Value, When
 from django.db.models.functions import Concat
 
 from . import accounts, conditions
@@ -55,9 +55,18 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         """
         wanted = Q(pk__in=[])
         for market in markets:
-            listed = Q(markets="") | conditions.holds("markets", market)
-            wanted |= listed & ~conditions.holds("excluded_markets", market)
+            wanted |= conditions.serves(market)
         return self.filter(wanted)
+
+    def markets_served(self, markets: Iterable[str]) -> set[str]:
+        """这些市场里,至少有一个 Token 能用的;一次查询。"""
+        counted = self.aggregate(
+            **{
+                market: Count("pk", filter=conditions.serves(market))
+                for market in markets
+            }
+        )
+        return {market for market, count in counted.items() if count}
 
     def with_calls_left(self, *, at: datetime) -> ApiTokenQuerySet:
         """今天还没到每日上限的 Token。"""

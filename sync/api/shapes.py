@@ -36,13 +36,26 @@ class RunSerializer(serializers.ModelSerializer[SyncRun]):
         child=serializers.IntegerField(), read_only=True
     )
 
+    unserved = serializers.ListField(
+        child=serializers.CharField(),
+        read_only=True,
+        help_text="Markets of which nothing was asked: no token serves them.",
+    )
+
     class Meta:
         model = SyncRun
         fields: tuple[str, ...] = (
             *("id", "kind", "state", "market", "period", "start_date", "end_date"),
             *("force", "max_retry_count", "requested_by"),
             *("stocks", "succeeded", "failed", "skipped", "klines", "dropped", "calls"),
-            *("reasons", "threads", "tokens_per_thread", "error", "seconds"),
+            *(
+                "reasons",
+                "threads",
+                "tokens_per_thread",
+                "unserved",
+                "error",
+                "seconds",
+            ),
             *("created_at", "started_at", "finished_at", "heartbeat_at"),
             *("cancel_requested_at", "waiting_until"),
         )

@@ -55,7 +55,8 @@ class Runner:
     """一个市场的一次运行。
 
     `run` returns when every task has been stored, recorded as failed, or left for
-    later: after a stop, and where the quota ran out, which `starved` tells. An
+    later: after a stop, and where the quota ran out or the tokens' plans lack the
+    market, which `starved` tells. An
     unexpected error of a lane or of the store is raised after the lanes have ended and
     the tokens have been given back.
     """
@@ -267,8 +268,11 @@ class Runner:
         left = self._deck.drain()
         if self._breaker.open:
             error = ProviderDown("not tried: the provider does not answer")
-        elif self._wallet.spent and not self._desk.stop.is_set():
-            # No failure of the stocks: they are fetched once there are calls again.
+        elif (
+            self._wallet.spent or self._wallet.lacking
+        ) and not self._desk.stop.is_set():
+            # No failure of the stocks: they are fetched once there are calls again, or
+            # a token whose plan has the market.
             self._progress.stocks -= len(left)
             self.starved = bool(left)
             return

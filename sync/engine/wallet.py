@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .errors import NoToken, QuotaSpent
+from .errors import MarketNotAllowed, NoToken, QuotaSpent
 from .pacing import Meter
 from .ports import Beat, Clock, Grant, Ledger, Token, Usage
 
@@ -49,6 +49,11 @@ class Wallet:
     def spent(self) -> bool:
         """有没有 Token 只是今天的次数用完了:明天又能用。"""
         return any(isinstance(meter.out, QuotaSpent) for meter in self.meters)
+
+    @property
+    def lacking(self) -> bool:
+        """有没有 Token 只是套餐不含这个市场。"""
+        return any(isinstance(meter.out, MarketNotAllowed) for meter in self.meters)
 
     def leased(self, beat: Beat) -> None:
         """心跳之后:续上租约,拿掉已经不归我们的 Token。"""

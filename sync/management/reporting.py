@@ -167,7 +167,10 @@ def _print(line: str, stream: TextIO) -> None:
 
 
 def as_json(run: SyncRun) -> dict[str, object]:
-    """一次运行的 JSON;名字是约定好的。"""
+    """一次运行的 JSON;名字是约定好的。
+
+    `unserved` is there only where there are such markets.
+    """
     return {
         "run": run.pk,
         "state": run.state,
@@ -180,6 +183,7 @@ def as_json(run: SyncRun) -> dict[str, object]:
         "threads": run.threads,
         "tokens_per_thread": run.tokens_per_thread,
         "seconds": round(run.seconds, 1),
+        **({"unserved": run.unserved} if run.unserved else {}),
     }
 
 
@@ -202,7 +206,7 @@ def exit_code(run: SyncRun) -> int:
         return EXIT_STOPPED
     if _broke_off(run):
         return EXIT_NOT_RUN
-    return EXIT_FAILURES if run.failed else 0
+    return EXIT_FAILURES if run.failed or run.unserved else 0
 
 
 def _broke_off(run: SyncRun) -> bool:
@@ -243,9 +247,17 @@ def _advice(run: SyncRun) -> list[str]:
         return ["There are no failures to fetch again."]
     if not run.stocks:
         return ["There are no stocks to sync: load a list with sync_stocks."]
+    advice = []
+    if run.unserved:
+        advice += [run.error, _not_asked_for(run.unserved)]
     if run.failed:
-        return ["The failures are recorded: fetch them again with retry_failed."]
-    return []
+        advice.append("The failures are recorded: fetch them again with retry_failed.")
+    return advice
+
+
+def _not_asked_for(unserved: list[str]) -> str:
+    markets = ", ".join(unserved)
+    return f"Nothing was asked for of {markets}: the next run takes it up."
 
 
 def forecast_json(forecast: Forecast) -> dict[str, object]:
@@ -255,6 +267,7 @@ def forecast_json(forecast: Forecast) -> dict[str, object]:
         skipped=forecast.skipped,
         threads=len(forecast.tokens_per_thread),
         tokens_per_thread=forecast.tokens_per_thread,
+        unserved=forecast.unserved,
     )
     return as_json(run) | {
         "dry_run": True,
@@ -269,11 +282,13 @@ def forecast_words(forecast: Forecast) -> str:
     left = forecast.calls_left_today
     quota = "there is no daily limit" if left is None else f"{left:,} are left today"
     short = "" if forecast.suffices else " That is not enough for today."
+    unserved = ", ".join(forecast.unserved)
+    without = f"\nNo usable token serves {unserved}, left out here." if unserved else ""
     return (
         f"{forecast.stocks:,} stocks, {forecast.skipped:,} of them up to date.\n"
         f"{forecast.calls_needed:,} calls are needed, {quota}.{short}\n"
         f"About {forecast.seconds_expected:,.0f} seconds on "
-        f"{len(forecast.tokens_per_thread)} lanes."
+        f"{len(forecast.tokens_per_thread)} lanes.{without}"
     )
 
 

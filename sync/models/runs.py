@@ -25,7 +25,7 @@ class RunState(models.TextChoices):
     QUEUED = "queued", _("queued")
     RUNNING = "running", _("running")
     SUCCEEDED = "succeeded", _("succeeded")
-    PARTIAL = "partial", _("some stocks failed")
+    PARTIAL = "partial", _("incomplete")
     WAITING = "waiting", _("waiting for quota")
     FAILED = "failed", _("failed")
     CANCELLED = "cancelled", _("cancelled")
@@ -77,7 +77,8 @@ class SyncRun(models.Model):
     that the same request cannot run twice at once. A run in the `background` belongs to
     no process and is started again when the one that works on it dies. Its shards take
     one of `shares` equal shares of the tokens each; `waiting_until` tells when a run
-    without quota goes on.
+    without quota goes on. `unserved` are markets of which nothing was asked for want of
+    a token.
     """
 
     kind = CodeField(_("kind"), max_length=10, choices=RunKind.choices)
@@ -103,6 +104,7 @@ class SyncRun(models.Model):
     dropped = models.PositiveIntegerField(_("bad bars left out"), default=0)
     calls = models.PositiveIntegerField(_("calls"), default=0)
     reasons = models.JSONField(_("failures by reason"), default=dict, blank=True)
+    unserved = models.JSONField(_("markets without a token"), default=list, blank=True)
     threads = models.PositiveSmallIntegerField(_("threads"), default=0)
     tokens_per_thread = models.JSONField(_("tokens per thread"), default=list)
     error = models.CharField(

@@ -34,4 +34,5 @@ class NoUsableToken(Refused):
     """没有可用的 Token。"""
 
     def __init__(self, why: str) -> None:
+        self.why = why
         super().__init__(f"没有可用的 Token: {why}")

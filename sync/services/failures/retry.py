@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
+from collections.abc import Collection
 from copy import copy
 from datetime import datetime
 from threading import Event
@@ -25,7 +26,7 @@ from ..errors import AlreadyRunning, BadRequest
 from ..shards.parked import leave_parked, replace_parked
 from ..shards.reap import reap
 from ..shards.register import register
-from ..tokens.required import require_token
+from ..tokens.serving import require_token, serving
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +47,9 @@ def retry_failed(
     """登记一次补拉,占有要补的记录;由 `execute` 执行。
 
     Of one stock, one market or all, or of `rows`; never rows that have been tried
-    `max_retry_count` times. Raises Refused: bad values, no token enabled, and
-    AlreadyRunning where another retry holds all the rows that there are.
+    `max_retry_count` times. Rows of markets that no token serves are left alone, and
+    the run names those markets. Raises Refused: bad values, no token enabled for any of
+    the rows, and AlreadyRunning where another retry holds all that there are.
     """
     most = _most(max_retry_count)
     if market:
@@ -57,30 +59,57 @@ def retry_failed(
     wanted = (SyncFailure.objects.all() if rows is None else rows).waiting(
         stock_code=stock_code, market=market, max_retry_count=most
     )
+    lacking = serving(tuple(markets.MARKETS), at=at).unserved
+    left = _markets_of(wanted.filter(market__in=lacking)) if lacking else []
+    wanted = wanted.exclude(market__in=lacking)
+    if left and not wanted.exists():
+        require_token(left, at=at)
     run = SyncRun(
         kind=RunKind.RETRY,
         market=market,
         codes=[stock_code] if stock_code else [],
         max_retry_count=most,
         requested_by=by,
+        unserved=left,
     )
     # Retries that want some of the same rows may lock each other out: once more, then.
     retrying = DatabaseRetry(stop=Event(), clock=SharedClock(), limit=0.0)
     return retrying(
-        lambda: _registered(copy(run), wanted, at=at, background=background)
+        lambda: _registered(
+            copy(run), wanted, lacking=lacking, at=at, background=background
+        )
     )
+
+
+def _markets_of(rows: SyncFailureQuerySet) -> list[str]:
+    return sorted(rows.order_by().values_list("market", flat=True).distinct())
 
 
 @transaction.atomic
 def _registered(
-    run: SyncRun, wanted: SyncFailureQuerySet, *, at: datetime, background: bool
+    run: SyncRun,
+    wanted: SyncFailureQuerySet,
+    *,
+    lacking: Collection[str],
+    at: datetime,
+    background: bool,
 ) -> SyncRun:
     # Another program may leave the status out by writing NULL.
     SyncFailure.objects.filter(status=None).update(status=FailureStatus.WAITING)
     register(run, at=at, background=background)
     _claim(wanted, run, at=at, background=background)
     _sort_out(run, at=at)
+    _let_go(run, lacking)
     return run
+
+
+def _let_go(run: SyncRun, lacking: Collection[str]) -> None:
+    """放开没有 Token 可用的市场的记录:刚刚才知道它们属于哪个市场的那些。"""
+    rows = SyncFailure.objects.held_by(run.pk).filter(market__in=lacking)
+    if found := _markets_of(rows) if lacking else []:
+        rows.update(run_id=None)
+        run.unserved = sorted({*run.unserved, *found})
+        run.save(update_fields=["unserved"])
 
 
 def _claim(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.conf import settings
@@ -13,8 +13,8 @@ from sync.engine.sharing import Tally
 from sync.models import SyncRun
 from tokens.models import ApiToken
 
-from ..tokens.required import PROVIDER, require_token
-from ..work.batch import markets_of, tasks_of
+from ..tokens.serving import PROVIDER, require_token, serving
+from ..work.batch import tasks_of
 from .request import SyncRequest
 
 # A call to the provider, answer included; what a run measures is usually less.
@@ -25,7 +25,8 @@ CALL_SECONDS = 0.3
 class Forecast:
     """预演的结果。
 
-    `calls_left_today` is None where a token without a daily limit takes part.
+    `calls_left_today` is None where a token without a daily limit takes part. The
+    stocks of `unserved` markets, which no token serves, are left out.
     """
 
     stocks: int
@@ -34,6 +35,7 @@ class Forecast:
     calls_left_today: int | None
     seconds_expected: float
     tokens_per_thread: list[int]
+    unserved: list[str] = field(default_factory=list)
 
     @property
     def suffices(self) -> bool:
@@ -48,7 +50,9 @@ def forecast(request: SyncRequest, *, at: datetime) -> Forecast:
     Raises Refused as `start` does.
     """
     request = request.checked(at=at)
-    require_token(request.markets, at=at)
+    markets = request.with_stocks()
+    require_token(markets or request.markets, at=at)
+    asked = serving(markets, at=at)
     run = SyncRun(
         market=",".join(request.markets),
         codes=list(request.codes),
@@ -62,7 +66,7 @@ def forecast(request: SyncRequest, *, at: datetime) -> Forecast:
     # many than too few.
     batch = min((token.batch_size for token in tokens), default=1)
     stocks = skipped = calls = 0
-    for market in markets_of(run):
+    for market in asked.served:
         tally = Tally(batch=batch)
         for task in tasks_of(run, market, at=at):
             stocks += 1
@@ -81,6 +85,7 @@ def forecast(request: SyncRequest, *, at: datetime) -> Forecast:
         calls_left_today=None if None in lefts else sum(n or 0 for n in lefts),
         seconds_expected=round(_seconds(calls, tokens, lanes), 1),
         tokens_per_thread=[len(hand) for hand in deal_tokens(tokens, lanes)],
+        unserved=list(asked.unserved),
     )
 
 

@@ -74,6 +74,11 @@ class SyncRequest:
             end=self.end,
         )
 
+    def with_stocks(self) -> list[str]:
+        """要的股票都在哪些市场。"""
+        stocks = Stock.objects.wanted(markets=self.markets, codes=self.codes)
+        return sorted(stocks.order_by().values_list("market", flat=True).distinct())
+
     def _check_codes(self) -> None:
         stocks = Stock.objects.wanted(markets=self.markets, codes=self.codes)
         if not self.codes:

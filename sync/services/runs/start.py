@@ -15,7 +15,7 @@ from ..shards.cut import Cut, cut
 from ..shards.parked import leave_parked, replace_parked
 from ..shards.reap import reap
 from ..shards.register import register
-from ..tokens.required import PROVIDER, require_token
+from ..tokens.serving import PROVIDER, require_token
 from .request import SyncRequest
 
 
@@ -28,7 +28,7 @@ def start(
     that there are not yet, no token enabled at all.
     """
     request = request.checked(at=at)
-    require_token(request.markets, at=at)
+    require_token(request.with_stocks() or request.markets, at=at)
     reap(at=at)
     pieces = _cut(request, background=background, at=at)
     run = SyncRun(

@@ -29,6 +29,7 @@ from tokens.validation import allowed_hosts
 from ..clock import SharedClock
 from ..errors import NoUsableToken
 from ..tokens.ledger import TokenLedger
+from ..tokens.serving import Serving, serving
 from ..work.batch import Slice, failed_of, markets_of, tasks_of
 from .finish import Finish
 from .leasing import Leasing, LeftToSiblings, Parked, soonest
@@ -69,6 +70,7 @@ class Execution:
         self._note = ""
         self._cancelled = False
         self._threads: list[int] = []
+        self._serving = Serving()
         self._of_the_run: Progress | None = None  # where there are several shards
         self._retrying = retrying
         self.progress = Progress()
@@ -130,11 +132,20 @@ class Execution:
         except Exception as error:
             self._finish.write(ShardState.FAILED, error=_said(error))
             raise
+        return self._finished()
+
+    def _finished(self) -> ShardState:
         if self._stop.is_set() and not self._cancelled:
             return self._finish.interrupted()
-        state = ShardState.CANCELLED if self._cancelled else ShardState.DONE
-        self._finish.write(state)
-        return state
+        if self._cancelled:
+            self._finish.write(ShardState.CANCELLED)
+            return ShardState.CANCELLED
+        self._finish.write(ShardState.DONE, error=self._untold())
+        return ShardState.DONE
+
+    def _untold(self) -> str:
+        """没有 Token 可用的市场:说一次。"""
+        return str(NoUsableToken(self._serving.why)) if self._serving.unserved else ""
 
     def _load(self) -> None:
         """读出分成几片,以及以前做到哪里。"""
@@ -152,10 +163,17 @@ class Execution:
         raise error
 
     def work(self) -> None:
-        """逐个市场取完要取的股票;次数用完了就等,然后从头看起。"""
+        """逐个市场取完要取的股票;次数用完了就等,然后从头看起。
+
+        Raises NoUsableToken where none of what is wanted could be asked for.
+        """
         self._retrying(self._begin)
         while not self._through_the_markets():
             self.progress = self._resumed(self._numbers())
+        # Of several shards, others may have had more to do: the run's end tells.
+        alone, nothing = self._slice.of == 1, not self.progress.stocks
+        if self._serving.unserved and alone and nothing:
+            raise NoUsableToken(self._serving.why)
 
     def _resumed(self, before: dict[str, Any]) -> Progress:
         if not before:
@@ -183,15 +201,16 @@ class Execution:
             max_threads=settings.STOCK_SYNC_MAX_THREADS,
             queue_size=settings.STOCK_SYNC_QUEUE_SIZE,
         )
-        for market in markets_of(self.run, retrying=self._retrying):
-            if self._stop.is_set() or self._complete(market):
-                continue
+        self._serving = self._asked()
+        for market in self._serving.served:
+            if self._stop.is_set():
+                break
             tokens = self._tokens_for(market, waits)
             if tokens is None:
                 continue
             if self._stop.is_set():
                 self._give_back(tokens)  # asked to stop while they were leased
-                continue
+                break
             runner = self._runner(market, tokens, limits)
             self._threads = max(self._threads, runner.tokens_per_thread, key=len)
             # Read only now: the run whose tokens we waited for has fetched meanwhile.
@@ -201,6 +220,20 @@ class Execution:
         if waits and not self._stop.is_set():
             raise soonest(waits)
         return True
+
+    def _asked(self) -> Serving:
+        """哪些市场还有要取的,其中哪些有 Token 可用:问一次。"""
+        wanted = [
+            market
+            for market in markets_of(self.run, retrying=self._retrying)
+            if not self._stop.is_set() and not self._complete(market)
+        ]
+        # A retry has left the rows of these alone, and they are told of as well.
+        left = self.run.unserved if self.run.kind == RunKind.RETRY else []
+        asked = sorted({*wanted, *left})
+        if not asked:
+            return Serving()
+        return self._retrying(lambda: serving(asked, at=self._now())).limited_to(wanted)
 
     def _runner(self, market: str, tokens: list[LeasedToken], limits: Limits) -> Runner:
         with ExitStack() as unless_it_is_made:
@@ -261,24 +294,16 @@ class Execution:
     def _tokens_for(
         self, market: str, waits: list[Parked | LeftToSiblings]
     ) -> list[LeasedToken] | None:
-        """能用于这个市场的 Token;None 表示以后再说,要等的记进 `waits`。
-
-        Raises NoUsableToken where there is none for the first market. For a later one
-        none means that its stocks are recorded as failed: what the markets before it
-        have got, or will get, must not end as a run that could not start.
-        """
+        """能用于这个市场的 Token;None 表示没有或者以后再说,要等的记进 `waits`。"""
         try:
             return self._leasing.lease(market, of=self._slice.of)
         except (Parked, LeftToSiblings) as wait:
             waits.append(wait)
             return None
         except NoUsableToken as error:
-            if not self.progress.calls:
-                if waits:
-                    return None
-                raise
-            logger.warning("Run %d has no token for %s: %s", self.run.pk, market, error)
-            return []
+            # They have gone bad since the question was asked.
+            self._serving = self._serving.without(market, why=error.why)
+            return None
         finally:
             self._note = ""
 
@@ -304,7 +329,7 @@ class Execution:
     def _numbers(self) -> dict[str, Any]:
         if not self._loaded:
             return dict(self.shard.numbers)  # whatever was saved stays
-        return numbers_of(self.progress, self._threads)
+        return numbers_of(self.progress, self._threads, self._serving.unserved)
 
     def _run_numbers(self) -> dict[str, Any]:
         """运行的数字:有几个分片时加起来。"""

@@ -15,7 +15,7 @@ from tokens import quota
 from tokens.models import ApiToken
 
 from ..tokens.ledger import TokenLedger
-from ..tokens.required import PROVIDER, require_token
+from ..tokens.serving import PROVIDER, require_token
 from .cut import capacity
 
 # Somebody who waits longer than this waits without a process.

@@ -12,7 +12,7 @@ from sync.models.runs import SyncRunQuerySet
 from tokens.models import ApiToken
 
 from ..errors import AlreadyRunning
-from ..tokens.required import PROVIDER
+from ..tokens.serving import PROVIDER
 from .states import locked, update_run
 
 

@@ -19,7 +19,7 @@ from sync.models.runs import ACTIVE
 from sync.models.shards import ATTEMPTS
 from tokens.models import ApiToken
 
-from ..tokens.required import PROVIDER
+from ..tokens.serving import PROVIDER
 from .jobs import enqueue, enqueue_after_commit
 from .reap import reap
 from .states import locked, update_run

@@ -88,10 +88,26 @@ def _final(states: set[ShardState], numbers: dict[str, Any]) -> RunState:
     for shard_state, run_state in WORST.items():
         if shard_state in states:
             return run_state
-    if not numbers["failed"]:
+    return ended_state(
+        stocks=numbers["stocks"],
+        good=numbers["succeeded"] + numbers["skipped"],
+        failed=numbers["failed"],
+        unserved=numbers["unserved"],
+    )
+
+
+def ended_state(
+    *, stocks: int, good: int, failed: int, unserved: Sequence[str]
+) -> RunState:
+    """决定一次没有被打断的运行怎样结束。
+
+    `stocks` were met in the markets that tokens serve, `good` of them are complete.
+    Where nothing could be done for want of a token the run has failed; where other
+    markets were done it is partial, and the stocks of the rest are the next run's.
+    """
+    if not failed and not unserved:
         return RunState.SUCCEEDED
-    some = numbers["succeeded"] + numbers["skipped"]
-    return RunState.PARTIAL if some else RunState.FAILED
+    return RunState.PARTIAL if good or (unserved and stocks) else RunState.FAILED
 
 
 def totals(shards: Iterable[dict[str, Any]]) -> dict[str, Any]:
@@ -109,14 +125,18 @@ def totals(shards: Iterable[dict[str, Any]]) -> dict[str, Any]:
     return {
         **{name: sum(numbers.get(name, 0) for numbers in given) for name in ADDED},
         "reasons": dict(reasons),
+        "unserved": sorted({one for row in given for one in row.get("unserved", ())}),
         "threads": len(lanes),
         "tokens_per_thread": lanes,
     }
 
 
-def numbers_of(progress: Progress, lanes: Sequence[int]) -> dict[str, Any]:
+def numbers_of(
+    progress: Progress, lanes: Sequence[int], unserved: Sequence[str]
+) -> dict[str, Any]:
     """一个分片的数字,存进它的行。"""
-    return {**asdict(progress), "tokens_per_thread": list(lanes)}
+    told = {"tokens_per_thread": list(lanes), "unserved": list(unserved)}
+    return {**asdict(progress), **told}
 
 
 def resumed(kind: str, before: dict[str, Any], *, failed: dict[str, int]) -> Progress:

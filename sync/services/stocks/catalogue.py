@@ -26,7 +26,7 @@ from ..clock import now as shared_now
 from ..errors import NoUsableToken, Refused
 from ..processes import this_process
 from ..tokens.ledger import TokenLedger
-from ..tokens.required import PROVIDER
+from ..tokens.serving import PROVIDER
 from .rows import LONGEST_NAME, Entry, Listed, StockList, store
 
 logger = logging.getLogger(__name__)

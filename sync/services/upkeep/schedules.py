@@ -24,6 +24,7 @@ from ..quality import calendars
 from ..quality.audit import MarketAudit, audit
 from ..runs.request import SyncRequest
 from ..runs.start import start
+from ..tokens.serving import serving
 
 logger = logging.getLogger(__name__)
 
@@ -80,11 +81,16 @@ def sync_daily(*, at: datetime) -> list[int]:
     """收盘以后同步每个有股票的市场,返回登记的运行。
 
     Due is a market whose last session, by its exchange's calendar and clock, is over
-    for good and has no scheduled run yet.
+    for good and has no scheduled run yet. Markets that no token serves are told of once
+    and left out.
     """
     stocks = Stock.objects.active().order_by().values_list("market", flat=True)
     known = set(stocks.distinct()) & set(markets.MARKETS)
-    runs = (_sync_market(market, at=at) for market in sorted(known))
+    asked = serving(sorted(known), at=at)
+    if asked.unserved:
+        missed = ", ".join(asked.unserved)
+        logger.warning("No scheduled sync of %s: %s", missed, asked.why)
+    runs = (_sync_market(market, at=at) for market in asked.served)
     return [run.pk for run in runs if run]
 
 

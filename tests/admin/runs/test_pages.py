@@ -47,7 +47,7 @@ def test_the_list_says_what_was_asked_by_whom_and_what_came_of_it() -> None:
 
     assert "HK · day · 2026-03-02 – 2026-03-09" in page
     assert "2026-03-10 08:00 otto" in page
-    assert '<span class="badge warn">some stocks failed</span>' in page
+    assert '<span class="badge warn">incomplete</span>' in page
     assert '<span class="num">1,234</span>' in page
     assert "3 min 20 s" in page
     assert "2 (6 + 5)" in page

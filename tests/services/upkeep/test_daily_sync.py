@@ -170,7 +170,7 @@ def test_without_a_token_nothing_is_started_and_the_log_says_why(
 
     assert sync_daily(at=CLOSED) == []
 
-    assert "No scheduled sync of HK: 没有可用的 Token" in caplog.text
+    assert "No scheduled sync of HK: There is no token of itick yet" in caplog.text
 
 
 @pytest.mark.django_db
