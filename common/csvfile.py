@@ -67,8 +67,8 @@ class Table:
             if len(cells) == width:
                 yield number, dict(zip(self._columns, cells, strict=True))
             else:
-                said = _("it has %(cells)d columns, the first line has %(width)d.")
-                yield number, said % {"cells": len(cells), "width": width}
+                message = _("it has %(cells)d columns, the first line has %(width)d.")
+                yield number, message % {"cells": len(cells), "width": width}
 
 
 def _decoded(data: bytes) -> str:
@@ -97,8 +97,8 @@ def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
         except StopIteration:
             return
         except csv.Error as error:
-            said = _("it is not CSV (%s).") % error
-            raise Refused([on_line(number, said)]) from error
+            message = _("it is not CSV (%s).") % error
+            raise Refused([on_line(number, message)]) from error
         if any(cells):
             yield number, cells
 
@@ -108,8 +108,8 @@ def _checked(
 ) -> list[str]:
     names = ", ".join(known)
     if not set(header) & set(known):
-        said = _("it has to name the columns; known are %s.") % names
-        raise Refused([on_line(1, said)])
+        message = _("it has to name the columns; known are %s.") % names
+        raise Refused([on_line(1, message)])
     unknown = _("column %(position)d is not known; known are %(names)s.")
     faults = [
         unknown % {"position": position, "names": names}

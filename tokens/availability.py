@@ -26,26 +26,28 @@ def why_none_available(
     """
     kept = tokens.filter(provider=provider, deleted=False)
     if not kept.exists():
-        said = _("There is no token of %s yet; import some with import_tokens.")
-        return said % provider
+        message = _("There is no token of %s yet; import some with import_tokens.")
+        return message % provider
     enabled = kept.filter(status=conditions.ENABLED)
     if not enabled.exists():
         return _("No token of %s is enabled.") % provider
     usable = tokens.usable(provider, at=at)
     if not usable.exists():
         last = enabled.latest("expire_time").expire_time
-        said = _("Every enabled token of %(provider)s has expired, the last %(when)s.")
-        return said % {"provider": provider, "when": _on(last)}
+        message = _(
+            "Every enabled token of %(provider)s has expired, the last %(when)s."
+        )
+        return message % {"provider": provider, "when": _on(last)}
     serving = usable.serving(markets) if markets else usable
     if not serving.exists():
-        said = _("No usable token of %(provider)s serves %(markets)s.")
-        return said % {"provider": provider, "markets": _(" or ").join(markets)}
+        message = _("No usable token of %(provider)s serves %(markets)s.")
+        return message % {"provider": provider, "markets": _(" or ").join(markets)}
     below = serving.with_calls_left(at=at)
     if not below.exists():
-        said = _(
+        message = _(
             "Every usable token of %(provider)s is at its daily limit until %(when)s."
         )
-        return said % {"provider": provider, "when": _on(quota.next_day_at(at))}
+        return message % {"provider": provider, "when": _on(quota.next_day_at(at))}
     return "" if below.free(at=at).exists() else _held_by(below, at=at)
 
 
@@ -59,8 +61,8 @@ def _held_by(tokens: ApiTokenQuerySet, *, at: datetime) -> str:
     ]
     more = len(since) - len(named)
     rest = [_("%d more") % more] if more else []
-    said = _("Every usable token with calls left is held by %s.")
-    return said % ", ".join(named + rest)
+    message = _("Every usable token with calls left is held by %s.")
+    return message % ", ".join(named + rest)
 
 
 def _on(at: datetime | None) -> str:

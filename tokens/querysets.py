@@ -22,6 +22,7 @@ from . import accounts, conditions
 from .accounts import Closing, Opening
 from .availability import why_none_available
 from .conditions import DISABLED, ENABLED
+from .states import TokenSummary, summarised
 
 if TYPE_CHECKING:
     from .models import ApiToken
@@ -106,6 +107,10 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         return why_none_available(
             self, provider=provider, at=at, markets=tuple(markets)
         )
+
+    def summary(self, *, at: datetime) -> TokenSummary:
+        """数一数这些 Token 各处于什么状态,今天用了多少、还剩多少。"""
+        return summarised(self.defer("token", "recent_calls"), at=at)
 
     def lease(
         self,

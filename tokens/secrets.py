@@ -63,8 +63,8 @@ def check_value(value: str) -> None:
     if len(value) > LONGEST:
         raise BadSecret(_("the token is longer than %d characters") % LONGEST)
     if not all("!" <= character <= "~" for character in value):
-        said = _("the token holds whitespace or a character outside ASCII")
-        raise BadSecret(said)
+        message = _("the token holds whitespace or a character outside ASCII")
+        raise BadSecret(message)
 
 
 def seal(value: str, *, provider: str) -> Sealed:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -28,20 +31,77 @@ class TokenState(models.TextChoices):
     ENABLED = "enabled", _("enabled")
 
 
+USABLE = (
+    *(TokenState.ENABLED, TokenState.HELD),
+    *(TokenState.RESTING, TokenState.AT_LIMIT),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSummary:
+    """Token 的概况;`states` 里每个 Token 只算在一种状态里。
+
+    `leased`, `resting` and `at_limit` count usable tokens, one of which may be several
+    of them. `left_today` is None where a usable token has no daily limit. `calls_today`
+    are calls made, by all tokens; what is reserved and not made yet is not among them.
+    """
+
+    states: Counter[TokenState]
+    leased: int
+    resting: int
+    at_limit: int
+    left_today: int | None
+    calls_today: int
+
+    @property
+    def usable(self) -> int:
+        """能用的:启用、没过期,不管现在是不是被占用。"""
+        return sum(self.states[state] for state in USABLE)
+
+    @property
+    def out(self) -> int:
+        """停用的和过期的。"""
+        return self.states[TokenState.DISABLED] + self.states[TokenState.EXPIRED]
+
+
+def summarised(tokens: Iterable[ApiToken], *, at: datetime) -> TokenSummary:
+    """这些 Token 在 `at` 的概况。"""
+    rows = list(tokens)
+    usable = [token for token in rows if state_of(token, at=at) in USABLE]
+    lefts = [token.left_today(at) for token in usable]
+    made = (token.used_today(at) - token.reserved for token in rows)
+    return TokenSummary(
+        states=Counter(state_of(token, at=at) for token in rows),
+        leased=sum(_is_held(token, at=at) for token in usable),
+        resting=sum(_rests(token, at=at) for token in usable),
+        at_limit=lefts.count(0),
+        left_today=None if None in lefts else sum(left or 0 for left in lefts),
+        calls_today=sum(max(0, calls) for calls in made),
+    )
+
+
 def state_of(token: ApiToken, *, at: datetime) -> TokenState:
     """这一行读出来时的状态。"""
-    expires, rests = token.expire_time, token.resting_until
-    leased = token.leased_until if token.leased_by else None
+    expires = token.expire_time
     tests = {
         TokenState.DELETED: token.deleted,
         TokenState.DISABLED: token.status != conditions.ENABLED,
         TokenState.EXPIRED: expires is not None and expires <= at,
-        TokenState.HELD: leased is not None and leased > at,
+        TokenState.HELD: _is_held(token, at=at),
         TokenState.AT_LIMIT: token.left_today(at) == 0,
-        TokenState.RESTING: rests is not None and rests > at,
+        TokenState.RESTING: _rests(token, at=at),
         TokenState.ENABLED: True,
     }
     return next(state for state, holds in tests.items() if holds)
+
+
+def _is_held(token: ApiToken, *, at: datetime) -> bool:
+    until = token.leased_until if token.leased_by else None
+    return until is not None and until > at
+
+
+def _rests(token: ApiToken, *, at: datetime) -> bool:
+    return token.resting_until is not None and token.resting_until > at
 
 
 def in_state(

@@ -77,8 +77,8 @@ class AccessKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """撤销。"""
         count = queryset.revoke(at=timezone.now())
         _log("access_key.revoked", "%d access keys revoked by %s", count, request)
-        said = ngettext("%d key is revoked.", "%d keys are revoked.", count)
-        self.message_user(request, said % count, messages.SUCCESS)
+        message = ngettext("%d key is revoked.", "%d keys are revoked.", count)
+        self.message_user(request, message % count, messages.SUCCESS)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """自己的。"""

@@ -51,8 +51,8 @@ def state_badge(run: SyncRun) -> SafeString:
 
 def number(value: int | None) -> SafeString:
     """右对齐的数字,千位有逗号。"""
-    said = "–" if value is None else f"{value:,}"
-    return format_html('<span class="num">{}</span>', said)
+    message = "–" if value is None else f"{value:,}"
+    return format_html('<span class="num">{}</span>', message)
 
 
 def moment(at: datetime | None) -> str:

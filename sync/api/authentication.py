@@ -18,7 +18,7 @@ SCHEME = "Bearer"
 class AccessKeyAuthentication(BaseAuthentication):
     """`Authorization: Bearer …`。
 
-    A key that is wrong, revoked or expired is told from another in no way.
+    Wrong, revoked and expired keys get the same answer.
     """
 
     def authenticate(

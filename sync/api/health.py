@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 logger = logging.getLogger(__name__)
 
-PATIENCE = 2  # seconds
+LONGEST = 2  # seconds
 
 
 @never_cache
@@ -45,5 +45,5 @@ def _probe() -> BaseDatabaseWrapper:
     if probe.vendor == "mysql":
         waits = ("connect_timeout", "read_timeout", "write_timeout")
         options = probe.settings_dict["OPTIONS"]
-        probe.settings_dict["OPTIONS"] = options | dict.fromkeys(waits, PATIENCE)
+        probe.settings_dict["OPTIONS"] = options | dict.fromkeys(waits, LONGEST)
     return probe

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from django.core.cache import cache
-from django.db.models import Count, F, Q, Sum
 from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
@@ -20,10 +19,9 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 
-from tokens import conditions
 from tokens.models import ApiToken
 
-from ..models import FailureStatus, RunState, ShardState, SyncFailure, SyncRun
+from ..models import RunState, ShardState, SyncFailure, SyncRun
 from ..models.shards import SyncShard
 from .guard import Guarded
 from .permissions import StaffOrListingKey
@@ -94,8 +92,7 @@ class Numbers:
 
 def runs_by_state() -> dict[str, int]:
     """每种状态有几次运行;没有的是 0。"""
-    counted = SyncRun.objects.order_by().values_list("state")
-    found = dict(counted.annotate(count=Count("pk")))
+    found = SyncRun.objects.count_by("state")
     return {state: found.get(state, 0) for state in RunState.values}
 
 
@@ -103,33 +100,22 @@ def failures_waiting() -> dict[str, int]:
     """等待中的失败,按原因;数过的记半分钟。"""
     known: dict[str, int] | None = cache.get(WAITING)
     if known is None:
-        rows = SyncFailure.objects.filter(status=FailureStatus.WAITING).order_by()
-        counted = rows.values_list("reason_class").annotate(count=Count("pk"))
-        known = dict(counted)
+        known = SyncFailure.objects.waiting().count_by("reason_class")
         cache.set(WAITING, known, REMEMBERED)
     return known
 
 
 def tokens_now(at: datetime) -> dict[str, tuple[str, int]]:
     """Token 的数目:说明和值。"""
-    usable, today = conditions.in_force(at), conditions.counted_today(at)
-    full = Q(daily_limit__gt=0, daily_used__gte=F("daily_limit"))
-    counts = ApiToken.objects.aggregate(
-        usable=Count("pk", filter=usable),
-        leased=Count("pk", filter=usable & ~conditions.free(at)),
-        resting=Count("pk", filter=usable & Q(resting_until__gt=at)),
-        full=Count("pk", filter=usable & today & full),
-        used=Sum("daily_used", filter=today, default=0),
-        reserved=Sum("reserved", filter=today, default=0),
-    )
+    tokens = ApiToken.objects.summary(at=at)
     return {
-        "tokens_usable": ("Enabled, not expired.", counts["usable"]),
-        "tokens_leased": ("Usable and held by a run.", counts["leased"]),
-        "tokens_resting": ("Usable and rate limited now.", counts["resting"]),
-        "tokens_at_daily_limit": ("Usable, none left today.", counts["full"]),
+        "tokens_usable": ("Enabled, not expired.", tokens.usable),
+        "tokens_leased": ("Usable and held by a run.", tokens.leased),
+        "tokens_resting": ("Usable and rate limited now.", tokens.resting),
+        "tokens_at_daily_limit": ("Usable, none left today.", tokens.at_limit),
         "calls_today": (
             "Calls made today, of all tokens.",
-            max(0, counts["used"] - counts["reserved"]),
+            tokens.calls_today,
         ),
     }
 

@@ -235,11 +235,11 @@ def _table(run: SyncRun) -> Table:
 
 
 def _advice(run: SyncRun) -> list[str]:
-    if said := ADVICE.get(run.state):
+    if message := ADVICE.get(run.state):
         until = run.waiting_until
         # Unknown where the database was away when it was to be written.
         return [
-            said.format(until=f" until {until:%Y-%m-%d %H:%M} UTC" if until else "")
+            message.format(until=f" until {until:%Y-%m-%d %H:%M} UTC" if until else "")
         ]
     if _broke_off(run):
         return [run.error]

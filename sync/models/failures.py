@@ -16,6 +16,7 @@ from common.fields import CodeField
 
 from ..engine.errors import NoData, UnknownSymbol
 from ..engine.ports import Failure, Window
+from .counting import CountingQuerySet
 from .runs import RunKind, SyncRun, SyncRunQuerySet
 from .stocks import Stock
 
@@ -32,7 +33,7 @@ class FailureStatus(models.IntegerChoices):
     GIVEN_UP = 2, _("given up")
 
 
-class SyncFailureQuerySet(models.QuerySet["SyncFailure"]):
+class SyncFailureQuerySet(CountingQuerySet["SyncFailure"]):
     """失败记录的查询。"""
 
     def waiting(

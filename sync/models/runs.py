@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from common.fields import CodeField
 
 from ..engine.ports import Window
+from .counting import CountingQuerySet
 from .permissions import PERMISSIONS
 
 ERROR_LENGTH = 500
@@ -43,7 +44,7 @@ class RunKind(models.TextChoices):
     RETRY = "retry", _("retry")
 
 
-class SyncRunQuerySet(models.QuerySet["SyncRun"]):
+class SyncRunQuerySet(CountingQuerySet["SyncRun"]):
     """运行的查询。"""
 
     def active(self) -> Self:

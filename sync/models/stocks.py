@@ -12,13 +12,14 @@ from django.utils.translation import gettext_lazy as _
 from common.fields import CodeField
 
 from ..engine.ports import Window
+from .counting import CountingQuerySet
 
 # Before that no exchange's data are of use; a slip of the keys costs calls, and other
 # programs may ask for everything since the year 1, where dates end.
 EARLIEST = date(1900, 1, 1)
 
 
-class StockQuerySet(models.QuerySet["Stock"]):
+class StockQuerySet(CountingQuerySet["Stock"]):
     """股票的查询。"""
 
     def active(self) -> Self:

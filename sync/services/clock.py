@@ -49,12 +49,12 @@ class SharedClock:
         connection.ensure_connection()
         for _ in range(ATTEMPTS):
             asked = self.now()
-            told = database_time()
+            answer = database_time()
             took = self.now() - asked
             if took <= CLOSE:
                 break
         if took <= CLOSE or self._shift is None:
-            SharedClock._shift = told - asked - took / 2
+            SharedClock._shift = answer - asked - took / 2
 
 
 def moment() -> datetime:
@@ -74,5 +74,5 @@ def database_time() -> float:
         return time.time()
     with connection.cursor() as cursor:
         cursor.execute("SELECT UTC_TIMESTAMP(6)")
-        told: datetime = cursor.fetchone()[0]
-    return told.replace(tzinfo=UTC).timestamp()
+        answer: datetime = cursor.fetchone()[0]
+    return answer.replace(tzinfo=UTC).timestamp()

@@ -75,12 +75,12 @@ def test_puts_each_token_into_one_kind_and_adds_up_the_calls_left(
     make_token(daily_limit=100, expire_time=now - HOUR)
     make_token(daily_limit=100, deleted=True)
 
-    cockpit = vera().get(INDEX).context["cockpit"]
+    tokens = vera().get(INDEX).context["tokens"]
 
     names = ("enabled", "held", "resting", "at_limit", "disabled", "expired")
-    assert [cockpit.states[name] for name in names] == [2, 1, 1, 1, 1, 1]
-    assert cockpit.out == 2
-    assert (cockpit.usable, cockpit.left_today) == (5, 370)
+    assert [tokens.states[name] for name in names] == [2, 1, 1, 1, 1, 1]
+    assert tokens.out == 2
+    assert (tokens.usable, tokens.left_today) == (5, 370)
 
 
 def test_one_token_without_a_daily_limit_makes_the_calls_unlimited(
@@ -92,7 +92,7 @@ def test_one_token_without_a_daily_limit_makes_the_calls_unlimited(
 
     page = vera().get(INDEX)
 
-    assert page.context["cockpit"].left_today is None
+    assert page.context["tokens"].left_today is None
     assert "no limit" in text(page)
 
 
@@ -152,7 +152,7 @@ def test_who_may_not_see_tokens_sees_none_there(make_token: MakeToken) -> None:
     page = client.get(INDEX)
 
     assert page.context["overview"] is True
-    assert page.context["cockpit"] is None
+    assert page.context["tokens"] is None
 
 
 def test_costs_the_same_few_queries_however_much_there_is(

@@ -74,8 +74,8 @@ def used_today(token: ApiToken, *, at: datetime) -> SafeString:
     """今天用了多少、还剩多少;有上限的带一个条。"""
     used, left = token.used_today(at), token.left_today(at)
     if left is None:
-        said = _("%(used)s used, no limit") % {"used": f"{used:,}"}
-        return format_html('<span class="quota">{}</span>', said)
+        message = _("%(used)s used, no limit") % {"used": f"{used:,}"}
+        return format_html('<span class="quota">{}</span>', message)
     words = {"used": f"{used:,}", "left": f"{left:,}"}
     return format_html(
         '<span class="quota"><progress class="bar {}" value="{}" max="{}">{}</progress>'

@@ -90,10 +90,10 @@ class TokenForm(forms.ModelForm):  # type: ignore[type-arg]
         others = ApiToken.objects.exclude(pk=self.instance.pk)
         found = others.filter(token_digest__in=digests).first()
         if found is not None:
-            said = _("This value is stored already, as %s.") % found
+            message = _("This value is stored already, as %s.") % found
             if found.deleted:
-                said += " " + _("That token is deleted: restore it.")
-            self.add_error(VALUE, said)
+                message += " " + _("That token is deleted: restore it.")
+            self.add_error(VALUE, message)
 
     def _check_name(self, value: str) -> None:
         name = self.cleaned_data.get("name", "")
@@ -120,8 +120,8 @@ def _check(value: str) -> None:
     try:
         secrets.check_value(value)
     except secrets.BadSecret as error:
-        said = str(error)
-        raise ValidationError(_("%s.") % (said[0].upper() + said[1:])) from error
+        message = str(error)
+        raise ValidationError(_("%s.") % (message[0].upper() + message[1:])) from error
 
 
 def _stored(token: ApiToken) -> list[str]:

@@ -100,19 +100,19 @@ def _imported(page: ApiTokenAdmin, request: HttpRequest) -> HttpResponse:
     try:
         imported = import_tokens(unwrapped(request, what=WHAT))
     except StaleParcel:
-        said = _("That preview is too old: choose the file once more.")
-        page.message_user(request, said, messages.ERROR)
+        message = _("That preview is too old: choose the file once more.")
+        page.message_user(request, message, messages.ERROR)
         return HttpResponseRedirect(back)
     except Refused as refused:
         page.message_user(request, " ".join(refused.reasons), messages.ERROR)
         return HttpResponseRedirect(back)
     by = request.user.get_username()
     logger.info("That import was asked for by %s", by)
-    page.message_user(request, _said(imported), messages.SUCCESS)
+    page.message_user(request, _message(imported), messages.SUCCESS)
     return HttpResponseRedirect(reverse("admin:tokens_apitoken_changelist"))
 
 
-def _said(imported: Imported) -> str:
+def _message(imported: Imported) -> str:
     return _(
         "Imported: %(created)d new, %(updated)d updated, %(restored)d restored, "
         "%(unchanged)d unchanged."

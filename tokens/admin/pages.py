@@ -182,8 +182,8 @@ class ApiTokenAdmin(StrictActions):
             return super().changeform_view(request, object_id, form_url, context)
         except IntegrityError:
             logger.warning("A token was not saved: its value has been stored just now")
-            said = _("Somebody else stored this value at the same moment.")
-            self.message_user(request, said, messages.ERROR)
+            message = _("Somebody else stored this value at the same moment.")
+            self.message_user(request, message, messages.ERROR)
             return HttpResponseRedirect(reverse(LIST))
 
     def save_model(
@@ -207,8 +207,8 @@ class ApiTokenAdmin(StrictActions):
     def enable(self, request: HttpRequest, queryset: ApiTokenQuerySet) -> None:
         """启用。"""
         count = self._changed(request, queryset, _("Enabled."), ApiTokenQuerySet.enable)
-        said = ngettext("%d token is enabled.", "%d tokens are enabled.", count)
-        self.message_user(request, said % count, messages.SUCCESS)
+        message = ngettext("%d token is enabled.", "%d tokens are enabled.", count)
+        self.message_user(request, message % count, messages.SUCCESS)
 
     @admin.action(
         description=gettext_lazy("Disable: no run uses them"), permissions=["change"]
@@ -217,8 +217,8 @@ class ApiTokenAdmin(StrictActions):
         """停用。"""
         act = ApiTokenQuerySet.disable
         count = self._changed(request, queryset, _("Disabled."), act)
-        said = ngettext("%d token is disabled.", "%d tokens are disabled.", count)
-        self.message_user(request, said % count, messages.SUCCESS)
+        message = ngettext("%d token is disabled.", "%d tokens are disabled.", count)
+        self.message_user(request, message % count, messages.SUCCESS)
 
     @admin.action(
         description=gettext_lazy("Delete: hide and never use"), permissions=["remove"]
@@ -226,12 +226,12 @@ class ApiTokenAdmin(StrictActions):
     def remove(self, request: HttpRequest, queryset: ApiTokenQuerySet) -> None:
         """标记为删除。"""
         count = self._changed(request, queryset, _("Deleted."), ApiTokenQuerySet.remove)
-        said = ngettext(
+        message = ngettext(
             "%d token is deleted. It can be restored.",
             "%d tokens are deleted. They can be restored.",
             count,
         )
-        self.message_user(request, said % count, messages.SUCCESS)
+        self.message_user(request, message % count, messages.SUCCESS)
 
     @admin.action(
         description=gettext_lazy("Restore deleted ones"), permissions=["remove"]
@@ -240,14 +240,14 @@ class ApiTokenAdmin(StrictActions):
         """恢复。"""
         act = ApiTokenQuerySet.restore
         count = self._changed(request, queryset, _("Restored."), act)
-        said = ngettext("%d token is restored.", "%d tokens are restored.", count)
-        self.message_user(request, said % count, messages.SUCCESS)
+        message = ngettext("%d token is restored.", "%d tokens are restored.", count)
+        self.message_user(request, message % count, messages.SUCCESS)
 
     def _changed(
         self,
         request: HttpRequest,
         tokens: ApiTokenQuerySet,
-        said: str,
+        message: str,
         act: Callable[..., int],
     ) -> int:
         """Do it by one UPDATE, and write down who did it to which."""
@@ -260,6 +260,6 @@ class ApiTokenAdmin(StrictActions):
                 user_id=request.user.pk,
                 queryset=list(chosen),
                 action_flag=CHANGE,
-                change_message=said,
+                change_message=message,
             )
         return count

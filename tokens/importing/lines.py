@@ -85,8 +85,8 @@ def _line(number: int, *, row: dict[str, str] | str) -> Line:
         try:
             values[column] = read(row[column]) if row[column] else default
         except ValueError as error:
-            said = _("%(column)s %(fault)s.")
-            reasons.append(said % {"column": column, "fault": error})
+            message = _("%(column)s %(fault)s.")
+            reasons.append(message % {"column": column, "fault": error})
     if reasons:
         raise Refused(reasons)
     return Line(
@@ -97,8 +97,8 @@ def _line(number: int, *, row: dict[str, str] | str) -> Line:
 def _faults_of_token(row: dict[str, str]) -> list[str]:
     reasons = []
     if row["provider"] not in PROVIDERS:
-        said = _("the provider is not known; known is %s.")
-        reasons.append(said % ", ".join(PROVIDERS))
+        message = _("the provider is not known; known is %s.")
+        reasons.append(message % ", ".join(PROVIDERS))
     try:
         secrets.check_value(row["token"])
     except secrets.BadSecret as error:
@@ -116,7 +116,7 @@ def _repeats(lines: list[Line]) -> list[str]:
     for line in lines:
         number = first.setdefault((line.provider, line.token), line.number)
         if number != line.number:
-            said = _("the token %(token)s is on line %(number)d too.")
-            fault = said % {"token": line.masked, "number": number}
+            message = _("the token %(token)s is on line %(number)d too.")
+            fault = message % {"token": line.masked, "number": number}
             reasons.append(on_line(line.number, fault))
     return reasons

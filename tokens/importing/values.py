@@ -68,8 +68,8 @@ def parse_expiry(text: str) -> datetime:
     try:
         moment = _moment(text)
     except (ValueError, OverflowError) as error:
-        said = _("is not an ISO date or time, such as 2030-12-31")
-        raise ValueError(said) from error
+        message = _("is not an ISO date or time, such as 2030-12-31")
+        raise ValueError(message) from error
     if moment.year < FIRST_YEAR:
         raise ValueError(_("is before the year %d") % FIRST_YEAR)
     return moment

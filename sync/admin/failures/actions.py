@@ -101,34 +101,36 @@ class FailureActions(ReadOnlyAdmin):
         except services.Refused as error:
             self.message_user(request, str(error), messages.ERROR)
             return
-        said = format_html(
+        message = format_html(
             '{} <a href="{}">{}</a>',
             _("They are fetched again in the background:"),
             run_url(run.pk),
             _("run %d") % run.pk,
         )
-        self.message_user(request, said, messages.SUCCESS)
+        self.message_user(request, message, messages.SUCCESS)
 
     def _give_up(self, request: HttpRequest, rows: SyncFailureQuerySet) -> None:
         count = rows.give_up(at=services.now())
-        self._told(request, "failures.given_up", count)
-        said = ngettext("%d failure is given up.", "%d failures are given up.", count)
-        self.message_user(request, said % count, messages.SUCCESS)
+        self._log(request, "failures.given_up", count)
+        message = ngettext(
+            "%d failure is given up.", "%d failures are given up.", count
+        )
+        self.message_user(request, message % count, messages.SUCCESS)
 
     def _reopen(self, request: HttpRequest, rows: SyncFailureQuerySet) -> None:
         count = rows.reopen(at=services.now())
-        self._told(request, "failures.reopened", count)
-        said = ngettext("%d failure waits again.", "%d failures wait again.", count)
-        self.message_user(request, said % count, messages.SUCCESS)
+        self._log(request, "failures.reopened", count)
+        message = ngettext("%d failure waits again.", "%d failures wait again.", count)
+        self.message_user(request, message % count, messages.SUCCESS)
 
-    def _told(self, request: HttpRequest, event: str, count: int) -> None:
+    def _log(self, request: HttpRequest, event: str, count: int) -> None:
         # Django's own log has one row for each object, which is no way with a million.
         by = request.user.get_username()
         logger.info("%s: %d by %s", event, count, by, extra={"event": event})
 
 
 def _question(name: str, count: int) -> str:
-    said = {
+    message = {
         "retry": ngettext(
             "Fetch %(count)s failure again?", "Fetch %(count)s failures again?", count
         ),
@@ -139,7 +141,7 @@ def _question(name: str, count: int) -> str:
             "Reopen %(count)s failure?", "Reopen %(count)s failures?", count
         ),
     }
-    return said[name] % {"count": count}
+    return message[name] % {"count": count}
 
 
 def _nothing(name: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count
 from django.utils.functional import Promise
 
 from sync.models import FailureStatus, SyncFailure
@@ -50,22 +49,14 @@ def grouped(status: str) -> dict[str, Any]:
     }
 
 
-def by_reason(status: int) -> list[tuple[str, int]]:
-    """每种原因有多少,多的在前。"""
-    rows = SyncFailure.objects.filter(status=status).order_by()
-    counted = rows.values_list("reason_class").annotate(count=Count("pk"))
-    return sorted(counted, key=lambda row: -row[1])
-
-
 def _statuses() -> list[tuple[str, str | Promise]]:
     return [(str(value), label) for value, label in FailureStatus.choices]
 
 
 def _groups(status: str) -> list[Group]:
-    rows = SyncFailure.objects.filter(status=int(status)).order_by()
+    rows = SyncFailure.objects.filter(status=int(status))
     found: dict[str, list[tuple[str, int]]] = {}
-    counted = rows.values_list("reason_class", "market").annotate(count=Count("pk"))
-    for reason, market, count in counted:
+    for (reason, market), count in rows.count_by("reason_class", "market").items():
         found.setdefault(reason, []).append((market, count))
     groups = [_group(status, reason, cells) for reason, cells in found.items()]
     return sorted(groups, key=lambda group: -group.count)
@@ -75,7 +66,7 @@ def _group(status: str, reason: str, markets: list[tuple[str, int]]) -> Group:
     wanted: dict[str, str | int] = {"status": status, "reason": reason or NO_REASON}
     cells = [
         Cell(market, count, failures_url(**wanted, market=market or NO_REASON))
-        for market, count in sorted(markets, key=lambda row: -row[1])
+        for market, count in markets
     ]
     return Group(
         label=reason_label(reason),

@@ -148,10 +148,10 @@ class SyncFailureAdmin(FailureActions):
     ) -> HttpResponse:
         """一条记录,带着能对它做的事。"""
         failure = self.get_object(request, object_id)
-        deeds = []
+        choices = []
         if failure is not None and self.has_retry_permission(request):
-            deeds = self._deeds(failure)
-        context = {"deeds": deeds, "title": str(failure), "subtitle": None}
+            choices = self._choices(failure)
+        context = {"choices": choices, "title": str(failure), "subtitle": None}
         return super().change_view(
             request, object_id, form_url, context | (extra_context or {})
         )
@@ -169,7 +169,7 @@ class SyncFailureAdmin(FailureActions):
         }
         return TemplateResponse(request, "admin/sync/syncfailure/groups.html", context)
 
-    def _deeds(self, failure: SyncFailure) -> list[tuple[str, str]]:
+    def _choices(self, failure: SyncFailure) -> list[tuple[str, str]]:
         if failure.status == FailureStatus.GIVEN_UP:
             return [("reopen", _("Reopen"))]
         if failure.status == FailureStatus.WAITING:

@@ -5,52 +5,24 @@ Cheap queries only: K-lines are never read, coverage is.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from django.db.models import Count, FilteredRelation, Q
+from django.db.models import FilteredRelation, Q
 from django.http import HttpRequest
 from django.utils import timezone
 
-from sync.models import FailureStatus, Stock, SyncRun
+from sync.models import FailureStatus, Stock, SyncFailure, SyncRun
 from sync.models.permissions import Permission
 from tokens.models import ApiToken
-from tokens.states import TokenState, state_of
 
 from ..display import asked, failures_url, state_badge
-from ..failures.groups import by_reason
 from ..failures.reasons import NO_REASON, reason_label
 from ..runs.progress import Progress, progress_of
 
 RUNS = 5
 PERIOD = "day"
-USABLE = (
-    *(TokenState.ENABLED, TokenState.HELD),
-    *(TokenState.RESTING, TokenState.AT_LIMIT),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Cockpit:
-    """Token 的概况:每个 Token 只算在一种状态里。
-
-    `left_today` is None where a usable token has no daily limit.
-    """
-
-    states: Counter[TokenState]
-    left_today: int | None
-
-    @property
-    def usable(self) -> int:
-        """能用的:启用、没过期,不管现在是不是被占用。"""
-        return sum(self.states[state] for state in USABLE)
-
-    @property
-    def out(self) -> int:
-        """停用的和过期的。"""
-        return self.states.total() - self.usable
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +56,11 @@ def overview(request: HttpRequest) -> dict[str, Any]:
         "waiting": waiting,
         "waiting_total": sum(row.count for row in waiting),
         "waiting_url": failures_url(status=FailureStatus.WAITING.value),
-        "cockpit": _cockpit(at) if user.has_perm("tokens.view_apitoken") else None,
+        "tokens": (
+            ApiToken.objects.summary(at=at)
+            if user.has_perm("tokens.view_apitoken")
+            else None
+        ),
         "running": _running(at),
         "latest": _latest(),
         "markets": _markets(),
@@ -93,6 +69,7 @@ def overview(request: HttpRequest) -> dict[str, Any]:
 
 
 def _waiting() -> list[Waiting]:
+    counted = SyncFailure.objects.waiting().count_by("reason_class")
     status = FailureStatus.WAITING.value
     return [
         Waiting(
@@ -100,18 +77,8 @@ def _waiting() -> list[Waiting]:
             count=count,
             url=failures_url(status=status, reason=reason or NO_REASON),
         )
-        for reason, count in by_reason(status)
+        for reason, count in counted.items()
     ]
-
-
-def _cockpit(at: datetime) -> Cockpit:
-    tokens = ApiToken.objects.filter(deleted=False).defer("token", "recent_calls")
-    states = {token: state_of(token, at=at) for token in tokens}
-    lefts = [token.left_today(at) for token in states if states[token] in USABLE]
-    return Cockpit(
-        states=Counter(states.values()),
-        left_today=None if None in lefts else sum(left or 0 for left in lefts),
-    )
 
 
 def _running(at: datetime) -> list[Progress]:
@@ -125,15 +92,10 @@ def _latest() -> list[tuple[SyncRun, str, str]]:
 
 def _markets() -> list[Freshness]:
     daily = FilteredRelation("coverage", condition=Q(coverage__period=PERIOD))
-    ends = (
-        Stock.objects.active()
-        .annotate(daily=daily)
-        .order_by()
-        .values_list("market", "daily__end_date")
-        .annotate(count=Count("pk"))
-    )
+    stocks = Stock.objects.active().annotate(daily=daily)
+    ends = stocks.count_by("market", "daily__end_date")
     markets: dict[str, dict[date | None, int]] = {}
-    for market, end, count in ends:
+    for (market, end), count in ends.items():
         markets.setdefault(market, {})[end] = count
     return [_freshness(market, markets[market]) for market in sorted(markets)]
 

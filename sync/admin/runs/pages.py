@@ -151,8 +151,8 @@ class SyncRunAdmin(ReadOnlyAdmin):
         form, preview = StartForm(request.POST or None), None
         step = request.POST.get("step")
         if step == "begin" and (run := form.begin(at=at, by=by)):
-            said = _("%s is queued.") % self.shown_run(run).capitalize()
-            self.message_user(request, said, messages.SUCCESS)
+            message = _("%s is queued.") % self.shown_run(run).capitalize()
+            self.message_user(request, message, messages.SUCCESS)
             return HttpResponseRedirect(run_url(run.pk))
         if step == "preview":
             preview = form.preview(at=at)
@@ -175,8 +175,8 @@ class SyncRunAdmin(ReadOnlyAdmin):
         except services.Refused as error:
             self.message_user(request, str(error), messages.ERROR)
         else:
-            said = _("Asked to stop: it ends within seconds and keeps what it has.")
-            self.message_user(request, said, messages.SUCCESS)
+            message = _("Asked to stop: it ends within seconds and keeps what it has.")
+            self.message_user(request, message, messages.SUCCESS)
         return HttpResponseRedirect(run_url(run.pk))
 
     def again_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -190,8 +190,8 @@ class SyncRunAdmin(ReadOnlyAdmin):
         except services.Refused as error:
             self.message_user(request, str(error), messages.ERROR)
             return HttpResponseRedirect(run_url(run.pk))
-        said = _("%s is queued.") % self.shown_run(new).capitalize()
-        self.message_user(request, said, messages.SUCCESS)
+        message = _("%s is queued.") % self.shown_run(new).capitalize()
+        self.message_user(request, message, messages.SUCCESS)
         return HttpResponseRedirect(run_url(new.pk))
 
     def _run(self, request: HttpRequest, pk: int) -> SyncRun:

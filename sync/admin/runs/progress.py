@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.cache import cache
-from django.db.models import Count
 
 from sync import services
 from sync.models import (
@@ -27,7 +26,7 @@ from ..display import asked, badge, duration, elapsed, failures_url, lanes, stat
 from ..failures.reasons import NO_REASON, reason_label
 
 # A queued run that nobody has taken by then: is a cluster running at all?
-PATIENCE = timedelta(seconds=30)
+UNCLAIMED_LONG = timedelta(seconds=30)
 HOUR = 3600
 
 
@@ -97,7 +96,7 @@ class Progress:
     def unclaimed(self) -> bool:
         """排队很久了,没有人接。"""
         waited = self.at - self.run.created_at
-        return self.run.state == RunState.QUEUED and waited > PATIENCE
+        return self.run.state == RunState.QUEUED and waited > UNCLAIMED_LONG
 
     @property
     def cancelling(self) -> bool:
@@ -201,9 +200,7 @@ def _tokens(run: SyncRun, *, at: datetime) -> list[HeldToken]:
 
 def _reasons(run: SyncRun) -> list[ReasonRow]:
     # By both columns, in the order of the index: read through it once, nothing sorted.
-    rows = SyncFailure.objects.filter(run=run).order_by()
-    counted = rows.values_list("status", "reason_class").annotate(count=Count("pk"))
-    now = {(status, reason): count for status, reason, count in counted}
+    now = SyncFailure.objects.filter(run=run).count_by("status", "reason_class")
     reasons = {**{reason: 0 for _status, reason in now}, **run.reasons}
     return [
         ReasonRow(

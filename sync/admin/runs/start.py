@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django import forms
-from django.db.models import Count
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
@@ -144,8 +143,5 @@ class Preview:
 
 
 def _markets() -> list[tuple[str, str]]:
-    counted = Stock.objects.active().order_by("market").values_list("market")
-    return [
-        (market, f"{market} ({count:,})")
-        for market, count in counted.annotate(count=Count("pk"))
-    ]
+    counted = Stock.objects.active().count_by("market")
+    return [(market, f"{market} ({counted[market]:,})") for market in sorted(counted)]

@@ -52,7 +52,9 @@ def load_page(page: StockAdmin, request: HttpRequest) -> HttpResponse:
         except services.Refused as error:
             form.add_error(None, str(error))
         else:
-            page.message_user(request, f"{market}: {_said(listed)}", messages.SUCCESS)
+            page.message_user(
+                request, f"{market}: {_message(listed)}", messages.SUCCESS
+            )
             return HttpResponseRedirect(f"{reverse(LIST)}?market={market}")
     context = {**page.page(request, _("Load the list of stocks")), "form": form}
     return TemplateResponse(request, "admin/sync/stock/load.html", context)
@@ -92,26 +94,26 @@ def _imported(page: StockAdmin, request: HttpRequest) -> HttpResponse:
     try:
         listed = services.import_stocks(unwrapped(request, what=WHAT))
     except StaleParcel:
-        said = _("That preview is too old: choose the file once more.")
-        page.message_user(request, said, messages.ERROR)
+        message = _("That preview is too old: choose the file once more.")
+        page.message_user(request, message, messages.ERROR)
         return HttpResponseRedirect(back)
     except services.Refused as refused:
         page.message_user(request, str(refused), messages.ERROR)
         return HttpResponseRedirect(back)
-    page.message_user(request, _said(listed), messages.SUCCESS)
+    page.message_user(request, _message(listed), messages.SUCCESS)
     return HttpResponseRedirect(reverse(LIST))
 
 
-def _said(listed: services.Listed) -> str:
-    said = _("%(created)s new, %(updated)s updated, %(unchanged)s unchanged.") % {
+def _message(listed: services.Listed) -> str:
+    message = _("%(created)s new, %(updated)s updated, %(unchanged)s unchanged.") % {
         "created": f"{listed.created:,}",
         "updated": f"{listed.updated:,}",
         "unchanged": f"{listed.unchanged:,}",
     }
     if listed.repeated:
-        said += " " + _("%(count)s were there twice; the first counts.") % {
+        message += " " + _("%(count)s were there twice; the first counts.") % {
             "count": f"{listed.repeated:,}"
         }
     for reason, count in sorted(listed.left_out.items()):
-        said += f" {LEFT_OUT[reason]}: {count:,}."
-    return said
+        message += f" {LEFT_OUT[reason]}: {count:,}."
+    return message

@@ -26,11 +26,11 @@ from . import lists as stock_lists
 from .klines import klines_page
 from .rows import (
     StockChangeList,
-    beside,
     coverage_links,
     klines_url,
     searched,
     span,
+    stats,
     waiting_link,
 )
 from .sync import MOST, WindowForm
@@ -76,17 +76,17 @@ class StockAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("coverage (day)"))
     def covered(self, stock: Stock) -> str:
         """日线的覆盖范围。"""
-        return span(stock.beside.covered)  # type: ignore[attr-defined]
+        return span(stock.stats.covered)  # type: ignore[attr-defined]
 
     @admin.display(description=gettext_lazy("newest K-line"))
     def newest(self, stock: Stock) -> str:
         """最新的日线。"""
-        return str(stock.beside.newest or "–")  # type: ignore[attr-defined]
+        return str(stock.stats.newest or "–")  # type: ignore[attr-defined]
 
     @admin.display(description=gettext_lazy("waiting failures"))
     def number_waiting(self, stock: Stock) -> SafeString | str:
         """等待补拉的失败。"""
-        return waiting_link(stock, stock.beside.waiting)  # type: ignore[attr-defined]
+        return waiting_link(stock, stock.stats.waiting)  # type: ignore[attr-defined]
 
     @admin.display(description=gettext_lazy("K-lines"))
     def klines(self, stock: Stock) -> SafeString:
@@ -106,7 +106,7 @@ class StockAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("waiting failures"))
     def waiting(self, stock: Stock) -> SafeString | str:
         """等待补拉的失败。"""
-        return waiting_link(stock, beside([stock])[stock.pk].waiting)
+        return waiting_link(stock, stats([stock])[stock.pk].waiting)
 
     @admin.display(description=gettext_lazy("created"))
     def created(self, stock: Stock) -> str:
@@ -233,8 +233,8 @@ class StockAdmin(ReadOnlyAdmin):
             self.message_user(request, str(refused), messages.ERROR)
         links = [(run_url(run.pk), _("run %d") % run.pk, run.market) for run in runs]
         named = format_html_join(", ", '<a href="{}">{}</a> ({})', links)
-        said = format_html("{} {}", _("Queued:"), named)
-        self.message_user(request, said, messages.SUCCESS)
+        message = format_html("{} {}", _("Queued:"), named)
+        self.message_user(request, message, messages.SUCCESS)
         if len(runs) == 1:
             return HttpResponseRedirect(run_url(runs[0].pk))
         return HttpResponseRedirect(reverse("admin:sync_syncrun_changelist"))

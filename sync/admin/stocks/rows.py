@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import Count, Q
+from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -26,7 +26,7 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class StockStats:
     """一只股票旁边的数字。"""
 
     covered: Window | None
@@ -39,19 +39,19 @@ class Beside:
 
 
 class StockChangeList(ChangeList):
-    """一页股票,每只带着 `beside`。"""
+    """一页股票,每只带着 `stats`。"""
 
     def get_results(self, request: HttpRequest) -> None:
         """取这一页,再把数字放到旁边。"""
         super().get_results(request)
         stocks = list(self.result_list)
-        found = beside(stocks)
+        found = stats(stocks)
         for stock in stocks:
-            stock.beside = found[stock.pk]
+            stock.stats = found[stock.pk]
         self.result_list = stocks
 
 
-def beside(stocks: Sequence[Stock]) -> dict[int, Beside]:
+def stats(stocks: Sequence[Stock]) -> dict[int, StockStats]:
     """这些股票的数字。"""
     covered = {
         row.stock_id: row.window
@@ -59,7 +59,7 @@ def beside(stocks: Sequence[Stock]) -> dict[int, Beside]:
     }
     waiting = _waiting(stocks)
     return {
-        stock.pk: Beside(
+        stock.pk: StockStats(
             covered.get(stock.pk), waiting.get((stock.market, stock.stock_code), 0)
         )
         for stock in stocks
@@ -68,9 +68,8 @@ def beside(stocks: Sequence[Stock]) -> dict[int, Beside]:
 
 def _waiting(stocks: Iterable[Stock]) -> dict[Key, int]:
     codes = {stock.stock_code for stock in stocks}
-    rows = SyncFailure.objects.waiting().filter(stock_code__in=codes).order_by()
-    counted = rows.values_list("market", "stock_code").annotate(count=Count("pk"))
-    return {(market, code): count for market, code, count in counted}
+    rows = SyncFailure.objects.waiting().filter(stock_code__in=codes)
+    return rows.count_by("market", "stock_code")
 
 
 def searched(stocks: StockQuerySet, term: str) -> StockQuerySet:

@@ -80,12 +80,12 @@ class CheckedTokenAdmin(ApiTokenAdmin):
         except Refused as error:
             self.message_user(request, str(error), messages.ERROR)
         else:
-            self.message_user(request, said(checked), _level(checked.outcome))
+            self.message_user(request, message(checked), _level(checked.outcome))
         back = reverse("admin:tokens_apitoken_change", args=[pk])
         return HttpResponseRedirect(back)
 
 
-def said(checked: Checked) -> str:
+def message(checked: Checked) -> str:
     """试出来的结果,一句话;服务商的原话在后面。"""
     sentence = _sentences(checked)[checked.outcome]
     spoken = checked.text if checked.outcome not in _SILENT else ""

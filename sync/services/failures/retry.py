@@ -153,22 +153,22 @@ def _find_homes(held: SyncFailureQuerySet, *, at: datetime) -> None:
     """这些股票各在哪个市场;同样结果的一起改。"""
     keys = set(held.values_list("stock_code", "market"))
     homes = _homes({code for code, _market in keys})
-    movers, strays = defaultdict(list), defaultdict(list)
+    found_in, unknown = defaultdict(list), defaultdict(list)
     for code, market in keys:
         found = homes.get(code, [])
         if market in found:
             continue
         if market or not found:
-            strays[market, "The stock does not exist (any more)"].append(code)
+            unknown[market, "The stock does not exist (any more)"].append(code)
         elif len(found) > 1:
             where = " and ".join(found)
             text = f"The stock exists in {where}: the market is missing"
-            strays[market, text].append(code)
+            unknown[market, text].append(code)
         else:
-            movers[found[0]].append(code)
-    for (market, text), codes in strays.items():
+            found_in[found[0]].append(code)
+    for (market, text), codes in unknown.items():
         _refuse(held.filter(market=market, stock_code__in=codes), text, at=at)
-    for market, codes in movers.items():
+    for market, codes in found_in.items():
         held.filter(market="", stock_code__in=codes).update(market=market)
 
 

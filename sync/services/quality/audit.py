@@ -25,7 +25,7 @@ from sync.models import Coverage, FailureStatus, Stock, SyncFailure
 
 from ..checks import check_market, check_order
 from . import calendars
-from .holes import PERIOD, Day, Field, missing, runs_of, survey, within
+from .holes import PERIOD, Day, MarketDays, market_days, missing, runs_of, within
 
 logger = logging.getLogger(__name__)
 
@@ -120,22 +120,22 @@ def _markets() -> list[str]:
 def _audit_market(
     market: str, *, window: Window, at: datetime, record: bool
 ) -> MarketAudit:
-    ground = survey(market, window=window)
+    found = market_days(market, window=window)
     result = MarketAudit(
         market,
         calendars.known(market),
-        stocks=ground.stocks,
-        sessions=len(ground.days),
-        short_days=[day for day in ground.days if 0 < day.have < day.of * WHOLE],
-        closed=ground.closed,
+        stocks=found.stocks,
+        sessions=len(found.days),
+        short_days=[day for day in found.days if 0 < day.have < day.of * WHOLE],
+        closed=found.closed,
     )
     if result.known:
         result.nobody = [
             day.day
-            for day in ground.days
+            for day in found.days
             if not day.have and result.known.start <= day.day <= result.known.end
         ]
-    holes = _holes(market, ground, result)
+    holes = _holes(market, found, result)
     while chunk := list(islice(holes, CHUNK)):
         result.holes += len(chunk)
         result.examples += chunk[: EXAMPLES - len(result.examples)]
@@ -152,10 +152,10 @@ def _audit_market(
     return result
 
 
-def _holes(market: str, ground: Field, result: MarketAudit) -> Iterator[Hole]:
+def _holes(market: str, found: MarketDays, result: MarketAudit) -> Iterator[Hole]:
     """还没有人管的缺口;数字记在 `result` 里。"""
-    traded = ground.traded
-    lacking = missing(ground)
+    traded = found.traded
+    lacking = missing(found)
     while chunk := dict(islice(lacking, CHUNK)):
         stocks = Stock.objects.in_bulk(chunk)
         rows = _failures_of(market, [stock.stock_code for stock in stocks.values()])

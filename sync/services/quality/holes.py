@@ -39,7 +39,7 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class MarketDays:
     """一个市场里要比较的东西。
 
     `spans` holds the stocks' ids by the window in which each ought to have a bar on
@@ -62,7 +62,7 @@ class Field:
         return [day.day for day in self.days if day.have]
 
 
-def survey(market: str, *, window: Window) -> Field:
+def market_days(market: str, *, window: Window) -> MarketDays:
     """数一数每个交易日有多少股票有 K 线。"""
     spans = _spans(market, window)
     counts = _counts(spans)
@@ -71,25 +71,25 @@ def survey(market: str, *, window: Window) -> Field:
         Day(day, counts.pop(day, 0), of)
         for day, of in zip(sessions, _expected(spans, sessions), strict=True)
     ]
-    # What is left in `counts` lies on no session.
-    return Field(spans, [day for day in days if day.of], sorted(counts))
+    # What is left in `counts`: days with bars although the calendar has no session.
+    return MarketDays(spans, [day for day in days if day.of], sorted(counts))
 
 
-def missing(field: Field) -> Iterator[tuple[int, list[date]]]:
+def missing(found: MarketDays) -> Iterator[tuple[int, list[date]]]:
     """每只有缺的股票,以及缺的交易日,旧的在前。
 
     Only days on which another stock has a bar.
     """
-    traded = field.traded
-    short = [day.day for day in field.days if 0 < day.have < day.of]
-    for window, ids in field.spans.items():
+    traded = found.traded
+    short = [day.day for day in found.days if 0 < day.have < day.of]
+    for window, ids in found.spans.items():
         inside = within(short, window)
         if not inside:
             continue
         hull = Window(inside[0], inside[-1])
         expected = within(traded, hull)
         for chunk in _chunks(ids, CHUNK):
-            few = _falling_short(chunk, hull, len(expected), field.closed)
+            few = _falling_short(chunk, hull, len(expected), found.closed)
             for some in _chunks(few, FEW):
                 yield from _absent(some, hull, expected)
 

@@ -23,8 +23,8 @@ def cancel(run_id: int, *, at: datetime) -> SyncRun:
         run = SyncRun.objects.filter(pk=run_id).first()
         if run is None:
             raise Refused(_("There is no run %d.") % run_id)
-        said = _("Run %(run)d has ended already: %(state)s.")
-        raise Refused(said % {"run": run_id, "state": run.get_state_display()})
+        message = _("Run %(run)d has ended already: %(state)s.")
+        raise Refused(message % {"run": run_id, "state": run.get_state_display()})
     # One transaction: a run whose shards have ended would never be reaped.
     with transaction.atomic():
         run = locked(run_id)

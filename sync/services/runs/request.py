@@ -98,9 +98,9 @@ class SyncRequest:
 
 def _unknown(codes: Sequence[str], wanted: Sequence[str]) -> str:
     if wanted:
-        said = _("Unknown stock in %(markets)s: %(codes)s.")
+        message = _("Unknown stock in %(markets)s: %(codes)s.")
     else:
-        said = _("Unknown stock: %(codes)s.")
+        message = _("Unknown stock: %(codes)s.")
     remedy = _("Load the list with sync_stocks or import_stocks.")
-    named = said % {"markets": ", ".join(wanted), "codes": ", ".join(codes)}
+    named = message % {"markets": ", ".join(wanted), "codes": ", ".join(codes)}
     return f"{named} {remedy}"

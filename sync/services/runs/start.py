@@ -69,5 +69,5 @@ def _cut(request: SyncRequest, *, background: bool, at: datetime) -> Cut:
 
 def _already_running(request: SyncRequest) -> AlreadyRunning:
     run = SyncRun.objects.filter(request_key=request.key).first()
-    said = _("The same request is already running as %s: wait for it or cancel it.")
-    return AlreadyRunning(said % (run or _("another run")))
+    message = _("The same request is already running as %s: wait for it or cancel it.")
+    return AlreadyRunning(message % (run or _("another run")))

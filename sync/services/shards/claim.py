@@ -99,8 +99,10 @@ def _work_on(
 def _not_ours(run: SyncRun, *, retrying: DatabaseRetry) -> AlreadyRunning:
     retrying(run.refresh_from_db)
     if run.finished_at is not None:
-        said = _("Run %(run)d has ended already: %(state)s.")
-        return AlreadyRunning(said % {"run": run.pk, "state": run.get_state_display()})
+        message = _("Run %(run)d has ended already: %(state)s.")
+        return AlreadyRunning(
+            message % {"run": run.pk, "state": run.get_state_display()}
+        )
     return AlreadyRunning(_("%s is being worked on by another process.") % run)
 
 

@@ -130,7 +130,7 @@ class Execution:
             logger.warning("%s stops: %s", self.shard, error)
             return self._finish.interrupted()
         except Exception as error:
-            self._finish.write(ShardState.FAILED, error=_said(error))
+            self._finish.write(ShardState.FAILED, error=_message(error))
             raise
         return self._finished()
 
@@ -342,7 +342,7 @@ class Execution:
         return numbers
 
 
-def _said(error: Exception) -> str:
+def _message(error: Exception) -> str:
     if isinstance(error, (NoUsableToken, DatabaseError)):
         return str(error)
     return f"{type(error).__name__}: see the log"

@@ -30,8 +30,8 @@ def leave_parked(runs: SyncRunQuerySet, wanted: Sequence[str], *, at: datetime) 
     if (tokens.held(at=at) | tokens.with_calls_left(at=at)).exists():
         return
     why = tokens.why_none_available(PROVIDER, at=at, markets=wanted)
-    said = _("The same request waits already as %(run)s: %(why)s")
-    raise AlreadyRunning(said % {"run": parked, "why": why})
+    message = _("The same request waits already as %(run)s: %(why)s")
+    raise AlreadyRunning(message % {"run": parked, "why": why})
 
 
 def replace_parked(runs: SyncRunQuerySet, *, at: datetime) -> None:

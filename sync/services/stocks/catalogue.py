@@ -57,8 +57,8 @@ def _sync_market(market: str, *, now: Callable[[], datetime]) -> Listed:
         client.close()
     stocks = _sound(market, rows)
     if not stocks.entries:
-        said = _("The provider lists no stocks for %s; nothing was changed.")
-        raise Refused(said % market)
+        message = _("The provider lists no stocks for %s; nothing was changed.")
+        raise Refused(message % market)
     return again_after_a_lost_race(lambda: store(stocks))
 
 
@@ -75,8 +75,8 @@ def _sound(market: str, rows: Iterable[Listing]) -> StockList:
             entry = Entry.read(market, row.code, row.name[:LONGEST_NAME], row.exchange)
         except BadRow as refused:
             left_out[BAD_CODE] += 1
-            said = "A row of the list of %s was left out: %s"
-            logger.warning(said, market, refused.reasons)
+            message = "A row of the list of %s was left out: %s"
+            logger.warning(message, market, refused.reasons)
             continue
         repeated += entry.code in entries
         entries.setdefault(entry.code, entry)
@@ -109,8 +109,8 @@ def _ask(call: Callable[[Token], T], market: str, *, now: Callable[[], datetime]
         finally:
             wallet.release()
     if problem:
-        said = _("The list of %(market)s could not be had: %(problem)s")
-        raise Refused(said % {"market": market, "problem": problem}) from problem
+        message = _("The list of %(market)s could not be had: %(problem)s")
+        raise Refused(message % {"market": market, "problem": problem}) from problem
     why = ApiToken.objects.why_none_available(PROVIDER, at=at, markets=[market])
     raise NoUsableToken(why or _("all were taken at this moment, try again"))
 

@@ -54,8 +54,8 @@ def read_stocks(data: bytes) -> StockList:
 
 
 def _twice(entry: Entry, first: int) -> str:
-    said = _("%(market)s %(code)s is on line %(first)d already, which counts")
-    return said % {"market": entry.market, "code": entry.code, "first": first}
+    message = _("%(market)s %(code)s is on line %(first)d already, which counts")
+    return message % {"market": entry.market, "code": entry.code, "first": first}
 
 
 def _entry(row: dict[str, str] | str) -> Entry:

@@ -68,8 +68,8 @@ class Entry:
             ("exchange", exchange, LONGEST_EXCHANGE),
         ):
             if len(value) > most:
-                said = _("%(name)s is longer than %(most)d characters")
-                faults.append(said % {"name": column, "most": most})
+                message = _("%(name)s is longer than %(most)d characters")
+                faults.append(message % {"name": column, "most": most})
         if faults:
             raise Refused(faults)
         return cls(market, code, name, exchange)

@@ -64,7 +64,7 @@ class Outcome(StrEnum):
 class Checked:
     """一次试验。
 
-    `text` is what the provider said, or the holder's name where the token is held;
+    `text` is what the provider message, or the holder's name where the token is held;
     `seconds` is how long the token has to wait, where that is known.
     """
 

@@ -43,7 +43,7 @@ def test_a_row_shows_coverage_newest_and_waiting_failures() -> None:
     page = vera().get(LIST)
 
     [row] = page.context["cl"].result_list
-    assert (row.beside.newest, row.beside.waiting) == (date(2026, 3, 6), 1)
+    assert (row.stats.newest, row.stats.waiting) == (date(2026, 3, 6), 1)
     assert "2024-01-02 – 2026-03-06" in text(page)
     assert "&lt;b&gt;Tencent&lt;/b&gt;" in text(page)
     assert "status=0" in text(page)

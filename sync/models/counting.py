@@ -1,0 +1,25 @@
+"""按列计数的查询集,几个表都用。"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from django.db import models
+from django.db.models import Count
+
+Row = TypeVar("Row", bound=models.Model)
+
+
+class CountingQuerySet(models.QuerySet[Row]):
+    """能按列的值数行的查询集。"""
+
+    def count_by(self, *columns: str) -> dict[Any, int]:
+        """这些列的每种值有几行,多的在前;一列时键就是值,几列时是元组。
+
+        One query, and no row is loaded. With the columns in an index's own order it is
+        read through once and nothing is sorted.
+        """
+        rows = self.order_by().values_list(*columns).annotate(rows=Count("pk"))
+        single = len(columns) == 1
+        counted = [(row[0] if single else row[:-1], row[-1]) for row in rows]
+        return dict(sorted(counted, key=lambda pair: -pair[1]))
