@@ -14,11 +14,12 @@ from decimal import Decimal
 from functools import lru_cache
 from itertools import groupby
 from random import Random
-from typing import NamedTuple
 
 from sync.engine.markets import PERIODS
 
+from .bar import Bar
 from .realbars import real_bars
+from .restating import revised, scaled
 from .sessions import Sessions, sessions
 from .stocks import Stock
 
@@ -26,26 +27,9 @@ INTRADAY_SESSIONS = 30
 _DAY_MS = 86_400_000
 _MINUTE_MS = 60_000
 _STEPS = 1024
-
-
-class Bar(NamedTuple):
-    """一根 K 线,价格是十进制原文。
-
-    `start` and `end` (epoch milliseconds) are when it begins to form and when it is
-    final; `session` and `last` are the numbers of the sessions of its first and its
-    latest trade.
-    """
-
-    session: int
-    start: int
-    end: int
-    open: str
-    high: str
-    low: str
-    close: str
-    volume: int | None
-    turnover: str | None
-    last: int
+# Extended hours: from 04:00 to 20:00 where a session is from 09:30 to 16:00.
+_BEFORE_OPEN_MS = 330 * _MINUTE_MS
+_AFTER_CLOSE_MS = 240 * _MINUTE_MS
 
 
 def keys(stock: Stock, period: str, *, before_ms: int, now_ms: int) -> Iterator[int]:
@@ -58,6 +42,8 @@ def keys(stock: Stock, period: str, *, before_ms: int, now_ms: int) -> Iterator[
     # A stamp may lie up to a day before or after its session's opening; that of a month
     # before all the holidays with which the month may begin.
     margin = _DAY_MS if period not in {"week", "month"} else 15 * _DAY_MS
+    if stock.extended:
+        now_ms += _BEFORE_OPEN_MS
     last = calendar.at(min(before_ms + margin, now_ms))
     if last < 0:
         return iter(())
@@ -72,7 +58,7 @@ def keys(stock: Stock, period: str, *, before_ms: int, now_ms: int) -> Iterator[
 def chunk(stock: Stock, period: str, key: int) -> Sequence[Bar]:
     """生成一块 K 线,旧的在前。"""
     if period == "day":
-        return _days(stock, key)
+        return scaled(stock, revised(stock, _days(stock, key)))
     if period in {"week", "month"}:
         return _groups(stock, period, key)
     return _intraday(stock, period, key)
@@ -130,6 +116,7 @@ def _merge(bars: Sequence[Bar]) -> Bar:
 
 
 # --- Daily --------------------------------------------------------------------------
+@lru_cache(maxsize=128)
 def _days(stock: Stock, year: int) -> list[Bar]:
     calendar = sessions(stock.market)
     first = max(date(year, 1, 1), stock.listed)
@@ -165,7 +152,7 @@ def _real_days(stock: Stock, calendar: Sessions, numbers: Sequence[int]) -> list
 @lru_cache(maxsize=8192)
 def _level(stock: Stock, year: int) -> int:
     """The price at a year's beginning, in the smallest step: years join up."""
-    draw = Random(f"{stock.market}{stock.code} {year}")  # noqa: S311
+    draw = Random(f"{stock.seed} {year}")  # noqa: S311
     return 2_000 + draw.randrange(8_000)
 
 
@@ -183,7 +170,7 @@ def _walk(
     Prices are in the smallest step; a close strays from the straight way by a fraction
     of the price, at most 1 / (2 * calm).
     """
-    draw = Random(f"{stock.market}{stock.code}/{seed}")  # noqa: S311
+    draw = Random(f"{stock.seed}/{seed}")  # noqa: S311
     width, scale = stock.decimals, 10**stock.decimals
     base, slope, count = ends[0], ends[1] - ends[0], len(numbers)
     price = base
@@ -242,8 +229,8 @@ def _intraday(stock: Stock, period: str, number: int) -> Sequence[Bar]:
     if not stock.decimals or not stock.trades_on(calendar.days[number]):
         return []
     if period == "1m":
-        return _minutes(stock, calendar, number)
-    halves = _halves(calendar, number)
+        return scaled(stock, _minutes(stock, calendar, number))
+    halves = _halves(stock, calendar, number)
     step = PERIODS[period].interval // timedelta(milliseconds=1)
 
     def first_minute(bar: Bar) -> int:
@@ -254,20 +241,24 @@ def _intraday(stock: Stock, period: str, number: int) -> Sequence[Bar]:
     return [_merge(list(bars)) for _, bars in groupby(minutes, key=first_minute)]
 
 
-def _halves(calendar: Sessions, number: int) -> list[tuple[int, int]]:
+def _halves(stock: Stock, calendar: Sessions, number: int) -> list[tuple[int, int]]:
     pause, again = calendar.breaks[number]
-    halves = [(calendar.opens[number], pause), (again, calendar.closes[number])]
+    opens, closes = calendar.opens[number], calendar.closes[number]
+    halves = [(opens, pause), (again, closes)]
+    if stock.extended:
+        halves.insert(0, (opens - _BEFORE_OPEN_MS, opens))
+        halves.append((closes, closes + _AFTER_CLOSE_MS))
     return [half for half in halves if half[0] < half[1]]
 
 
 def _minutes(stock: Stock, calendar: Sessions, number: int) -> list[Bar]:
     starts = [
         start
-        for first, last in _halves(calendar, number)
+        for first, last in _halves(stock, calendar, number)
         for start in range(first, last, _MINUTE_MS)
     ]
     day = calendar.days[number]
-    daily = next(bar for bar in chunk(stock, "day", day.year) if bar.session == number)
+    daily = next(bar for bar in _days(stock, day.year) if bar.session == number)
     return _walk(
         stock,
         seed=day.isoformat(),

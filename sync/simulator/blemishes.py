@@ -11,7 +11,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-from .bars import Bar, chunk
+from .bar import Bar
+from .bars import chunk
 from .sessions import sessions
 from .stocks import Stock
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, date, datetime, time
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
@@ -12,7 +13,8 @@ from typing import NamedTuple
 from sync.engine.markets import PERIODS, bounds, last_final
 from sync.engine.ports import Kline, Window
 
-from .bars import Bar, chunk, first_of, forming, keys
+from .bar import Bar
+from .bars import chunk, first_of, forming, keys
 from .blemishes import served, sound
 from .quirks import Quirks
 from .sessions import sessions
@@ -65,6 +67,7 @@ class Book:
         what there is now, only so many of the latest bars are seen, or only what is
         since a date: `depth`; 0 is all.
         """
+        stock = self._as_quirky(stock, period)
         now_ms = milliseconds(self._now())
         before = now_ms + 1 if et is None else et + (self._quirks.et == "inclusive")
         horizon = self._horizon(stock, period, depth=depth, now_ms=now_ms)
@@ -77,6 +80,24 @@ class Book:
             if not wanted or seen:
                 break
         return [bar for part in reversed(pages) for bar in part]
+
+    def latest_days(self, stock: Stock, count: int) -> list[Bar]:
+        """此刻最近几天的日线,旧的在前;最后一根可能还在形成。"""
+        now_ms = milliseconds(self._now())
+        found: list[Bar] = []
+        for key in keys(stock, "day", before_ms=now_ms + 1, now_ms=now_ms):
+            grown = forming(stock, "day", key, now_ms=now_ms)
+            closed = [bar for bar in chunk(stock, "day", key) if bar.end <= now_ms]
+            found = [*closed, *([grown] if grown else []), *found]
+            if len(found) >= count:
+                break
+        return found[-count:]
+
+    def _as_quirky(self, stock: Stock, period: str) -> Stock:
+        extended = self._quirks.extended_hours and stock.market == "US"
+        if extended and PERIODS[period].intraday:
+            return replace(stock, extended=True)
+        return stock
 
     def _most(self, limit: int) -> int:
         if self._quirks.short_pages:
@@ -144,13 +165,10 @@ class Book:
         today = calendar.at(now_ms)
         if today < 0 or not stock.suspended_on(calendar.days[today]):
             return _Text([], [], [], [])
-        parts = (
-            chunk(stock, "day", key)
-            for key in keys(stock, "day", before_ms=now_ms, now_ms=now_ms)
-        )
-        last = next((bars[-1] for bars in parts if bars), None)
-        if last is None:
+        before = self.latest_days(stock, 1)
+        if not before:
             return _Text([], [], [], [])
+        last = before[0]
         start, end = calendar.opens[today], calendar.closes[today]
         stamped = self._stamp(stock, "day", last._replace(session=today, start=start))
         return _Text([start], [stamped], [end], [self._write(last, stamped)])
@@ -190,7 +208,9 @@ class Book:
         stock = self.listing.find(market, code)
         if stock is None:
             return []
+        stock = self._as_quirky(stock, period)
         at = self._now()
+        late = timedelta(minutes=self._quirks.late_minutes)
         first, after = bounds(Window(start, end), market=market, period=period)
         klines = (
             _kline(stock, period, bar)
@@ -198,7 +218,7 @@ class Book:
                 stock,
                 period,
                 last=last_final(market, at=at),
-                at=at,
+                at=at - late if PERIODS[period].intraday else at,
                 years=range(start.year - 1, end.year + 1),
             )
         )
@@ -219,7 +239,11 @@ def _final(
     for key in sorted(keys(stock, period, before_ms=now_ms, now_ms=now_ms)):
         if not intraday and key not in years:
             continue
-        yield from (bar for bar in sound(stock, period, key) if bar.end <= cut)
+        yield from (
+            bar
+            for bar in sound(stock, period, key)
+            if bar.end <= (now_ms if intraday else cut) and bar.session < closed
+        )
 
 
 def _kline(stock: Stock, period: str, bar: Bar) -> Kline:

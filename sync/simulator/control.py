@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import date
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from .simulator import Simulator
 
 Said = Mapping[str, Any]
+_Call = Callable[["Simulator", Said, bytes], Said]
 
 
 def control(simulator: Simulator, call: str, *, query: str, body: bytes) -> Answer:
@@ -34,7 +36,7 @@ def control(simulator: Simulator, call: str, *, query: str, body: bytes) -> Answ
     except KeyError as error:
         text = f"{error.args[0]} is missing"
         return json_answer({"message": text}, status=400)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, ZeroDivisionError) as error:
         return json_answer({"message": str(error)}, status=400)
     return json_answer(done)
 
@@ -82,19 +84,59 @@ def _up(simulator: Simulator, _said: Said, _body: bytes) -> Said:
     return {"up": True}
 
 
-def _suspend(simulator: Simulator, _said: Said, body: bytes) -> Said:
-    said = _object(body)
-    for code in _codes(said):
-        simulator.suspend(said["market"], code, _day(said, "first"), _day(said, "last"))
-    return {"suspended": len(_codes(said))}
+def _act(act: Callable[[Simulator, str, str, Said], None]) -> _Call:
+    """A call that lets something happen to one stock or several."""
+
+    def perform(simulator: Simulator, _said: Said, body: bytes) -> Said:
+        said = _object(body)
+        codes = [code for code in str(said["codes"]).split(",") if code]
+        for code in codes:
+            act(simulator, said["market"], code, said)
+        return {"stocks": len(codes)}
+
+    return perform
 
 
-def _blemish(simulator: Simulator, _said: Said, body: bytes) -> Said:
-    said = _object(body)
-    kind = one_of(Blemish, said["kind"], name="kind")
-    for code in _codes(said):
-        simulator.blemish(said["market"], code, kind)
-    return {"blemished": len(_codes(said))}
+def _suspend(sim: Simulator, market: str, code: str, said: Said) -> None:
+    sim.suspend(market, code, _day(said, "first"), _day(said, "last"))
+
+
+def _halt(sim: Simulator, market: str, code: str, said: Said) -> None:
+    sim.halt(market, code, halted=said.get("halted", True))
+
+
+def _delist(sim: Simulator, market: str, code: str, said: Said) -> None:
+    sim.delist(market, code, _day(said, "last"), known=said.get("known", True))
+
+
+def _split(sim: Simulator, market: str, code: str, said: Said) -> None:
+    sim.split(
+        market,
+        code,
+        _day(said, "on"),
+        new=int(said["new"]),
+        old=int(said.get("old", 1)),
+        adjusts=said.get("adjusts", True),
+        volumes=said.get("volumes", True),
+    )
+
+
+def _restate(sim: Simulator, market: str, code: str, said: Said) -> None:
+    price, volume = Fraction(str(said["price"])), Fraction(str(said.get("volume", 1)))
+    sim.restate(market, code, _day(said, "before"), price=price, volume=volume)
+
+
+def _revise(sim: Simulator, market: str, code: str, said: Said) -> None:
+    days = str(said["days"]).split(",")
+    sim.revise(market, code, [date.fromisoformat(day) for day in days])
+
+
+def _replace_company(sim: Simulator, market: str, code: str, _said: Said) -> None:
+    sim.replace_company(market, code)
+
+
+def _blemish(sim: Simulator, market: str, code: str, said: Said) -> None:
+    sim.blemish(market, code, one_of(Blemish, said["kind"], name="kind"))
 
 
 def _object(body: bytes) -> dict[str, Any]:
@@ -102,10 +144,6 @@ def _object(body: bytes) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise TypeError("a JSON object is wanted")
     return given
-
-
-def _codes(said: Said) -> list[str]:
-    return [code for code in str(said["codes"]).split(",") if code]
 
 
 def _day(said: Said, name: str) -> date:
@@ -124,7 +162,7 @@ def _usage(usage: Usage) -> dict[str, object]:
     }
 
 
-_CALLS: dict[str, Callable[[Simulator, Said, bytes], Said]] = {
+_CALLS: dict[str, _Call] = {
     "GET ledger": _ledger,
     "POST revoke": _revoke,
     "POST plan": _plan,
@@ -132,6 +170,12 @@ _CALLS: dict[str, Callable[[Simulator, Said, bytes], Said]] = {
     "POST quirks": _quirks,
     "POST down": _down,
     "POST up": _up,
-    "POST suspend": _suspend,
-    "POST blemish": _blemish,
+    "POST suspend": _act(_suspend),
+    "POST halt": _act(_halt),
+    "POST delist": _act(_delist),
+    "POST split": _act(_split),
+    "POST restate": _act(_restate),
+    "POST revise": _act(_revise),
+    "POST replace_company": _act(_replace_company),
+    "POST blemish": _act(_blemish),
 }

@@ -26,7 +26,9 @@ class Quirks:
     `short_pages` answers with seven tenths of what was asked for. `success_code` is the
     envelope's code of an answer from /symbol/*, 200 in older ones. `retry_after` is
     what a refusal says in seconds; 0 is the truth. Intraday bars come `late_minutes`
-    late.
+    late, and with `extended_hours` those of US go from 04:00 to 20:00. `odd_rows` are
+    rows of a list that a client has to leave out or read with care. Splits are written
+    `split_ratio`, on pages counted from `first_page`.
     """
 
     order: Order = "oldest_first"
@@ -45,7 +47,13 @@ class Quirks:
     forming: bool = True
     suspended: Literal["absent", "zeros", "copies"] = "absent"
     late_minutes: int = 0
+    extended_hours: bool = False
     rate_limit: RateLimit = "http_429"
     retry_after: int = 0
     bad_key: BadKey = "http_401"
     unknown_symbol: Literal["code", "msg", "null"] = "code"
+    odd_rows: bool = False
+    holidays: Literal["v2", "v1"] = "v2"
+    half_days: bool = False
+    split_ratio: Literal["new_old", "old_new"] = "new_old"
+    first_page: int = 0

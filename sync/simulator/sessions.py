@@ -13,6 +13,8 @@ from typing import Any
 from sync.engine.markets import MARKETS
 
 FIRST_DAY = date(2000, 1, 1)
+# Sessions at a weekend that exchange_calendars does not know: India's budget days.
+_WEEKEND_SESSIONS = {"IN": [date(2025, 2, 1), date(2026, 2, 1)]}
 _NANOS_PER_MS = 1_000_000
 _SATURDAY = 5
 _loading = Lock()
@@ -59,14 +61,27 @@ def _load(market: str) -> Sessions:
     if not name:
         return Sessions([], [], [], [])
     calendar = _calendar(name)
-    days = [session.date() for session in calendar.sessions]
     closes = _milliseconds(calendar.closes_nanos)
-    return Sessions(
-        days=days,
+    found = Sessions(
+        days=[session.date() for session in calendar.sessions],
         opens=_milliseconds(calendar.opens_nanos),
         breaks=_breaks(calendar, closes),
         closes=closes,
     )
+    for day in _WEEKEND_SESSIONS.get(market, []):
+        _insert(found, day)
+    return found
+
+
+def _insert(calendar: Sessions, day: date) -> None:
+    """Another session, with the hours of the one before."""
+    place = bisect_left(calendar.days, day)
+    later = (day - calendar.days[place - 1]) // timedelta(milliseconds=1)
+    start, end = calendar.breaks[place - 1]
+    calendar.opens.insert(place, calendar.opens[place - 1] + later)
+    calendar.closes.insert(place, calendar.closes[place - 1] + later)
+    calendar.breaks.insert(place, (start + later, end + later))
+    calendar.days.insert(place, day)
 
 
 def _calendar(name: str) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from threading import Event, Thread
 from types import TracebackType
@@ -12,18 +11,18 @@ from typing import Any
 from sync.engine.ports import Kline
 
 from .accounts import Account, Accounts, Usage, demo_accounts
+from .actions import Actions
 from .answers import Answer
 from .api import Api
-from .blemishes import Blemish
 from .book import Book, milliseconds
 from .faults import NO_FAULTS, Faults
 from .outages import Outages
 from .quirks import BadKey, Quirks
 from .server import Server
-from .stocks import Change, Changes, Listing
+from .stocks import Changes, Listing
 
 
-class Simulator:
+class Simulator(Actions):
     """一个跑在本机上的 iTick。
 
     Use it with `with`. It listens on loopback only, on any free port where `port` is
@@ -43,8 +42,8 @@ class Simulator:
         now: datetime | Callable[[], datetime] | None = None,
     ) -> None:
         self._now = _clock(now)
-        self._changes = Changes(lambda: milliseconds(self._now()))
-        self._listing = Listing(stocks, self._changes)
+        changes = Changes(lambda: milliseconds(self._now()))
+        super().__init__(Listing(stocks, changes))
         self._quirks = quirks or Quirks()
         self._open()
         self.api.faults = faults
@@ -113,7 +112,9 @@ class Simulator:
     def _open(self) -> None:
         """Book and API by the quirks; calls under way keep those that they have."""
         self.book = Book(self._listing, quirks=self._quirks, now=self._now)
-        self.api = Api(self.book, quirks=self._quirks, now=self._now)
+        self.api = Api(
+            self.book, quirks=self._quirks, now=self._now, splits=lambda: self.splits
+        )
 
     def revoke(self, key: str, *, refusal: BadKey | None = None) -> bool:
         """作废一个密钥;没有这个密钥返回 False。"""
@@ -125,26 +126,6 @@ class Simulator:
         `terms` are fields of `Account`; a term that there is not raises TypeError.
         """
         return self._accounts.change(key, **terms)
-
-    def suspend(self, market: str, code: str, first: date, last: date) -> None:
-        """让一只股票停牌,两端都包括;已经给出的 K 线也就没有了。
-
-        Raises ValueError for a stock that is not listed, as all that follows does.
-        """
-        self._change(
-            market,
-            code,
-            lambda stock: replace(stock, suspended=(*stock.suspended, (first, last))),
-        )
-
-    def blemish(self, market: str, code: str, kind: Blemish) -> None:
-        """从现在起,这只股票的 K 线带上一种瑕疵;空字符串是没有。"""
-        self._change(market, code, lambda stock: replace(stock, blemish=kind))
-
-    def _change(self, market: str, code: str, change: Change) -> None:
-        if self._listing.find(market, code) is None:
-            raise ValueError(f"{market} has no stock {code}")
-        self._changes.add(market, code, change)
 
     def down(
         self,

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from sync.engine.markets import MARKETS, PERIODS
 
-from .bars import Bar, first_of
+from .bar import Bar
+from .bars import first_of
 from .quirks import Quirks
 from .quirks import Stamp as Style
 from .sessions import sessions
@@ -37,10 +38,15 @@ def _on(day: date, *, market: str, style: Style) -> int:
         calendar = sessions(market)
         return calendar.opens[calendar.between(day, day)[0]]
     if style == "utc_midnight":
-        return _ms(datetime.combine(day, time.min, UTC))
+        return utc_midnight(day)
     if style == "dst_off":
-        return _ms(datetime.combine(day, time.min, UTC)) - _summer(market, day.year)
+        return utc_midnight(day) - _summer(market, day.year)
     return midnight(day, market=market)
+
+
+def utc_midnight(day: date) -> int:
+    """一天在 UTC 的零点,毫秒。"""
+    return _ms(datetime.combine(day, time.min, UTC))
 
 
 def midnight(day: date, *, market: str) -> int:

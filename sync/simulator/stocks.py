@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from fractions import Fraction
 from functools import lru_cache
 from random import Random
 from threading import Lock
@@ -26,13 +27,25 @@ _FIRST_NUMBERS = {"HK": 700, "SH": 599_999, "SZ": 1}
 
 
 @dataclass(frozen=True, slots=True)
+class Scaling:
+    """一段日子的价格和成交量乘上的倍数;两端都包括。"""
+
+    first: date
+    last: date
+    price: Fraction
+    volume: Fraction = Fraction(1)
+
+
+@dataclass(frozen=True, slots=True)
 class Stock:
     """一只模拟的股票。
 
     It trades from `listed` to `ended`, both included, but for the spans in `suspended`,
     whose ends are included too. `decimals` is the number of digits behind its prices'
-    point; 0 marks a stock with real bars, whose prices are what they are. `blemish` is
-    what is wrong with the bars that are served of it.
+    point; 0 marks a stock with real bars, whose prices are what they are. `company`
+    counts those who had the code before; `extended` has minutes before the open and
+    after the close; the provider no longer knows a stock that is not `known`. `blemish`
+    is what is wrong with the bars that are served of it.
     """
 
     market: str
@@ -43,7 +56,19 @@ class Stock:
     ended: date = date.max
     decimals: int = 2
     suspended: tuple[tuple[date, date], ...] = ()
+    company: int = 0
+    scalings: tuple[Scaling, ...] = ()
+    revised: frozenset[date] = frozenset()
+    extended: bool = False
+    halted: bool = False
+    delisted: bool = False
+    known: bool = True
     blemish: str = ""
+
+    @property
+    def seed(self) -> str:
+        """它的行情由这几个字决定。"""
+        return f"{self.market}{self.code}" + f"#{self.company}" * bool(self.company)
 
     def trades_on(self, day: date) -> bool:
         """这个交易日有没有成交。"""
@@ -64,6 +89,7 @@ class Changes:
     """
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
+        self.count = 0
         self._now_ms = now_ms
         self._of: dict[tuple[str, str], tuple[tuple[int, Change], ...]] = {}
         self._lock = Lock()
@@ -73,6 +99,7 @@ class Changes:
         with self._lock:
             before = self._of.get((market, code), ())
             self._of[market, code] = (*before, (from_ms, change))
+            self.count += 1
 
     def applied(self, stock: Stock) -> Stock:
         """这只股票现在的样子。"""

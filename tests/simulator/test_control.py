@@ -5,7 +5,7 @@ import requests
 
 from sync.simulator import Faults, Simulator
 
-from .calls import KEY, bars, kline
+from .calls import KEY, bars, get, kline
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
 
@@ -101,13 +101,43 @@ def test_stocks_can_be_suspended_and_blemished(sim: Simulator) -> None:
         ),
     ]
 
-    assert [answer.json() for answer in told] == [{"suspended": 2}, {"blemished": 1}]
+    assert [answer.json() for answer in told] == [{"stocks": 2}, {"stocks": 1}]
     assert (
         bars(sim)[-1]["t"]
         == bars(sim, code="701")[-1]["t"]
         < bars(sim, code="703")[-1]["t"]
     )
     assert bars(sim, code="702")[0]["v"] is None
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("halt", {}),
+        ("delist", {"last": "2026-11-16", "known": False}),
+        ("split", {"on": "2026-11-17", "new": 4, "old": 1}),
+        ("restate", {"before": "2026-11-17", "price": "0.98"}),
+        ("revise", {"days": "2026-11-16,2026-11-17"}),
+        ("replace_company", {}),
+    ],
+)
+def test_things_can_be_made_to_happen_to_stocks(
+    sim: Simulator, call: str, said: dict[str, object]
+) -> None:
+    def story(code: str) -> list[object]:
+        quote = get(sim, "/stock/quote", region="HK", code=code).json()
+        return [bars(sim, code=code), quote]
+
+    before = [story(code) for code in ("700", "701", "702")]
+    answer = post(sim, call, json={"market": "HK", "codes": "700,701"} | said)
+
+    after = [story(code) for code in ("700", "701", "702")]
+    assert answer.json() == {"stocks": 2}
+    assert [now == then for now, then in zip(after, before, strict=True)] == [
+        False,
+        False,
+        True,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -125,6 +155,14 @@ def test_stocks_can_be_suspended_and_blemished(sim: Simulator) -> None:
         ("suspend", {"market": "HK"}, "codes is missing"),
         ("suspend", ["HK"], "JSON object"),
         ("blemish", {"market": "HK", "codes": "700", "kind": "ugly"}, "twice"),
+        ("split", {"market": "HK", "codes": "700", "on": "soon", "new": 4}, "soon"),
+        ("split", {"market": "HK", "codes": "700", "on": "2026-11-17"}, "new"),
+        (
+            "split",
+            {"market": "HK", "codes": "700", "on": "2026-11-17", "new": 0},
+            "above 0",
+        ),
+        ("restate", {"market": "HK", "codes": "700", "price": "half"}, "half"),
         ("blemish", {"market": "XX", "codes": "700", "kind": "twice"}, "XX"),
         ("blemish", {"market": "HK", "codes": "9", "kind": "twice"}, "no stock 9"),
     ],

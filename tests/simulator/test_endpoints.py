@@ -32,6 +32,10 @@ def test_kline_answers_with_the_newest_bars_oldest_first(sim: Simulator) -> None
     assert set(body["data"][0]) == {"t", "o", "h", "l", "c", "v", "tu"}
 
 
+def test_a_region_may_be_in_lower_case_and_the_limit_left_out(sim: Simulator) -> None:
+    assert len(kline(sim, region="hk", limit=None).json()["data"]) == 100
+
+
 def test_klines_answers_with_an_object_keyed_by_code() -> None:
     with Simulator(accounts=[Account(KEY, batch_size=3)], now=IN_SESSION) as sim:
         found = get(sim, "/stock/klines", codes="700,701,9", **KLINES).json()["data"]
@@ -124,7 +128,6 @@ def test_an_unknown_path_is_404(sim: Simulator, path: str) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"region": "hk"},
         {"region": "XX"},
         {"region": None},
         {"code": None},
@@ -154,13 +157,19 @@ def test_a_missing_wrong_or_unknown_parameter_is_400(
 def test_the_other_endpoints_check_their_parameters_too(sim: Simulator) -> None:
     answers = [
         get(sim, "/symbol/list", region="HK"),
-        get(sim, "/symbol/list", region="HK", type="fund"),
+        get(sim, "/symbol/list", region="HK", type="shares"),
+        get(sim, "/stock/quote", region="HK"),
+        get(sim, "/stock/quotes", region="HK", code="700"),
+        get(sim, "/stock/split", region="HK", page="first"),
+        get(sim, "/stock/split", region="HK", size=0),
+        get(sim, "/stock/ipo", region="HK", type="old"),
+        get(sim, "/market/status", code="XX"),
         get(sim, "/symbol/v2/holidays", code="SH"),
         get(sim, "/symbol/v2/holidays"),
         get(sim, "/stock/klines", **KLINES),
     ]
 
-    assert [answer.status_code for answer in answers] == [400] * 5
+    assert [answer.status_code for answer in answers] == [400] * 11
 
 
 @pytest.mark.parametrize("code", ["699", "1000", "0700", "700 ", "X", "٧٠٠"])
