@@ -1,20 +1,30 @@
 """读 CSV 文件:第一行是列名,顺序随意,每个毛病都带行号。
 
+As spreadsheets write it: UTF-8 with or without a BOM, UTF-16, or GBK from a Chinese
+Excel; commas, semicolons or tabs; column names in any case; empty cells at the ends of
+lines.
+
 No message repeats what a cell holds: in a file whose columns have slipped, any cell may
 be a secret.
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import sys
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from unicodedata import category
 
 from django.utils.translation import gettext as _
 
 LARGEST = 10_000_000
+# The first of them where the first line decides nothing.
+DELIMITERS = (",", ";", "\t")
+# What part of a GBK file's characters is of GB 2312.
+COMMON = 0.75
 
 
 class Refused(Exception):
@@ -56,14 +66,17 @@ class Table:
     def __init__(
         self, data: bytes, *, required: Collection[str], known: Collection[str]
     ) -> None:
-        self._rows = _rows(_decoded(data))
+        text = _decoded(data)
+        self._rows = _rows(text, delimiter=_delimiter(text, known))
         _number, header = next(self._rows, (1, []))
-        self._columns = _checked(header, required=required, known=known)
+        names = [_column(cell) for cell in _without_empty_end(header)]
+        self._columns = _checked(names, required=required, known=known)
 
     def __iter__(self) -> Iterator[tuple[int, dict[str, str] | str]]:
         """行号,以及按列名的内容,或者这一行的毛病。"""
         width = len(self._columns)
-        for number, cells in self._rows:
+        for number, row in self._rows:
+            cells = row[:width] + _without_empty_end(row[width:])
             if len(cells) == width:
                 yield number, dict(zip(self._columns, cells, strict=True))
             else:
@@ -74,22 +87,72 @@ class Table:
 def _decoded(data: bytes) -> str:
     if len(data) > LARGEST:
         raise Refused([_("The file is larger than %s bytes.") % f"{LARGEST:,}"])
-    if b"\0" in data:
-        number = data[: data.index(b"\0")].count(b"\n") + 1
+    text = _text(data)
+    if "\0" in text:
+        number = text[: text.index("\0")].count("\n") + 1
         raise Refused([on_line(number, _("there is a NUL byte in it."))])
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        number = data[: error.start].count(b"\n") + 1
-        # Not chained: the cause repeats the file's bytes.
-        raise Refused([on_line(number, _("it is not UTF-8."))]) from None
     if not text.strip():
         raise Refused([_("The file is empty.")])
     return text
 
 
-def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+def _text(data: bytes) -> str:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    else:
+        encoding = "utf-8-sig"
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        if (chinese := _chinese(data)) is not None:
+            return chinese
+        number = data[: error.start].count(b"\n") + 1
+        said = _("it is not UTF-8. Save the file as CSV UTF-8.")
+        # Not chained: the cause repeats the file's bytes.
+        raise Refused([on_line(number, said)]) from None
+
+
+def _chinese(data: bytes) -> str | None:
+    """一个 GBK 文件的文字;别的编码返回 None。
+
+    Almost any bytes can be read as GBK, into rare characters. In a real file nearly all
+    are of the common set, GB 2312.
+    """
+    try:
+        text = data.decode("gb18030")
+    except UnicodeDecodeError:
+        return None
+    wide = [character for character in text if not character.isascii()]
+    common = sum(bool(character.encode("gb2312", "ignore")) for character in wide)
+    return text if common >= COMMON * len(wide) else None
+
+
+def _delimiter(text: str, known: Collection[str]) -> str:
+    """哪个分隔符让第一行有最多认识的列名。"""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+
+    def count(delimiter: str) -> int:
+        names = (_column(name.strip().strip('"')) for name in first.split(delimiter))
+        return sum(name in known for name in names)
+
+    return max(DELIMITERS, key=count)
+
+
+def _column(cell: str) -> str:
+    """列名:不分大小写,空格当下划线,看不见的字符不算。"""
+    seen = "".join(c for c in cell if category(c) != "Cf")
+    return "_".join(seen.lower().split())
+
+
+def _without_empty_end(cells: list[str]) -> list[str]:
+    """Spreadsheets write the empty cells of columns that have been used once."""
+    while cells and not cells[-1]:
+        cells = cells[:-1]
+    return cells
+
+
+def _rows(text: str, *, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
     while True:
         number = reader.line_num + 1
         try:

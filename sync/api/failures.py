@@ -19,7 +19,7 @@ from .permissions import MayList, MayRetry
 from .schema import answers
 from .shapes import FailureSerializer, RunDetailSerializer
 
-FILTERS = ("stock_code", "market", "status", "reason_class", "period", "run")
+FILTERS = ("market", "status", "reason_class", "period", "run")
 
 
 class FailureList(Guarded, ListAPIView[SyncFailure]):
@@ -45,7 +45,10 @@ class FailureList(Guarded, ListAPIView[SyncFailure]):
         """筛选。"""
         wanted = checked(FailureForm, self.request.query_params)
         named = {name: wanted[name] for name in FILTERS if name in wanted}
-        return queryset.filter(**named)
+        rows = queryset.filter(**named)
+        if code := wanted.get("stock_code"):
+            return rows.of_stock(code, market=wanted.get("market", ""))
+        return rows
 
 
 class RetryFailed(Guarded):

@@ -19,6 +19,11 @@ PERIODS = [(name, name) for name in markets.PERIODS]
 LARGEST = 2**63 - 1
 CODE_LENGTH = 20
 NUMBER = re.compile(r"-?[0-9]+")
+# Neither 6.00519E+05 nor a number with a fraction; blanks only between.
+CODE = (
+    r"^(?![0-9]+(\.[0-9]+)?[Ee][+-]?[0-9]+\Z)(?![0-9]+\.[0-9]*[1-9][0-9]*\Z)"
+    r"[0-9A-Za-z][0-9A-Za-z.&*$^+/_:@-]*( +[0-9A-Za-z.&*$^+/_:@-]+)*\Z"
+)
 YES_OR_NO = {"true": True, "false": False}
 
 
@@ -79,6 +84,8 @@ def period(**options: Any) -> serializers.ChoiceField:
 
 
 def code(**options: Any) -> Word:
-    """股票代码。"""
-    # Printable ASCII, blanks only between.
-    return Word(r"^[!-~]+( +[!-~]+)*\Z", max_length=CODE_LENGTH, **options)
+    """股票代码,服务商的写法,或者人们惯用的写法:00700、600519.SH、小写。
+
+    What `engine.codes` reads is accepted, but for what only spreadsheets write.
+    """
+    return Word(CODE, max_length=CODE_LENGTH, **options)

@@ -44,12 +44,14 @@ class KlineList(Guarded):
         """一页。"""
         wanted = checked(KlineForm, request.query_params)
         # One more than asked for tells whether there is a next page.
-        size = wanted["size"]
-        found = list(_klines(_stock(wanted), wanted)[: size + 1])
+        size, stock = wanted["size"], _stock(wanted)
+        found = list(_klines(stock, wanted)[: size + 1])
         last = found[size - 1]["time"] if len(found) > size else None
         return Response(
             {
-                **{name: wanted[name] for name in ("market", "stock_code", "period")},
+                "market": stock.market,
+                "stock_code": stock.stock_code,
+                "period": wanted["period"],
                 "next": _next(request, last.isoformat()) if last else None,
                 "results": KlineSerializer(found[:size], many=True).data,
             }
@@ -59,7 +61,7 @@ class KlineList(Guarded):
 def _stock(wanted: dict[str, Any]) -> Stock:
     market, code = wanted["market"], wanted["stock_code"]
     # A stock that has been deleted keeps its K-lines.
-    stock = Stock.objects.filter(market=market, stock_code=code).first()
+    stock = Stock.objects.find(code, market=market)
     if stock is None:
         raise NotFound(f"There is no stock {code} in {market}.")
     return stock

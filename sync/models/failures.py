@@ -18,7 +18,7 @@ from ..engine.errors import NoData, UnknownSymbol
 from ..engine.ports import Failure, Window
 from .counting import CountingQuerySet
 from .runs import RunKind, SyncRun, SyncRunQuerySet
-from .stocks import Stock
+from .stocks import Stock, spellings
 
 REASON_LENGTH = 500
 LASTING = (NoData.reason, UnknownSymbol.reason)
@@ -46,13 +46,26 @@ class SyncFailureQuerySet(CountingQuerySet["SyncFailure"]):
         """等待补拉的记录;次数的列可以是 NULL,那算 0 次。"""
         rows = self.filter(status=FailureStatus.WAITING)
         if stock_code:
-            rows = rows.filter(stock_code=stock_code)
+            rows = rows.of_stock(stock_code, market=market)
         if market:
             rows = rows.filter(market=market)
         if max_retry_count is not None:
             rows = rows.annotate(tried=Coalesce("retry_count", 0))
             rows = rows.filter(tried__lt=max_retry_count)
         return rows
+
+    def of_stock(self, *texts: str, market: str = "") -> Self:
+        """这些股票的记录,代码怎么写都行。
+
+        Rows that another program has spelled otherwise still are found once a retry has
+        read them.
+        """
+        wanted = Q(stock_code__in=texts)
+        for text in texts:
+            for home, code in spellings(text, [market] if market else ()).items():
+                if code != text:
+                    wanted |= Q(stock_code=code, market__in=["", home])
+        return self.filter(wanted)
 
     def stubborn(self) -> Self:
         """补拉过还是没有取到的记录,放弃了的也算。"""

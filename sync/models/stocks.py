@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
 from typing import Self
 
@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from common.fields import CodeField
 
+from ..engine.codes import BadCode, homes
 from ..engine.ports import Window
 from .counting import CountingQuerySet
 
@@ -40,6 +41,46 @@ class StockQuerySet(CountingQuerySet["Stock"]):
         if markets:
             stocks = stocks.filter(market__in=markets)
         return stocks.filter(stock_code__in=codes) if codes else stocks
+
+    def find(self, text: str, *, market: str) -> Stock | None:
+        """找一个市场里的一只股票,代码怎么写都行;没有就返回 None。"""
+        code = spellings(text, [market]).get(market, text)
+        rows = self.filter(market=market, stock_code__in={code, text})
+        found = {stock.stock_code: stock for stock in rows}
+        return found.get(code) or found.get(text)
+
+    def spelled(
+        self, texts: Iterable[str], *, markets: Collection[str] = ()
+    ) -> dict[str, list[tuple[str, str]]]:
+        """按写法找股票:每个写法是哪些市场的哪个代码,按市场排列。
+
+        As `engine.codes` reads it; and a stock that is stored as it is written is found
+        by just that, for earlier versions stored what they were given. No markets means
+        all of them.
+        """
+        meant = {text: spellings(text, markets) for text in texts}
+        codes = {*meant, *(code for found in meant.values() for code in found.values())}
+        stocks = self.filter(stock_code__in=codes)
+        if markets:
+            stocks = stocks.filter(market__in=markets)
+        stored = set(stocks.values_list("market", "stock_code"))
+        return {text: [*_stored(text, found, stored)] for text, found in meant.items()}
+
+
+def spellings(text: str, markets: Collection[str] = ()) -> dict[str, str]:
+    """一个写法在这些市场里各是什么代码;读不出来就哪里都没有。"""
+    try:
+        return homes(text, markets=markets)
+    except BadCode:
+        return {}
+
+
+def _stored(
+    text: str, meant: dict[str, str], stored: set[tuple[str, str]]
+) -> Iterator[tuple[str, str]]:
+    for market in sorted({market for market, _code in stored}):
+        spellings = (meant.get(market, text), text)
+        yield from [(market, c) for c in spellings if (market, c) in stored][:1]
 
 
 class Stock(models.Model):

@@ -93,6 +93,25 @@ def _renamed(columns: dict[str, Any]) -> dict[str, Any]:
     return {"code" if name == "stock_code" else name: columns[name] for name in columns}
 
 
+@pytest.mark.parametrize("text", ["00700", "0700.HK", "700"])
+def test_a_stock_is_found_however_its_code_is_written(
+    viewer: APIClient, text: str
+) -> None:
+    rows.failure("5")
+    wanted = rows.failure("700")
+
+    assert ids(viewer, stock_code=text) == [wanted.pk]
+    assert ids(viewer, stock_code=text, market="HK") == [wanted.pk]
+    assert ids(viewer, stock_code=text, market="US") == []
+
+
+@pytest.mark.parametrize("text", ["6.00519E+05", "#N/A", "1,234", "600519.5", "'700"])
+def test_a_code_that_is_none_is_a_bad_value(viewer: APIClient, text: str) -> None:
+    answer = viewer.get(PATH, {"stock_code": text})
+
+    assert (answer.status_code, list(answer.json())) == (400, ["stock_code"])
+
+
 def test_a_blank_filter_is_none(viewer: APIClient) -> None:
     failure = rows.failure()
 

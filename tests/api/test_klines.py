@@ -46,6 +46,15 @@ def test_both_ends_are_included(stock: Stock, viewer: APIClient) -> None:
     assert days(viewer, end="2024-03-04") == ["04"]
 
 
+@pytest.mark.parametrize("text", ["00700", "0700.HK"])
+def test_a_stock_is_found_however_its_code_is_written(
+    stock: Stock, viewer: APIClient, text: str
+) -> None:
+    answer = viewer.get(PATH, WANTED | {"stock_code": text}).json()
+
+    assert (answer["stock_code"], len(answer["results"])) == ("700", 5)
+
+
 def test_numbers_are_text_and_lose_nothing(viewer: APIClient) -> None:
     rows.kline(rows.stock(), midnight(4), price="123456.7891")
 

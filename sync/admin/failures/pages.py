@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import admin
@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from sync.models import FailureStatus, SyncFailure
+from sync.models.failures import SyncFailureQuerySet
 
 from ..counting import BoundedPaginator
 from ..display import badge, moment, run_url
@@ -127,10 +128,10 @@ class SyncFailureAdmin(FailureActions):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """按代码找,一个或几个;要完全一样,才用得上索引。"""
+        """按代码找,一个或几个;整个代码,才用得上索引。"""
         codes = search_term.replace(",", " ").split()
-        wanted = {*codes, *(code.upper() for code in codes)}
-        return (queryset.filter(stock_code__in=wanted) if codes else queryset), False
+        rows = cast(SyncFailureQuerySet, queryset)
+        return (rows.of_stock(*codes) if codes else rows), False
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

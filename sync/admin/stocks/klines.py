@@ -68,10 +68,6 @@ class KlineForm(forms.Form):
         first = {"market": query.get("market", "HK"), "period": "day"}
         super().__init__(data if asked else None, label_suffix="", initial=first)
 
-    def clean_code(self) -> str:
-        """代码,大写。"""
-        return str(self.cleaned_data["code"]).upper()
-
     def clean(self) -> dict[str, Any]:
         """股票要有,日期的先后要对。"""
         super().clean()
@@ -80,8 +76,8 @@ class KlineForm(forms.Form):
         if start and end and start > end:
             self.add_error("end", _("This is before the first date."))
         if "market" in wanted and "code" in wanted:
-            key = {"market": wanted["market"], "stock_code": wanted["code"]}
-            wanted["stock"] = Stock.objects.filter(**key).first()
+            code, market = wanted["code"], wanted["market"]
+            wanted["stock"] = Stock.objects.find(code, market=market)
             if wanted["stock"] is None:
                 self.add_error("code", _("There is no such stock."))
         return wanted

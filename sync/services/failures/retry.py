@@ -15,6 +15,7 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from sync.engine import markets
+from sync.engine.codes import BadCode, homes
 from sync.models import FailureStatus, RunKind, Stock, SyncFailure, SyncRun
 from sync.models.failures import SyncFailureQuerySet
 from sync.models.stocks import EARLIEST
@@ -26,6 +27,7 @@ from ..errors import AlreadyRunning, BadRequest
 from ..shards.parked import leave_parked, replace_parked
 from ..shards.reap import reap
 from ..shards.register import register
+from ..stocks.named import require_readable
 from ..tokens.serving import require_token, serving
 
 logger = logging.getLogger(__name__)
@@ -54,6 +56,8 @@ def retry_failed(
     most = _most(max_retry_count)
     if market:
         check_market(market)
+    if stock_code:
+        require_readable(stock_code, field="stock_code")
     require_token([market] if market else [], at=at)
     reap(at=at)
     wanted = (SyncFailure.objects.all() if rows is None else rows).waiting(
@@ -96,6 +100,9 @@ def _registered(
 ) -> SyncRun:
     # Another program may leave the status out by writing NULL.
     SyncFailure.objects.filter(status=None).update(status=FailureStatus.WAITING)
+    if run.codes:
+        # Rows of other programs may be about it, and spell it otherwise.
+        _find_spellings()
     register(run, at=at, background=background)
     _claim(wanted, run, at=at, background=background)
     _sort_out(run, at=at)
@@ -110,6 +117,18 @@ def _let_go(run: SyncRun, lacking: Collection[str]) -> None:
         rows.update(run_id=None)
         run.unserved = sorted({*run.unserved, *found})
         run.save(update_fields=["unserved"])
+
+
+def _find_spellings() -> None:
+    """别的程序的记录里的代码,换成股票的写法;它们不属于任何运行。"""
+    theirs = SyncFailure.objects.waiting().filter(run=None).order_by()
+    for market in set(theirs.values_list("market", flat=True)):
+        rows = theirs.filter(market=market)
+        codes = set(rows.values_list("stock_code", flat=True))
+        for text, found in _homes(codes, market).items():
+            if len(found) == 1 and found[0][1] != text:
+                home, code = found[0]
+                rows.filter(stock_code=text).update(market=home, stock_code=code)
 
 
 def _claim(
@@ -150,38 +169,52 @@ def _sort_out(run: SyncRun, *, at: datetime) -> None:
 
 
 def _find_homes(held: SyncFailureQuerySet, *, at: datetime) -> None:
-    """这些股票各在哪个市场;同样结果的一起改。"""
-    keys = set(held.values_list("stock_code", "market"))
-    homes = _homes({code for code, _market in keys})
-    found_in, unknown = defaultdict(list), defaultdict(list)
-    for code, market in keys:
-        found = homes.get(code, [])
-        if market in found:
-            continue
-        if market or not found:
-            unknown[market, "The stock does not exist (any more)"].append(code)
-        elif len(found) > 1:
-            where = " and ".join(found)
-            text = f"The stock exists in {where}: the market is missing"
-            unknown[market, text].append(code)
-        else:
-            found_in[found[0]].append(code)
-    for (market, text), codes in unknown.items():
-        _refuse(held.filter(market=market, stock_code__in=codes), text, at=at)
-    for market, codes in found_in.items():
-        held.filter(market="", stock_code__in=codes).update(market=market)
+    """这些股票各是哪个市场的哪个代码;同样结果的一起改。
+
+    Another program may leave the market out, and spell the code as it likes.
+    """
+    codes_of: dict[str, set[str]] = {}
+    for code, market in held.values_list("stock_code", "market"):
+        codes_of.setdefault(market, set()).add(code)
+    for market, codes in codes_of.items():
+        rows = held.filter(market=market)
+        changes, unknown = defaultdict(list), defaultdict(list)
+        for text, found in _homes(codes, market).items():
+            if len(found) != 1:
+                unknown[_why_unknown(text, found)].append(text)
+            elif found[0] != (market, text):
+                changes[_change(text, *found[0])].append(text)
+        for why, texts in unknown.items():
+            _refuse(rows.filter(stock_code__in=texts), why, at=at)
+        for change, texts in changes.items():
+            rows.filter(stock_code__in=texts).update(**dict(change))
 
 
-def _homes(codes: set[str]) -> dict[str, list[str]]:
-    """这些代码在哪些市场有股票;不认识的市场不算。"""
-    homes: dict[str, list[str]] = {}
-    stocks = Stock.objects.active().filter(
-        stock_code__in=codes, market__in=list(markets.MARKETS)
+def _homes(codes: set[str], market: str) -> dict[str, list[tuple[str, str]]]:
+    """这些代码是哪些股票;不认识的市场不算。"""
+    known_markets = list(markets.MARKETS)
+    wanted = [market.strip().upper()] if market else known_markets
+    stocks = Stock.objects.active().filter(market__in=known_markets)
+    return stocks.spelled(codes, markets=wanted)
+
+
+def _change(text: str, market: str, code: str) -> tuple[tuple[str, str], ...]:
+    # One statement for all that only lack the market: they may be thousands.
+    same = (
+        {"market": market} if code == text else {"market": market, "stock_code": code}
     )
-    rows = stocks.order_by("market").values_list("stock_code", "market")
-    for code, market in rows:
-        homes.setdefault(code, []).append(market)
-    return homes
+    return tuple(same.items())
+
+
+def _why_unknown(text: str, found: list[tuple[str, str]]) -> str:
+    if found:
+        where = " and ".join(market for market, _code in found)
+        return f"The stock exists in {where}: the market is missing"
+    try:
+        homes(text)
+    except BadCode as error:
+        return f"No such code: {error}"
+    return "The stock does not exist (any more)"
 
 
 def _refuse(rows: SyncFailureQuerySet, text: str, *, at: datetime) -> None:

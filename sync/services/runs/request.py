@@ -17,6 +17,7 @@ from sync.models.stocks import EARLIEST
 from ..checks import check_market, check_order, check_period
 from ..errors import BadRequest
 from ..shards.cut import MOST_SHARDS
+from ..stocks.named import named_stocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,9 @@ class SyncRequest:
         check_order(self.start, end)
         if not 0 <= self.shards <= MOST_SHARDS:
             raise BadRequest("shards", _("The shards must be 1 to %d.") % MOST_SHARDS)
-        self._check_codes()
-        return replace(self, end=end, markets=tuple(dict.fromkeys(self.markets)))
+        once = tuple(dict.fromkeys(self.markets))
+        request = replace(self, end=end, markets=once)
+        return _with_stored_codes(request) if self.codes else request
 
     @property
     def window(self) -> Window:
@@ -79,21 +81,38 @@ class SyncRequest:
         stocks = Stock.objects.wanted(markets=self.markets, codes=self.codes)
         return sorted(stocks.order_by().values_list("market", flat=True).distinct())
 
-    def _check_codes(self) -> None:
-        stocks = Stock.objects.wanted(markets=self.markets, codes=self.codes)
-        if not self.codes:
-            return
-        found: dict[str, list[str]] = {}
-        for market, code in stocks.values_list("market", "stock_code"):
-            found.setdefault(code, []).append(market)
-        if unknown := [code for code in self.codes if code not in found]:
-            raise BadRequest("codes", _unknown(unknown, self.markets))
-        for code, where_found in found.items():
-            if len(where_found) > 1 and not self.markets:
-                text = _("Stock %(code)s exists in %(markets)s: say which market.")
-                several = _(" and ").join(sorted(where_found))
-                values = {"code": code, "markets": several}
-                raise BadRequest("codes", text % values)
+
+def _with_stored_codes(request: SyncRequest) -> SyncRequest:
+    """代码换成存着的写法;哪个市场的要说得清楚。"""
+    found = named_stocks(request.codes, markets=request.markets)
+    if unknown := [text for text, where in found.items() if not where]:
+        raise BadRequest("codes", _unknown(unknown, request.markets))
+    codes = tuple(dict.fromkeys(c for where in found.values() for _m, c in where))
+    request = replace(request, codes=codes)
+    return request if request.markets else _in_one_market(request, found)
+
+
+def _in_one_market(
+    request: SyncRequest, found: dict[str, list[tuple[str, str]]]
+) -> SyncRequest:
+    """Without a market each code has to be one stock only.
+
+    600519.SH names its market, and then the run has it, too: 000001 alone would be
+    Shenzhen's as well.
+    """
+    everywhere: dict[str, set[str]] = {}
+    stocks = Stock.objects.wanted(markets=(), codes=request.codes)
+    for market, code in stocks.values_list("market", "stock_code"):
+        everywhere.setdefault(code, set()).add(market)
+    several = {code: names for code, names in everywhere.items() if len(names) > 1}
+    named = {market for where in found.values() for market, _code in where}
+    if several and len(named) == 1:
+        return replace(request, markets=tuple(named))
+    for code, names in several.items():
+        said = _("Stock %(code)s exists in %(markets)s: say which market.")
+        where_found = _(" and ").join(sorted(names))
+        raise BadRequest("codes", said % {"code": code, "markets": where_found})
+    return request
 
 
 def _unknown(codes: Sequence[str], wanted: Sequence[str]) -> str:

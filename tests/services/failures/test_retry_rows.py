@@ -8,6 +8,7 @@ import pytest
 
 from sync.engine.errors import UnknownSymbol
 from sync.models import Stock
+from sync.services import Refused
 from tests.fixtures import MakeToken, Provider
 from tests.rows import stock
 
@@ -182,3 +183,70 @@ def test_capital_and_small_letters_are_two_stocks(asking: Asking) -> None:
     retried()
 
     assert (outcome(ours)[0], outcome(other)[0]) == (DONE, GIVEN_UP)
+
+
+# --- codes as other programs spell them -----------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["00700", "0700.HK", "700.0", '="00700"', "ＨＫ700"])
+def test_a_row_finds_its_stock_however_it_is_spelled(asking: Asking, text: str) -> None:
+    stock("700")
+    theirs = planned(text)
+
+    retried()
+
+    assert (outcome(theirs)[0], theirs.market, theirs.stock_code) == (DONE, "HK", "700")
+
+
+def test_a_row_whose_code_names_its_market_is_clear(asking: Asking) -> None:
+    stock("000001", market="SZ")
+    stock("000001", market="SH")
+    theirs, short = planned("000001.SH"), row("1", market="SZ")
+
+    retried()
+
+    assert (outcome(theirs)[0], theirs.market) == (DONE, "SH")
+    assert (outcome(short)[0], short.stock_code) == (DONE, "000001")
+    assert sorted(one.market for one in asking.asked) == ["SH", "SZ"]
+
+
+def test_a_row_whose_code_cannot_be_read_is_given_up_with_the_reason(
+    asking: Asking,
+) -> None:
+    stock("600519", market="SH")
+    theirs, ours = planned("6.00519E+05"), row("600519", market="SH")
+
+    retried()
+
+    assert outcome(theirs) == (GIVEN_UP, 0, "unknown_stock")
+    assert theirs.failure_reason == (
+        "No such code: the stock code is a number in scientific notation"
+    )
+    assert outcome(ours)[0] == DONE
+
+
+def test_a_market_in_small_letters_is_known(asking: Asking) -> None:
+    stock("700")
+    theirs = row("700", market="hk")
+
+    retried()
+
+    assert (outcome(theirs)[0], theirs.market) == (DONE, "HK")
+
+
+@pytest.mark.parametrize("asked", ["700", "00700", "0700.HK"])
+def test_a_retry_of_one_stock_takes_its_rows_in_every_spelling(
+    asking: Asking, asked: str
+) -> None:
+    stock("700")
+    stock("5")
+    theirs, ours, other = planned("00700"), row(window=march(4, 9)), row("5")
+
+    retried(stock_code=asked)
+
+    assert [outcome(one)[0] for one in (theirs, ours, other)] == [DONE, DONE, WAITS]
+
+
+def test_a_retry_of_a_code_that_cannot_be_read_is_refused(asking: Asking) -> None:
+    with pytest.raises(Refused, match="'#N/A' cannot be meant: the stock code is a sp"):
+        registered(stock_code="#N/A")

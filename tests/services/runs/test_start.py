@@ -189,6 +189,69 @@ def test_a_code_that_is_deleted_in_one_market_is_clear(make_token: MakeToken) ->
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
+    ("texts", "markets", "codes", "of"),
+    [
+        (("00700",), ("HK",), ["700"], ["HK"]),
+        (("0700.HK", "700", "'00700"), (), ["700"], []),
+        (("１",), ("SZ",), ["000001"], ["SZ"]),
+        (("000001.SH",), (), ["000001"], ["SH"]),
+        (("600519.0",), (), ["600519"], []),
+        (("aapl", "brk.b"), (), ["AAPL", "BRK.B"], []),
+        (("x.old",), ("US",), ["x.old"], ["US"]),
+    ],
+)
+def test_a_code_is_taken_as_it_is_meant(
+    texts: tuple[str, ...],
+    markets: tuple[str, ...],
+    codes: list[str],
+    of: list[str],
+    make_token: MakeToken,
+) -> None:
+    make_token()
+    for market, code in (
+        *(("HK", "700"), ("SZ", "000700"), ("SZ", "000001"), ("SH", "000001")),
+        *(("SH", "600519"), ("US", "AAPL"), ("US", "BRK.B"), ("US", "x.old")),
+    ):
+        stock(code, market=market)
+
+    run = start(replace(WANTED, codes=texts, markets=markets), at=AT)
+
+    assert (run.codes, run.markets) == (codes, of)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("6.00519E+05", "'6.00519E+05' cannot be meant: the stock code is a number in"),
+        ("#REF!", "'#REF!' cannot be meant: the stock code is a spreadsheet's error."),
+        ("1,234", "'1,234' cannot be meant: the stock code is a number with sep"),
+        ("000001.HK", "Unknown stock: 000001.HK."),
+        ("000001", "Stock 000001 exists in SH and SZ: say which market."),
+    ],
+)
+def test_a_code_that_is_not_plain_is_refused(
+    text: str, why: str, make_token: MakeToken
+) -> None:
+    make_token()
+    stock("000001", market="SH")
+    stock("000001", market="SZ")
+
+    assert refused(replace(WANTED, codes=(text,), markets=())).startswith(why)
+
+
+@pytest.mark.django_db
+def test_one_request_in_two_spellings_is_the_same(make_token: MakeToken) -> None:
+    make_token()
+    stock("700")
+    start(replace(WANTED, codes=("700",)), at=AT)
+
+    with pytest.raises(AlreadyRunning):
+        start(replace(WANTED, codes=("0700.HK",)), at=AT)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
     ("columns", "why"),
     [
         (None, "There is no token of itick yet"),

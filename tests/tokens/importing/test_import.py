@@ -193,7 +193,10 @@ KNOWN = (
         (b" \n\n", "The file is empty."),
         (b"\xef\xbb\xbf", "The file is empty."),
         ("provider,token\n", "The file holds no token below its first line."),
-        (b"provider,token\nitick,\xff\xfe\n", "line 2: it is not UTF-8."),
+        (
+            b"provider,token\nitick,\xff\xfe\n",
+            "line 2: it is not UTF-8. Save the file as CSV UTF-8.",
+        ),
         (b"provider,token\nitick,\0\n", "line 2: there is a NUL byte in it."),
         (f"itick,{CANARY}\n", f"line 1: it has to name the columns; {KNOWN}"),
         (
