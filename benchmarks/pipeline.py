@@ -12,7 +12,7 @@ from sync.engine.coverage import hull
 from sync.engine.paging import Walk
 from sync.engine.ports import PageRequest, Part, Secret, Task, Token
 from sync.providers import answers, pages
-from sync.providers.channel import Answer, Channel
+from sync.providers.http import Answer, Channel, Deadline
 from sync.providers.itick import K_TYPES
 from tokens.models import ApiToken
 
@@ -73,9 +73,8 @@ def _load_data() -> float:
 def _stages(*, rounds: int) -> dict[str, float]:
     """每一步单独做,一个线程,每根 K 线的秒数。"""
     token, request = _token(), _request()
-    channel = Channel(
-        connect_timeout=5, read_timeout=20, deadline=30, max_bytes=8_000_000
-    )
+    deadline = Deadline(whole=30, connect=5, read=20)
+    channel = Channel(deadline, max_bytes=8_000_000)
     answer = _get(channel, token, request)
     data = answers.data_of(answer, secret=token.secret)
     page = pages.build(data, request=request)
@@ -123,5 +122,4 @@ def _get(channel: Channel, token: Token, request: PageRequest) -> Answer:
         "et": request.end_ms,
     }
     url = f"{token.base_url}/stock/kline"
-    exchange = channel.send(url, host="127.0.0.1", params=params, secret=token.secret)
-    return exchange.answer()
+    return channel.get(url, params, secret=token.secret)

@@ -114,7 +114,7 @@ def has_weekday(window: Window) -> bool:
     )
 
 
-def settled(
+def confirmed(
     fetched: Window, *, newest: date | None, final: date, period: str
 ) -> Window | None:
     """取到的区间里有多少可以算作已覆盖。

@@ -1,74 +1,66 @@
 """一条通道:拿任务、取数据、报告结果。
 
-What an error means for the stock is decided here, for the token in `caller.py`:
+What an error means for the stock is decided here, for the token and the call in
+`caller.py`:
 
-    StockFault, Transient     the stock fails, with what is still missing of it
-    NoToken, Cancelled, ProviderDown   the stock goes back, the lane ends
+    LANE_ENDINGS   the stock goes back, the lane ends
+    any other      the stock fails, with what is still missing of it
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from random import Random
 from threading import Event
 
 from . import coverage
 from .breaker import Breaker
-from .caller import LONGEST_WAIT, Asked, Caller, Sent, TokenOut, TokenRests
-from .deck import Deck
-from .errors import (
-    BadAnswer,
-    Cancelled,
-    NoData,
-    NoToken,
-    ProviderDown,
-    StockFault,
-    Transient,
-)
-from .pacing import Meter
+from .caller import LANE_ENDINGS, LONGEST_WAIT, Caller
+from .errors import BadAnswer, NoData, SyncError
+from .messages import LaneEnded, Message
+from .pacing import RateLimiter
 from .paging import Walk
-from .ports import (
-    Client,
-    Clock,
-    Failure,
-    Page,
-    PageRequest,
-    Part,
-    Reply,
-    Task,
-    Window,
-)
-from .sharing import BatchTooLarge, FirstPages
-from .turns import Hand, Turn
+from .ports import Client, Clock, Failure, Page, Part, Task, Window
+from .queues import LaneQueues
+from .sharing import FirstPages
 
 
-@dataclass(frozen=True, slots=True)
-class LaneEnded:
-    """一条通道结束了;`error` 是意外的异常。"""
+class StockInProgress:
+    """正在做的一只股票:还没有取到的段,和取到了却缺 K 线的段。
 
-    number: int
-    error: Exception | None = None
+    `walk` is that of the first piece, which may get its first page together with other
+    stocks.
+    """
 
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.left = coverage.cut(task.windows, task.covered, task.period)
+        self.spoiled: list[Walk] = []
+        self.walk = Walk(task, self.left[0])
 
-Message = Part | Failure | TokenOut | TokenRests | BatchTooLarge | LaneEnded
+    def rest(self) -> Task:
+        """返回没有做完的部分,留给别的通道。"""
+        again = [*self.left, *(walk.window for walk in self.spoiled)]
+        windows = tuple(coverage.remaining(self.task.windows, again))
+        return replace(self.task, windows=windows)
 
 
 class Lane:
-    """一条通道,在自己的线程里运行。
+    """一条通道,在自己的线程里拿任务、取数据、报告结果。
 
-    Talks to the rest only through the deck and `report`; never touches the database.
+    Talks to the rest only through the queues and `report`; never touches the database.
     """
 
     def __init__(
         self,
         number: int,
-        meters: list[Meter],
+        limiters: list[RateLimiter],
         *,
         connect: Callable[[], Client],
-        deck: Deck,
+        queues: LaneQueues,
         breaker: Breaker,
         report: Callable[[Message], None],
         stop: Event,
@@ -77,22 +69,21 @@ class Lane:
     ) -> None:
         self.number = number
         self.client = connect()
-        self._deck = deck
+        self._queues = queues
         self._report = report
-        self._ahead: Turn | None = None
         self._caller = Caller(
-            meters, breaker=breaker, report=report, stop=stop, clock=clock, dice=dice
+            limiters, breaker=breaker, report=report, stop=stop, clock=clock, dice=dice
         )
 
     @property
-    def meters(self) -> deque[Meter]:
+    def limiters(self) -> deque[RateLimiter]:
         """这条通道的 Token。"""
-        return self._caller.meters
+        return self._caller.limiters
 
     @property
     def batch(self) -> int:
         """它的 Token 一次最多能问几只股票。"""
-        return max((meter.batch for meter in self.meters), default=1)
+        return max((limiter.batch for limiter in self.limiters), default=1)
 
     @property
     def wake(self) -> Event:
@@ -112,106 +103,65 @@ class Lane:
     def _close(self) -> Exception | None:
         # Whatever happens here, the coordinator must hear that the lane has ended.
         try:
-            # Of no use to anybody any more: what was asked ahead of a stop.
-            self.client.abort()
-            self._caller.abandon()
             self.client.close()
         except Exception as unexpected:  # noqa: BLE001 - outermost frame of a lane
             return unexpected
         return None
 
     def _work(self) -> bool:
-        """做一轮;该结束时返回 False。
-
-        While its answer is being read, the next round's is under way.
-        """
-        turn, self._ahead = self._ahead, None
+        """做一只股票,或者共用一次请求的几只;该结束时返回 False。"""
+        if self._queues.all_done():
+            return False
+        stocks: list[StockInProgress] = []
         try:
-            if self._deck.idle():
-                return False
-            if turn := turn or self._next_turn():
-                self._caller.receive(turn.asked)
-                self._ahead = self._turn_ahead(turn.asked.meter)
-                self._serve(turn)
-        except NoToken:
-            self._put_back(turn)
-            return self._ahead is not None
-        except (Cancelled, ProviderDown):
-            self._put_back(self._ahead)
-            self._put_back(turn)
+            # A token first: a stock that waits for one had better wait where other
+            # lanes can take it.
+            if limiter := self._caller.ready():
+                stocks += self._take(limiter.batch)
+                self._fetch(stocks)
+        except LANE_ENDINGS:
+            for stock in reversed(stocks):
+                self._queues.put_back(self.number, stock.rest())
             return False
         return True
 
-    def _next_turn(self) -> Turn | None:
-        """下一轮;没有 Token 或者没有任务就等一会儿,返回 None。
-
-        A token first: what waits for one had better wait where others can take it.
-        """
-        meter = self._caller.ready()
-        if meter is None:
-            return None
-        tasks = self._deck.take(self.number, most=meter.batch)
+    def _take(self, most: int) -> list[StockInProgress]:
+        tasks = self._queues.take(self.number, most=most)
         if not tasks:
-            self._deck.wait(LONGEST_WAIT)
-        return self._begin(tasks, meter)
+            self._queues.wait(LONGEST_WAIT)
+        return [StockInProgress(task) for task in tasks]
 
-    def _turn_ahead(self, unread: Meter) -> Turn | None:
-        """再下一轮;现在就能用另一个 Token 开始的话。
-
-        Not the token of the answer that has not been read: it may say that it is out.
-        """
-        meter = self._caller.spare(unread)
-        if meter is None:
-            return None
-        return self._begin(self._deck.take_own(self.number, most=meter.batch), meter)
-
-    def _begin(self, tasks: list[Task], meter: Meter) -> Turn | None:
-        hands = [Hand(task) for task in tasks]
-        walks = [hand.walk for hand in hands]
-        if not walks:
-            return None
-        if len(walks) == 1:
-            alone = self._caller.send(partial(self._send, walks[0]), meter)
-            return Turn(hands, alone=alone)
+    def _fetch(self, stocks: list[StockInProgress]) -> None:
+        """取这几只股票;做完一只拿掉一只。"""
+        walks = [stock.walk for stock in stocks]
         first = FirstPages(walks, caller=self._caller, client=self.client)
-        return Turn(hands, first, together=self._caller.send(first.send, meter))
+        first.ask()
+        while stocks:
+            self._fetch_one(stocks[0])
+            self._queues.finish()
+            del stocks[0]
+        for trouble in first.too_large():
+            self._report(trouble)
 
-    def _put_back(self, turn: Turn | None) -> None:
-        for hand in reversed(turn.hands if turn else []):
-            self._deck.put_back(self.number, hand.rest())
-
-    def _serve(self, turn: Turn) -> None:
-        """做完这一轮的几只股票;做完一只拿掉一只。"""
-        hands, alone = turn.hands, turn.alone
-        if turn.first:
-            turn.first.ask(turn.together)
-        while hands:
-            self.do(hands[0], alone)
-            self._deck.finish()
-            del hands[0]
-        if turn.first:
-            for trouble in turn.first.too_large():
-                self._report(trouble)
-
-    def do(self, hand: Hand, asked: Asked[Page] | None = None) -> None:
+    def _fetch_one(self, stock: StockInProgress) -> None:
         """取一只股票的全部区间,报告每一段;失败了报告还缺的区间。
 
         What has been reported is taken out of `left`. Pieces with bars that had to be
         left out are stored, join `spoiled`, and make the stock fail in the end: a bar
-        that is missing must not be missing silently. `asked` is the first page's call,
-        where it has been made.
+        that is missing must not be missing silently.
         """
-        task, left, spoiled = hand.task, hand.left, hand.spoiled
-        walk = hand.walk
+        task, left, spoiled = stock.task, stock.left, stock.spoiled
+        walk = stock.walk
         while left:
             try:
-                self._fetch(walk, asked)
-            except (StockFault, Transient) as error:
+                self._fetch_pages(walk)
+            except LANE_ENDINGS:
+                raise
+            except SyncError as error:
                 missed = [*left, *(walk.window for walk in spoiled)]
                 window = coverage.hull(missed)
                 self._report(Failure(task, window, error.reason, str(error)))
                 return
-            asked = None
             fetched = walk.window
             del left[0]
             if walk.exhausted:
@@ -227,10 +177,9 @@ class Lane:
         if spoiled:
             self._report(_spoiled(task, spoiled))
 
-    def _fetch(self, walk: Walk, asked: Asked[Page] | None) -> None:
+    def _fetch_pages(self, walk: Walk) -> None:
         while not walk.done:
-            page = self._page(walk, asked)
-            asked = None
+            page = self._page(walk)
             if page.oldest_ms is not None:
                 walk.accept(page)
             elif walk.before_coverage and not walk.begun:
@@ -241,25 +190,20 @@ class Lane:
                 end = walk.window.end
                 raise NoData(f"no data up to {end}: the answer was empty")
 
-    def _page(self, walk: Walk, asked: Asked[Page] | None) -> Page:
+    def _page(self, walk: Walk) -> Page:
         """取下一页;空的或有坏数据的页,换一个 Token 再问一次。"""
-        send = partial(self._send, walk)
-        page = self._caller.ask(send, asked)
+        call = partial(self._call, walk)
+        page = self._caller.ask(call)
         expected = walk.begun or walk.task.covered
         if page.bad or (page.oldest_ms is None and expected):
-            page = _together(page, self._caller.ask(send))
+            page = _together(page, self._caller.ask(call))
         return page
 
-    def _send(self, walk: Walk, meter: Meter) -> Sent[Page]:
+    def _call(self, walk: Walk, limiter: RateLimiter) -> Page:
         request = walk.request()
-        reply = self.client.send(meter.token, [request])
-        return Sent(reply, partial(_read, reply, walk, request))
-
-
-def _read(reply: Reply, walk: Walk, request: PageRequest) -> Page:
-    page = reply.pages()[request.code]
-    walk.check(page, request)
-    return page
+        page = self.client.fetch(limiter.token, request)
+        walk.check(page, request)
+        return page
 
 
 def _together(first: Page, second: Page) -> Page:
@@ -277,7 +221,7 @@ def _spoiled(task: Task, walks: list[Walk]) -> Failure:
 
 def _part(walk: Walk, fetched: Window, *, last: bool) -> Part:
     task = walk.task
-    covered = coverage.settled(
+    covered = coverage.confirmed(
         fetched, newest=walk.newest(), final=task.final, period=task.period
     )
     return Part(task, walk.klines(), covered, last, len(walk.bad))

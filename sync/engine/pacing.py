@@ -25,7 +25,7 @@ def portion(minute_limit: int) -> int:
     return max(2, min(100, math.ceil(minute_limit / 6)))
 
 
-class Meter:
+class RateLimiter:
     """一个 Token 的计量:每分钟的节奏,和已经预订的次数。
 
     The lane that owns the token begins and ends calls; the coordinator grants and

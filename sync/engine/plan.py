@@ -29,10 +29,10 @@ def thread_count(tokens: int, limits: Limits) -> int:
 def deal_tokens(tokens: Sequence[T], lanes: int) -> list[list[T]]:
     """把 Token 均匀分给各条通道,多出来的归前面的通道。"""
     base, extra = divmod(len(tokens), lanes)
-    hands = []
+    shares = []
     start = 0
     for lane in range(lanes):
         end = start + base + (lane < extra)
-        hands.append(list(tokens[start:end]))
+        shares.append(list(tokens[start:end]))
         start = end
-    return hands
+    return shares

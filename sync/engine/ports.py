@@ -274,20 +274,6 @@ class Clock(Protocol):
         """等到事件发生或时间到;发生了返回 True。"""
 
 
-class Reply(Protocol):
-    """一次请求的回答;请求已经发出,什么时候读都行。"""
-
-    def wait(self) -> None:
-        """等到回答读完,或者失败;不抛异常。"""
-
-    def pages(self) -> Mapping[str, Page]:
-        """各只股票的一页,按代码;出错时抛出 `errors` 里的叶子。
-
-        Of one its page, if an empty one. Of several only pages with bars; where pages
-        came and none can be read, BadAnswer.
-        """
-
-
 class Client(Protocol):
     """一条到服务商的通道。
 
@@ -295,8 +281,17 @@ class Client(Protocol):
     may call: it makes a call under way end at once with `Unreachable`.
     """
 
-    def send(self, token: Token, requests: Sequence[PageRequest]) -> Reply:
-        """一次请求问几只股票的一页,先读完上一次的;除代码外都一样。不抛异常。"""
+    def fetch(self, token: Token, request: PageRequest) -> Page:
+        """用一次请求取一只股票的一页,可能是空的;出错时抛出 `errors` 里的叶子。"""
+
+    def fetch_many(
+        self, token: Token, requests: Sequence[PageRequest]
+    ) -> Mapping[str, Page]:
+        """用一次请求取几只股票的一页,按代码返回;出错时抛出 `errors` 里的叶子。
+
+        The requests are the same but for the code. Of several stocks only sound pages
+        with bars; raises BadAnswer where pages came and none is sound.
+        """
 
     def abort(self) -> None:
         """打断正在进行的请求。"""

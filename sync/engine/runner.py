@@ -8,26 +8,30 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
 from queue import Empty, Full
 from random import Random
-from threading import Event
+from threading import Event, Thread
 
 from . import coverage
 from .breaker import Breaker
-from .caller import TokenOut, TokenRests
-from .deck import Deck
 from .errors import NoToken, ProviderDown, SyncError
 from .garbage import seldom_collected
-from .lanes import Lane, LaneEnded, Message
-from .pacing import Meter
+from .lanes import Lane
+from .messages import (
+    BatchTooLarge,
+    LaneEnded,
+    Message,
+    MessageQueue,
+    TokenOut,
+    TokenRests,
+)
+from .pacing import RateLimiter
 from .plan import Limits, deal_tokens, thread_count
 from .ports import Client, Clock, Failure, Ledger, Part, Progress, Store, Task
-from .results import BARS, Results
-from .sharing import BatchTooLarge
-from .wallet import LeasedToken, Wallet
+from .queues import LaneQueues
+from .token_pool import LeasedToken, TokenPool
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +43,7 @@ LANES_STOP = 3.0  # seconds until lanes that do not stop are left behind
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Ports:
     """协调者要用到的外界。"""
 
     store: Store
@@ -56,9 +60,8 @@ class Runner:
 
     `run` returns when every task has been stored, recorded as failed, or left for
     later: after a stop, and where the quota ran out or the tokens' plans lack the
-    market, which `starved` tells. An
-    unexpected error of a lane or of the store is raised after the lanes have ended and
-    the tokens have been given back.
+    market, which `starved` tells. An unexpected error of a lane or of the store is
+    raised after the lanes have ended and the tokens have been given back.
     """
 
     def __init__(
@@ -66,78 +69,92 @@ class Runner:
         market: str,
         tokens: Sequence[LeasedToken],
         *,
-        desk: Desk,
+        ports: Ports,
         limits: Limits,
         progress: Progress,
     ) -> None:
         self._market = market
-        self._desk = desk
+        self._ports = ports
         self._progress = progress
         self._calls_before = progress.calls
-        self._wallet = Wallet(tokens, ledger=desk.ledger, clock=desk.clock)
-        meters = self._wallet.meters
-        hands = deal_tokens(meters, thread_count(len(meters), limits))
-        self.tokens_per_thread = [len(hand) for hand in hands]
-        self._deck = Deck(len(hands), size=limits.queue_size)
-        self._breaker = Breaker(len(meters))
-        self._results = Results(BARS)
+        self._pool = TokenPool(tokens, ledger=ports.ledger, clock=ports.clock)
+        limiters = self._pool.limiters
+        shares = deal_tokens(limiters, thread_count(len(limiters), limits))
+        self.tokens_per_thread = [len(share) for share in shares]
+        self._queues = LaneQueues(len(shares), size=limits.queue_size)
+        self._breaker = Breaker(len(limiters))
+        self._messages = MessageQueue()
         self._look = Event()
         self.starved = False
         self._halt = Event()
         self._abandoned = Event()
-        self._lanes = [self._lane(number, hand) for number, hand in enumerate(hands)]
+        self._lanes = [self._lane(number, share) for number, share in enumerate(shares)]
+        self._threads: list[Thread] = []
         self._alive = {lane.number for lane in self._lanes}
         self._crash: Exception | None = None
         self._parts: list[Part] = []
         self._failures: list[Failure] = []
         self._klines = 0
-        self._flush_at = self._beat_at = desk.clock.now()
+        self._flush_at = self._beat_at = ports.clock.now()
 
     @seldom_collected()
     def run(self, tasks: Iterable[Task]) -> None:
         """执行全部任务,直到做完或者被要求停下。"""
         waiting = iter(tasks)
-        pool = ThreadPoolExecutor(len(self._lanes), "stock-sync-pool")
-        futures: list[Future[None]] = []
         try:
             self._beat()
             # Enough for two rounds: the rest is read while the first calls are made,
             # with one token a lane, and the other tokens' calls are reserved.
             self._deal(waiting, most=2 * sum(lane.batch for lane in self._lanes))
-            self._wallet.top_up(
-                *(m for lane in self._lanes for m in islice(lane.meters, 1))
+            self._pool.top_up(
+                *(m for lane in self._lanes for m in islice(lane.limiters, 1))
             )
-            for lane in self._lanes:
-                logger.info("Lane %d has %d tokens", lane.number, len(lane.meters))
-                futures.append(pool.submit(lane.run))
+            self._start_lanes()
             self._deal(waiting)
-            self._wallet.top_up()
+            self._pool.top_up()
             self._wake_lanes()
             self._loop(waiting)
             self._finish(waiting)
         finally:
             try:
-                self._abandoned.set()
-                self._end_lanes()
-                wait(futures, timeout=LANES_STOP)
-                pool.shutdown(wait=False, cancel_futures=True)
-                for lane in self._lanes[len(futures) :]:
-                    lane.client.close()
+                self._stop_lanes()
             finally:
-                self._progress.calls = self._calls_before + self._wallet.calls
-                self._wallet.release()
+                # Last, for a lane that has not ended may still use them.
+                self._progress.calls = self._calls_before + self._pool.calls
+                self._pool.release()
 
-    def _lane(self, number: int, hand: list[Meter]) -> Lane:
+    def _start_lanes(self) -> None:
+        for lane in self._lanes:
+            logger.info("Lane %d has %d tokens", lane.number, len(lane.limiters))
+            # A daemon: one that is left behind must not hold up the process's end.
+            name = f"stock-sync-lane-{lane.number}"
+            thread = Thread(target=lane.run, name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def _stop_lanes(self) -> None:
+        """让全部通道停下,等它们结束;不停的留在后面。"""
+        # First, for a lane that waits for room to report would hear of nothing else.
+        self._abandoned.set()
+        self._end_lanes()
+        until = self._now() + LANES_STOP
+        for thread in self._threads:
+            thread.join(max(0.0, until - self._now()))
+        # A lane closes its client itself; these have not begun.
+        for lane in self._lanes[len(self._threads) :]:
+            lane.client.close()
+
+    def _lane(self, number: int, limiters: list[RateLimiter]) -> Lane:
         return Lane(
             number,
-            hand,
-            connect=self._desk.connect,
-            deck=self._deck,
+            limiters,
+            connect=self._ports.connect,
+            queues=self._queues,
             breaker=self._breaker,
             report=self._report,
             stop=self._halt,
-            clock=self._desk.clock,
-            dice=self._desk.dice,
+            clock=self._ports.clock,
+            dice=self._ports.dice,
         )
 
     def _loop(self, waiting: Iterator[Task]) -> None:
@@ -145,14 +162,14 @@ class Runner:
         while self._alive and self._now() < give_up_at:
             self._receive(seconds=TICK)
             # With nothing left to take, what is there is written during the last calls.
-            if self._due() or self._deck.empty():
+            if self._due() or self._queues.all_taken():
                 self._flush()
             if self._now() >= self._beat_at:
                 self._beat()
-            if self._wallet.top_up():
+            if self._pool.top_up():
                 self._wake_lanes()
             self._deal(waiting)
-            if not self._halt.is_set() and (self._desk.stop.is_set() or self._crash):
+            if not self._halt.is_set() and (self._ports.stop.is_set() or self._crash):
                 give_up_at = self._now() + LANES_STOP
                 self._end_lanes()
 
@@ -173,11 +190,11 @@ class Runner:
         """
         while not self._abandoned.is_set():
             try:
-                self._results.put(message, timeout=TICK)
+                self._messages.put(message, timeout=TICK)
             except Full:
                 continue
             rare = not isinstance(message, Part | Failure)
-            if rare or self._results.half_full() or self._deck.low():
+            if rare or self._messages.half_full() or self._queues.running_low():
                 self._look.set()
             return
 
@@ -186,7 +203,7 @@ class Runner:
         self._look.clear()
         try:
             while not self._due():
-                self._take(self._results.get_nowait())
+                self._take(self._messages.get_nowait())
         except Empty:
             return
         self._look.set()  # there may be more
@@ -200,13 +217,13 @@ class Runner:
             case Failure():
                 self._await_flush()
                 self._failures.append(message)
-            case TokenOut(meter, error):
-                logger.warning("Token %s is out: %s", meter.token.label, error)
-                self._desk.ledger.out(meter.token, error, market=self._market)
-            case TokenRests(meter, seconds, text):
-                self._desk.ledger.rest(meter.token, seconds=seconds, text=text)
+            case TokenOut(limiter, error):
+                logger.warning("Token %s is out: %s", limiter.token.label, error)
+                self._ports.ledger.out(limiter.token, error, market=self._market)
+            case TokenRests(limiter, seconds, text):
+                self._ports.ledger.rest(limiter.token, seconds=seconds, text=text)
             case BatchTooLarge(token, asked, batch):
-                self._desk.ledger.shrink(token, batch=batch, asked=asked)
+                self._ports.ledger.shrink(token, batch=batch, asked=asked)
             case LaneEnded(number, crash):
                 self._alive.discard(number)
                 self._crash = self._crash or crash
@@ -223,25 +240,25 @@ class Runner:
 
     def _flush(self) -> None:
         if self._parts:
-            self._desk.store.save(self._parts)
+            self._ports.store.save(self._parts)
             self._progress.stored(self._parts)
         if self._failures:
-            self._desk.store.record(self._failures)
+            self._ports.store.record(self._failures)
             self._progress.not_stored(self._failures)
         self._parts, self._failures, self._klines = [], [], 0
 
     def _beat(self) -> None:
         self._beat_at = self._now() + BEAT
-        self._progress.calls = self._calls_before + self._wallet.calls
-        beat = self._desk.store.beat(self._progress)
-        self._wallet.leased(beat)
+        self._progress.calls = self._calls_before + self._pool.calls
+        beat = self._ports.store.beat(self._progress)
+        self._pool.leased(beat)
         if beat.cancelled:
-            self._desk.stop.set()
+            self._ports.stop.set()
         self._show()
 
     def _show(self) -> None:
         try:
-            self._desk.watch(self._progress)
+            self._ports.watch(self._progress)
         except Exception:
             # An observer is no part of the run.
             logger.exception("Progress could not be shown")
@@ -249,7 +266,7 @@ class Runner:
     def _deal(self, waiting: Iterator[Task], *, most: int | None = None) -> None:
         if self._halt.is_set():
             return
-        room = self._deck.room() if most is None else min(most, self._deck.room())
+        room = self._queues.room() if most is None else min(most, self._queues.room())
         # All at once: a lane that waits would take the first and leave the others,
         # which could have shared its call.
         tasks: list[Task] = []
@@ -259,24 +276,22 @@ class Runner:
             else:
                 self._progress.skip(1)
         self._progress.stocks += len(tasks)
-        self._deck.deal(*tasks)
+        self._queues.deal(*tasks)
         if len(tasks) < room:
-            self._deck.close()
+            self._queues.close()
 
     def _give_up(self, waiting: Iterator[Task]) -> None:
         error: SyncError = NoToken("Token不可用")
-        left = self._deck.drain()
+        left = self._queues.drain()
         if self._breaker.open:
             error = ProviderDown("not tried: the provider does not answer")
-        elif (
-            self._wallet.spent or self._wallet.lacking
-        ) and not self._desk.stop.is_set():
+        elif (self._pool.spent or self._pool.lacking) and not self._ports.stop.is_set():
             # No failure of the stocks: they are fetched once there are calls again, or
             # a token whose plan has the market.
             self._progress.stocks -= len(left)
             self.starved = bool(left)
             return
-        while left and not self._desk.stop.is_set():
+        while left and not self._ports.stop.is_set():
             self._failures += [
                 Failure(task, coverage.hull(task.windows), error.reason, str(error))
                 for task in left
@@ -284,7 +299,7 @@ class Runner:
             self._flush()
             self._beat()
             self._deal(waiting)
-            left = self._deck.drain()
+            left = self._queues.drain()
 
     def _wake_lanes(self) -> None:
         for lane in self._lanes:
@@ -292,10 +307,10 @@ class Runner:
 
     def _end_lanes(self) -> None:
         self._halt.set()
-        self._deck.close()
+        self._queues.close()
         for lane in self._lanes:
             lane.client.abort()
         self._wake_lanes()
 
     def _now(self) -> float:
-        return self._desk.clock.now()
+        return self._ports.clock.now()

@@ -13,25 +13,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from . import coverage, paging
-from .caller import Asked, Caller, Sent
-from .errors import BadAnswer, StockFault, Transient
-from .pacing import Meter
+from .caller import LANE_ENDINGS, Caller
+from .errors import BadAnswer, SyncError
+from .messages import BatchTooLarge
+from .pacing import RateLimiter
 from .paging import Walk
-from .ports import Client, Page, PageRequest, Reply, Task, Token, Window
+from .ports import Client, Page, PageRequest, Task, Window
 
 # Bars in one answer: about 2 MB, a quarter of a second of work.
 MOST_BARS = 20_000
 # What a group may ask for beyond its windows: less work than any call it saves.
 MOST_WIDENED = paging.PAGE_SIZE
-
-
-@dataclass(frozen=True, slots=True)
-class BatchTooLarge:
-    """一个 Token 一次问不了 `asked` 只股票;以后最多 `batch` 只。"""
-
-    token: Token
-    asked: int
-    batch: int
 
 
 class Group:
@@ -86,7 +78,7 @@ class Tally:
 class Together:
     """几只股票一起问到的:用的 Token、问了谁,有没有一只有回答。"""
 
-    meter: Meter
+    limiter: RateLimiter
     walks: Sequence[Walk]
     answered: bool
 
@@ -103,24 +95,21 @@ class FirstPages:
         self._client = client
         self._doubts: list[Together] = []
 
-    def send(self, meter: Meter) -> Sent[Together]:
-        """一起问全部;这个 Token 一次问不了的不问。"""
-        return self._send(self._walks, meter)
-
-    def ask(self, asked: Asked[Together] | None = None) -> None:
-        """问一遍;有回答的翻页都收下第一页。`asked` 是已经发出的第一次。"""
+    def ask(self) -> None:
+        """问一遍;有回答的翻页都收下第一页。"""
         waiting, most = list(self._walks), len(self._walks)
-        while asked or (min(len(waiting), most) > 1 and self._caller.batch > 1):
-            send = partial(self._send, waiting[:most])
+        while min(len(waiting), most) > 1 and self._caller.batch > 1:
             try:
-                found = self._caller.ask(send, asked)
-            except (StockFault, Transient):
-                return
-            asked = None
+                found = self._caller.ask(partial(self._call, waiting[:most]))
+            except LANE_ENDINGS:
+                raise
+            except SyncError:
+                return  # each of them is asked for by itself
             if found.answered or len(found.walks) == 1:
                 del waiting[: len(found.walks)]
-            elif found.meter.proven >= len(found.walks):
-                return  # as many have been answered before: it is the stocks
+            elif found.limiter.proven >= len(found.walks):
+                # This token has had answers for as many: the stocks have no data.
+                return
             else:
                 self._doubts.append(found)
                 most = len(found.walks) // 2
@@ -129,15 +118,23 @@ class FirstPages:
         """一个也没有回答、后来却有数据的:那一次问得太多了。"""
         for doubt in self._doubts:
             if any(walk.begun for walk in doubt.walks):
-                meter, asked = doubt.meter, len(doubt.walks)
-                meter.shrink(asked // 2)
-                yield BatchTooLarge(meter.token, asked, meter.batch)
+                limiter, asked = doubt.limiter, len(doubt.walks)
+                limiter.shrink(asked // 2)
+                yield BatchTooLarge(limiter.token, asked, limiter.batch)
 
-    def _send(self, walks: Sequence[Walk], meter: Meter) -> Sent[Together]:
-        walks = walks[: meter.batch]
+    def _call(self, walks: Sequence[Walk], limiter: RateLimiter) -> Together:
+        walks = walks[: limiter.batch]
         asked = requests(walks)
-        reply = self._client.send(meter.token, asked)
-        return Sent(reply, partial(_read, reply, meter, walks, asked))
+        answer = self._client.fetch_many(limiter.token, asked)
+        # One that was asked for alone, by a token that serves one at a time, may be
+        # empty.
+        pages = {code: page for code, page in answer.items() if page.oldest_ms}
+        for walk, request in zip(walks, asked, strict=True):
+            if page := pages.get(request.code):
+                _take(walk, page, request)
+        if pages:
+            limiter.proven = max(limiter.proven, len(walks))
+        return Together(limiter, walks, bool(pages))
 
 
 def requests(walks: Sequence[Walk]) -> list[PageRequest]:
@@ -147,19 +144,6 @@ def requests(walks: Sequence[Walk]) -> list[PageRequest]:
     own = [walk.request() for walk in walks]
     end_ms = max(request.end_ms for request in own)
     return [replace(request, end_ms=end_ms, limit=limit) for request in own]
-
-
-def _read(
-    reply: Reply, meter: Meter, walks: Sequence[Walk], asked: Sequence[PageRequest]
-) -> Together:
-    # One that was asked for alone, by a token that serves one at a time, may be empty.
-    pages = {code: page for code, page in reply.pages().items() if page.oldest_ms}
-    for walk, request in zip(walks, asked, strict=True):
-        if page := pages.get(request.code):
-            _take(walk, page, request)
-    if pages:
-        meter.proven = max(meter.proven, len(walks))
-    return Together(meter, walks, bool(pages))
 
 
 def _take(walk: Walk, page: Page, request: PageRequest) -> None:

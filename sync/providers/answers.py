@@ -26,7 +26,7 @@ from sync.engine.errors import (
 )
 from sync.engine.ports import Secret
 
-from .channel import Answer
+from .http import Answer
 
 LONGEST_CODE = 8
 LONGEST_WORDS = 200

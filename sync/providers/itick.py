@@ -11,13 +11,13 @@ from threading import Lock
 from typing import Any
 
 from common.hosts import HostRefused, permitted_host
-from sync.engine.errors import AddressRefused, BadAnswer, TokenFault, TokenRejected
+from sync.engine.errors import AddressRefused, BadAnswer, TokenRejected
 from sync.engine.markets import MARKETS
 from sync.engine.ports import Page, PageRequest, Secret, Token
 
 from . import pages
 from .answers import data_of
-from .channel import Channel, Exchange
+from .http import Answer, Channel, Deadline
 
 log = logging.getLogger(__name__)
 
@@ -99,33 +99,45 @@ class ItickClient:
     ) -> None:
         self._allowed_hosts = frozenset(allowed_hosts)
         self._clock = clock
-        self._hosts: dict[Token, str] = {}
-        self._channel = Channel(
-            connect_timeout=connect_timeout,
-            read_timeout=read_timeout,
-            deadline=deadline,
-            max_bytes=max_bytes,
-            clock=clock,
+        self._permitted: set[Token] = set()
+        limits = Deadline(
+            whole=deadline, connect=connect_timeout, read=read_timeout, clock=clock
         )
-
-    def send(self, token: Token, requests: Sequence[PageRequest]) -> PagesReply:
-        """一次请求问几只股票的一页;除代码外,几个请求都一样。不抛异常。
-
-        One call of the token's quota, whatever comes of it. The answer before, if it
-        has not been read, is read to its end first.
-        """
-        codes = ",".join(request.code for request in requests)
-        where = {"code": codes} if len(requests) == 1 else {"codes": codes}
-        path = "/stock/kline" if len(requests) == 1 else "/stock/klines"
-        exchange = self._send(token, path, **where, **_common(requests[0]))
-        return PagesReply(token, requests, exchange, clock=self._clock)
+        self._channel = Channel(limits, max_bytes=max_bytes)
 
     def fetch(self, token: Token, request: PageRequest) -> Page:
-        """取一页 K 线;出错时抛出 `errors` 里的叶子。
+        """用一次请求取一只股票的一页 K 线。
 
         An empty page means that the provider sent nothing, not that there is nothing.
         """
-        return self.send(token, [request]).pages()[request.code]
+        return self.fetch_many(token, [request])[request.code]
+
+    def fetch_many(
+        self, token: Token, requests: Sequence[PageRequest]
+    ) -> dict[str, Page]:
+        """用一次请求取几只股票的一页 K 线,按代码返回;除代码外,几个请求都一样。
+
+        Of one its page, if an empty one. Of several only pages with bars, for a stock
+        that is missing, null, empty or misshapen in the answer spoils no other; raises
+        BadAnswer where pages came and none can be read.
+        """
+        started = self._clock()
+        codes = ",".join(request.code for request in requests)
+        where = {"code": codes} if len(requests) == 1 else {"codes": codes}
+        path = "/stock/kline" if len(requests) == 1 else "/stock/klines"
+        answer = self._get(token, path, **where, **_common(requests[0]))
+        seconds = self._clock() - started
+        with _ONE_BY_ONE:
+            pages = {
+                code: _masked(page, token.secret)
+                for code, page in _pages(
+                    data_of(answer, secret=token.secret), requests
+                ).items()
+            }
+        for request in requests:
+            if page := pages.get(request.code):
+                _note(token, request, page, seconds=seconds)
+        return pages
 
     def list_stocks(self, token: Token, market: str) -> list[Listing]:
         """列出一个市场的股票,按服务商的顺序。
@@ -157,77 +169,23 @@ class ItickClient:
         self._channel.close()
 
     def _ask(self, token: Token, path: str, **params: str | int) -> Any:
-        return _data(self._send(token, path, **params), token)
+        return data_of(self._get(token, path, **params), secret=token.secret)
 
-    def _send(self, token: Token, path: str, **params: str | int) -> Exchange:
-        try:
-            if token not in self._hosts:
-                self._hosts[token] = self._permitted(token)
-        except TokenFault as error:
-            return Exchange.failed(error)
+    def _get(self, token: Token, path: str, **params: str | int) -> Answer:
+        if token not in self._permitted:
+            self._check(token)
+            self._permitted.add(token)
         url = token.base_url.rstrip("/") + path
-        return self._channel.send(
-            url, host=self._hosts[token], params=params, secret=token.secret
-        )
+        return self._channel.get(url, params, secret=token.secret)
 
-    def _permitted(self, token: Token) -> str:
+    def _check(self, token: Token) -> None:
         try:
-            host = permitted_host(token.base_url, allowed=self._allowed_hosts)
+            permitted_host(token.base_url, allowed=self._allowed_hosts)
         except HostRefused as error:
             raise AddressRefused(str(error)) from None
         # Further down such a value would be refused with a text that quotes it.
         if not _sendable(token.secret):
             raise TokenRejected("The token holds characters that no header can carry")
-        return host
-
-
-class PagesReply:
-    """几只股票的一页:已经问了,读的时候才知道。"""
-
-    def __init__(
-        self,
-        token: Token,
-        requests: Sequence[PageRequest],
-        exchange: Exchange,
-        *,
-        clock: Callable[[], float],
-    ) -> None:
-        self._token = token
-        self._requests = requests
-        self._exchange = exchange
-        self._clock = clock
-        self._started = clock()
-        self._seconds = 0.0
-
-    def wait(self) -> None:
-        """等到回答读完,或者失败;不抛异常。"""
-        self._exchange.wait()
-        self._seconds = self._seconds or self._clock() - self._started
-
-    def pages(self) -> dict[str, Page]:
-        """各只股票的一页,按代码;出错时抛出 `errors` 里的叶子。
-
-        Of one its page, if an empty one. Of several only pages with bars: a stock that
-        is missing, null, empty or misshapen in the answer is left out and spoils no
-        other. Where pages came and none can be read, BadAnswer.
-        """
-        self.wait()
-        data = _data(self._exchange, self._token)
-        with _ONE_BY_ONE:
-            pages = {
-                code: _masked(page, self._token.secret)
-                for code, page in _pages(data, self._requests).items()
-            }
-        for request in self._requests:
-            if page := pages.get(request.code):
-                _note(self._token, request, page, seconds=self._seconds)
-        return pages
-
-
-def _data(exchange: Exchange, token: Token) -> Any:
-    answer = exchange.answer()
-    with _ONE_BY_ONE:
-        return data_of(answer, secret=token.secret)
 
 
 def _common(request: PageRequest) -> dict[str, str | int]:

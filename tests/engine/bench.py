@@ -8,15 +8,16 @@ from random import Random
 from threading import Event
 
 from sync.engine.breaker import Breaker
-from sync.engine.deck import Deck
 from sync.engine.errors import (
     ProviderError,
     TimedOut,
     Unreachable,
 )
-from sync.engine.lanes import Lane, LaneEnded, Message
-from sync.engine.pacing import Meter
+from sync.engine.lanes import Lane
+from sync.engine.messages import LaneEnded, Message
+from sync.engine.pacing import RateLimiter
 from sync.engine.ports import BadBar, Failure, Page, PageRequest, Part, Task, Token
+from sync.engine.queues import LaneQueues
 
 from .exchange import Exchange, daily, page, weekdays
 from .fakes import FakeClient, FakeClock, task, token
@@ -51,21 +52,22 @@ class Bench:
         self.messages: list[Message] = []
         self.clock = FakeClock()
         self.stop = Event()
-        self.deck = Deck(1, size=100)
+        self.queues = LaneQueues(1, size=100)
         self.breaker = Breaker(tokens)
         self.client = FakeClient(self.answer, self.answer_many)
         sizes = batch if isinstance(batch, tuple) else (batch,) * tokens
-        self.meters = [
-            Meter(token(n, batch_size=size), now=0.0) for n, size in enumerate(sizes, 1)
+        self.limiters = [
+            RateLimiter(token(n, batch_size=size), now=0.0)
+            for n, size in enumerate(sizes, 1)
         ]
-        for meter in self.meters:
-            meter.lease(float("inf"))
-            meter.grant(1000, until=float("inf"))
+        for limiter in self.limiters:
+            limiter.lease(float("inf"))
+            limiter.grant(1000, until=float("inf"))
         self.lane = Lane(
             0,
-            self.meters,
+            self.limiters,
             connect=lambda: self.client,
-            deck=self.deck,
+            queues=self.queues,
             breaker=self.breaker,
             report=self.messages.append,
             stop=self.stop,
@@ -95,8 +97,8 @@ class Bench:
 
     def run(self, *tasks: Task) -> list[Message]:
         for each in tasks or (task(),):
-            self.deck.deal(each)
-        self.deck.close()
+            self.queues.deal(each)
+        self.queues.close()
         self.lane.run()
         assert isinstance(self.messages[-1], LaneEnded)
         return self.messages[:-1]

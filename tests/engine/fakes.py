@@ -113,22 +113,6 @@ def one_by_one(answer: Answer) -> Batch:
     return batch
 
 
-class FakeReply:
-    """已经有了的回答。"""
-
-    def __init__(self, outcome: Mapping[str, Page] | Exception) -> None:
-        self._outcome = outcome
-
-    def wait(self) -> None:
-        """没有什么可等。"""
-
-    def pages(self) -> Mapping[str, Page]:
-        """交出回答,或者抛出错误。"""
-        if isinstance(self._outcome, Exception):
-            raise self._outcome
-        return self._outcome
-
-
 class FakeClient:
     """一条通道的客户端:回答由 `answer` 给出,几只一起问的由 `batch`。"""
 
@@ -138,17 +122,15 @@ class FakeClient:
         self.aborted = Event()
         self.closed = 0
 
-    def send(self, token: Token, requests: Sequence[PageRequest]) -> FakeReply:
-        """问一次;回答当场就有,读的时候才交出来。"""
-        assert len({replace(request, code="") for request in requests}) == 1
-        try:
-            return FakeReply(self._pages(token, requests))
-        except Exception as error:  # noqa: BLE001 - sending raises nothing
-            return FakeReply(error)
+    def fetch(self, token: Token, request: PageRequest) -> Page:
+        """答一只股票的一页。"""
+        return self.fetch_many(token, [request])[request.code]
 
-    def _pages(
+    def fetch_many(
         self, token: Token, requests: Sequence[PageRequest]
     ) -> Mapping[str, Page]:
+        """答几只股票的一页。"""
+        assert len({replace(request, code="") for request in requests}) == 1
         if len(requests) > 1:
             return self._batch(token, requests)
         return {requests[0].code: self._answer(token, requests[0])}

@@ -18,8 +18,8 @@ from sync.engine.ports import (
     Task,
     Token,
 )
-from sync.engine.runner import Desk, Runner
-from sync.engine.wallet import LeasedToken
+from sync.engine.runner import Ports, Runner
+from sync.engine.token_pool import LeasedToken
 
 from .exchange import Exchange, daily, weekdays
 from .fakes import (
@@ -69,7 +69,7 @@ class Setting:
 
     def made(self) -> Runner:
         leased = [LeasedToken(self.token(n)) for n in range(1, self.tokens + 1)]
-        desk = Desk(
+        ports = Ports(
             store=self.store,
             ledger=self.ledger,
             clock=self.clock,
@@ -79,7 +79,7 @@ class Setting:
             dice=Random(1),
         )
         return Runner(
-            "HK", leased, desk=desk, limits=self.limits, progress=self.progress
+            "HK", leased, ports=ports, limits=self.limits, progress=self.progress
         )
 
     def connect(self) -> FakeClient:

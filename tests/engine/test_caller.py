@@ -4,7 +4,7 @@ from threading import Event
 
 import pytest
 
-from sync.engine.caller import BACKOFF, TokenOut, TokenRests
+from sync.engine.caller import BACKOFF
 from sync.engine.errors import (
     MarketNotAllowed,
     NoData,
@@ -15,6 +15,7 @@ from sync.engine.errors import (
     UnknownSymbol,
 )
 from sync.engine.lanes import Lane
+from sync.engine.messages import TokenOut, TokenRests
 
 from .bench import (
     GOOD,
@@ -32,9 +33,9 @@ def test_a_token_fault_costs_the_token_and_not_the_stock(fault: TokenFault) -> N
 
     messages = bench.run(task(1), task(2), task(3))
 
-    assert messages[0] == TokenOut(bench.meters[0], fault)
+    assert messages[0] == TokenOut(bench.limiters[0], fault)
     assert len(messages[1:]) == 3
-    assert bench.tokens_asked == [1, 2, 3, 3]
+    assert bench.tokens_asked == [1, 2, 3, 2]
     assert bench.waited == 0
 
 
@@ -43,7 +44,7 @@ def test_a_rate_limited_token_rests_as_long_as_it_was_told() -> None:
 
     messages = bench.run()
 
-    assert messages[0] == TokenRests(bench.meters[0], 7, "slow down")
+    assert messages[0] == TokenRests(bench.limiters[0], 7, "slow down")
     assert only_part(messages).last
     assert bench.waited == pytest.approx(7)
 

@@ -176,14 +176,14 @@ def test_remaining_is_what_is_left_of_each_window() -> None:
         ("month", (1, 30), 3, 29, None),
     ],
 )
-def test_settled_is_what_is_final_and_proved(
+def test_confirmed_is_what_is_final_and_proved(
     period: str,
     fetched: tuple[int, int],
     newest: int | None,
     final: int,
     expected: tuple[int, int] | None,
 ) -> None:
-    got = coverage.settled(
+    got = coverage.confirmed(
         june(*fetched),
         newest=june(newest, newest).start if newest else None,
         final=june(final, final).start,
@@ -235,7 +235,7 @@ def test_coverage_never_claims_more_than_was_fetched_and_final(
                 break
             fetched = coverage.widen(piece, period)
             traded = [day for day in dates(fetched) if dice.random() < 0.7]
-            part = coverage.settled(
+            part = coverage.confirmed(
                 fetched, newest=max(traded, default=None), final=final, period=period
             )
             proved |= {day for day in dates(fetched) if day <= final}
@@ -250,7 +250,7 @@ def test_a_second_run_asks_for_nothing_once_all_is_final(period: str) -> None:
     wanted = june(-100, 15)
     covered: Window | None = None
     for piece in coverage.cut([wanted], None, period):
-        part = coverage.settled(
+        part = coverage.confirmed(
             coverage.widen(piece, period),
             newest=None,
             final=date(2025, 1, 1),

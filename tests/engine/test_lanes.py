@@ -5,11 +5,11 @@ from itertools import repeat
 from threading import Event
 
 from sync.engine.breaker import WINDOW
-from sync.engine.caller import TokenOut
 from sync.engine.errors import (
     TokenRejected,
     Unreachable,
 )
+from sync.engine.messages import TokenOut
 from sync.engine.ports import BadBar, Failure, Page, Part, Task, Window
 
 from .bench import (
@@ -134,7 +134,7 @@ def test_a_stock_put_back_asks_again_for_what_was_spoiled() -> None:
 
     bench.run(task(1, *windows))
 
-    [left] = bench.deck.drain()
+    [left] = bench.queues.drain()
     assert left.windows == windows
 
 
@@ -151,7 +151,7 @@ def test_the_stock_of_the_last_token_goes_back_when_it_is_out() -> None:
     messages = bench.run(task(1), task(2))
 
     assert [type(message) for message in messages] == [TokenOut, TokenOut]
-    assert sorted(t.stock_id for t in bench.deck.drain()) == [1, 2]
+    assert sorted(t.stock_id for t in bench.queues.drain()) == [1, 2]
     assert bench.ended.error is None
 
 
@@ -165,7 +165,7 @@ def test_a_stop_puts_the_stock_back() -> None:
     bench.script = [cut]
 
     assert bench.run() == []
-    assert [t.stock_id for t in bench.deck.drain()] == [1]
+    assert [t.stock_id for t in bench.queues.drain()] == [1]
     assert not bench.breaker._outcomes
 
 
@@ -187,18 +187,18 @@ def test_an_open_breaker_puts_the_stock_back() -> None:
         bench.breaker.note(n % 3, failed=True)
 
     assert bench.run() == []
-    assert [t.stock_id for t in bench.deck.drain()] == [1]
+    assert [t.stock_id for t in bench.queues.drain()] == [1]
 
 
 def test_what_waits_for_a_token_can_be_taken_by_another_lane() -> None:
     bench = Bench()
-    for meter in bench.meters:
-        meter.rest(30)
+    for limiter in bench.limiters:
+        limiter.rest(30)
     taken: list[Task] = []
 
     def other(_event: Event, _seconds: float) -> bool:
-        taken.extend(bench.deck.take(0))
-        bench.deck.finish()
+        taken.extend(bench.queues.take(0))
+        bench.queues.finish()
         return False
 
     bench.clock.wait = other  # type: ignore[assignment,method-assign]

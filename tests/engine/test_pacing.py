@@ -6,23 +6,23 @@ from random import Random
 import pytest
 
 from sync.engine.errors import NoToken
-from sync.engine.pacing import SPAN, Meter, portion
+from sync.engine.pacing import SPAN, RateLimiter, portion
 
 from .fakes import token
 
 FOREVER = math.inf
 
 
-def meter(limit: int = 5, *, credit: int = 1000, now: float = 0.0) -> Meter:
-    found = Meter(token(1, minute_limit=limit), now=now)
+def limiter(limit: int = 5, *, credit: int = 1000, now: float = 0.0) -> RateLimiter:
+    found = RateLimiter(token(1, minute_limit=limit), now=now)
     found.lease(FOREVER)
     found.grant(credit, until=FOREVER)
     return found
 
 
-def call(meter: Meter, now: float, *, seconds: float = 0.0) -> float:
-    meter.begin()
-    meter.end(now + seconds)
+def call(limiter: RateLimiter, now: float, *, seconds: float = 0.0) -> float:
+    limiter.begin()
+    limiter.end(now + seconds)
     return now + seconds
 
 
@@ -38,7 +38,7 @@ def test_portion_is_about_ten_seconds_worth(limit: int, calls: int) -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_never_more_than_the_limit_in_any_61_seconds(limit: int, seed: int) -> None:
     dice = Random(seed)
-    paced = meter(limit)
+    paced = limiter(limit)
     now, served = 0.0, []
     for _ in range(limit * 6):
         now += paced.ready_in(now)
@@ -53,7 +53,7 @@ def test_never_more_than_the_limit_in_any_61_seconds(limit: int, seed: int) -> N
 
 
 def test_a_full_minute_opens_61_seconds_after_its_first_end() -> None:
-    paced = meter(2)
+    paced = limiter(2)
     call(paced, 0.0, seconds=4.0)
     call(paced, 10.0)
 
@@ -61,7 +61,7 @@ def test_a_full_minute_opens_61_seconds_after_its_first_end() -> None:
 
 
 def test_no_limit_known_means_no_pace() -> None:
-    paced = meter(0)
+    paced = limiter(0)
     for _ in range(500):
         call(paced, 1.0)
 
@@ -69,7 +69,9 @@ def test_no_limit_known_means_no_pace() -> None:
 
 
 def test_calls_of_an_earlier_run_count() -> None:
-    paced = Meter(token(1, minute_limit=3), now=100.0, carried=[(10.0, 1), (50.0, 2)])
+    paced = RateLimiter(
+        token(1, minute_limit=3), now=100.0, carried=[(10.0, 1), (50.0, 2)]
+    )
     paced.lease(FOREVER)
     paced.grant(9, until=FOREVER)
 
@@ -77,7 +79,9 @@ def test_calls_of_an_earlier_run_count() -> None:
 
 
 def test_more_carried_calls_than_the_limit_keep_the_newest() -> None:
-    paced = Meter(token(1, minute_limit=2), now=100.0, carried=[(50.0, 9), (10.0, 9)])
+    paced = RateLimiter(
+        token(1, minute_limit=2), now=100.0, carried=[(50.0, 9), (10.0, 9)]
+    )
     paced.lease(FOREVER)
     paced.grant(9, until=FOREVER)
 
@@ -85,7 +89,7 @@ def test_more_carried_calls_than_the_limit_keep_the_newest() -> None:
 
 
 def test_rest_holds_the_token_back() -> None:
-    paced = meter()
+    paced = limiter()
 
     paced.rest(60.0)
 
@@ -93,7 +97,7 @@ def test_rest_holds_the_token_back() -> None:
 
 
 def test_a_shorter_rest_never_cuts_a_longer_one() -> None:
-    paced = meter()
+    paced = limiter()
     paced.rest(60.0)
 
     paced.rest(5.0)
@@ -102,7 +106,7 @@ def test_a_shorter_rest_never_cuts_a_longer_one() -> None:
 
 
 def test_without_credit_only_a_grant_helps() -> None:
-    paced = meter(credit=1)
+    paced = limiter(credit=1)
     call(paced, 0.0)
     assert paced.ready_in(0.0) == math.inf
 
@@ -112,7 +116,7 @@ def test_without_credit_only_a_grant_helps() -> None:
 
 
 def test_not_ready_once_the_lease_is_over() -> None:
-    paced = meter()
+    paced = limiter()
 
     paced.lease(30.0)
 
@@ -121,14 +125,14 @@ def test_not_ready_once_the_lease_is_over() -> None:
 
 
 def test_not_ready_before_the_first_lease() -> None:
-    paced = Meter(token(1), now=0.0)
+    paced = RateLimiter(token(1), now=0.0)
     paced.grant(5, until=FOREVER)
 
     assert paced.ready_in(0.0) == math.inf
 
 
 def test_wants_a_portion_when_half_of_it_is_gone() -> None:
-    paced = meter(60, credit=10)
+    paced = limiter(60, credit=10)
     wanted = [paced.wants(0.0)]
     for _ in range(5):
         call(paced, 0.0)
@@ -138,7 +142,7 @@ def test_wants_a_portion_when_half_of_it_is_gone() -> None:
 
 
 def test_a_retired_token_wants_nothing() -> None:
-    paced = meter(credit=0)
+    paced = limiter(credit=0)
 
     paced.retire(NoToken("gone"))
 
@@ -146,7 +150,7 @@ def test_a_retired_token_wants_nothing() -> None:
 
 
 def test_credit_is_void_at_the_turn_of_the_day_and_reported_as_used() -> None:
-    paced = Meter(token(1, minute_limit=60), now=0.0)
+    paced = RateLimiter(token(1, minute_limit=60), now=0.0)
     paced.lease(FOREVER)
     paced.grant(10, until=50.0)
     call(paced, 0.0)
@@ -160,7 +164,7 @@ def test_credit_is_void_at_the_turn_of_the_day_and_reported_as_used() -> None:
 
 
 def test_a_grant_from_the_next_day_voids_what_is_left_of_the_last() -> None:
-    paced = Meter(token(1, minute_limit=60), now=0.0)
+    paced = RateLimiter(token(1, minute_limit=60), now=0.0)
     paced.grant(10, until=50.0)
 
     paced.grant(4, until=86_450.0)
@@ -170,7 +174,7 @@ def test_a_grant_from_the_next_day_voids_what_is_left_of_the_last() -> None:
 
 
 def test_a_grant_of_the_same_day_adds() -> None:
-    paced = Meter(token(1, minute_limit=60), now=0.0)
+    paced = RateLimiter(token(1, minute_limit=60), now=0.0)
     paced.grant(10, until=86_400.0)
 
     paced.grant(4, until=86_400.2)
@@ -179,7 +183,7 @@ def test_a_grant_of_the_same_day_adds() -> None:
 
 
 def test_taken_credit_cannot_be_used_any_more() -> None:
-    paced = meter(credit=7)
+    paced = limiter(credit=7)
 
     assert paced.take_credit(0.0) == 7
     assert paced.ready_in(0.0) == math.inf
@@ -187,7 +191,7 @@ def test_taken_credit_cannot_be_used_any_more() -> None:
 
 
 def test_credit_of_a_day_gone_by_is_not_given_back() -> None:
-    paced = Meter(token(1), now=0.0)
+    paced = RateLimiter(token(1), now=0.0)
     paced.grant(7, until=50.0)
 
     assert paced.take_credit(60.0) == 0
@@ -195,7 +199,7 @@ def test_credit_of_a_day_gone_by_is_not_given_back() -> None:
 
 
 def test_done_counts_ends_since_the_last_report() -> None:
-    paced = meter()
+    paced = limiter()
     call(paced, 0.0)
     call(paced, 0.0)
 
@@ -203,7 +207,7 @@ def test_done_counts_ends_since_the_last_report() -> None:
 
 
 def test_recent_groups_the_last_minute_by_epoch_second_rounded_up() -> None:
-    paced = meter(9)
+    paced = limiter(9)
     for now in (0.0, 30.2, 30.7, 59.0):
         call(paced, now)
 
@@ -211,20 +215,20 @@ def test_recent_groups_the_last_minute_by_epoch_second_rounded_up() -> None:
 
 
 def test_recent_counts_a_call_under_way_as_ending_now() -> None:
-    paced = meter(9)
+    paced = limiter(9)
     paced.begin()
 
     assert paced.recent(now=5.0, epoch=1005.0) == [[1005, 1]]
 
 
 def test_recent_carries_the_pace_over_to_the_next_run() -> None:
-    paced = meter(3)
+    paced = limiter(3)
     for now in (1.3, 2.6, 7.9):
         call(paced, now)
     report = paced.recent(now=10.0, epoch=1010.0)
 
     carried = [(1010.0 - second, count) for second, count in report]
-    heir = Meter(token(1, minute_limit=3), now=0.0, carried=carried)
+    heir = RateLimiter(token(1, minute_limit=3), now=0.0, carried=carried)
     heir.lease(FOREVER)
     heir.grant(9, until=FOREVER)
 

@@ -7,7 +7,7 @@ from sync.engine.errors import (
     TokenRejected,
     UnknownSymbol,
 )
-from sync.engine.lanes import Message
+from sync.engine.messages import Message
 from sync.engine.ports import Page, PageRequest, Part, Task, Token, Window
 
 from .bench import (
@@ -102,7 +102,7 @@ def test_a_stock_put_back_asks_only_for_what_is_left() -> None:
     bench.client._answer = reject_the_third
 
     *stored, _out = bench.run(minutes_task())
-    [back] = bench.deck.drain()
+    [back] = bench.queues.drain()
 
     assert len(stored) == 2
     assert back.windows == (Window(LONG.start, LONG.end - timedelta(days=60)),)

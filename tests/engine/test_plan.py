@@ -18,7 +18,7 @@ def test_a_hundred_tokens_per_thread_is_the_way_back_to_one_thread() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tokens", "lanes", "hands"),
+    ("tokens", "lanes", "shares"),
     [
         (12, 2, [6, 6]),
         (14, 2, [7, 7]),
@@ -28,9 +28,9 @@ def test_a_hundred_tokens_per_thread_is_the_way_back_to_one_thread() -> None:
     ],
 )
 def test_first_lanes_get_the_extra_tokens(
-    tokens: int, lanes: int, hands: list[int]
+    tokens: int, lanes: int, shares: list[int]
 ) -> None:
     dealt = deal_tokens(range(tokens), lanes)
 
-    assert [len(hand) for hand in dealt] == hands
-    assert sorted(number for hand in dealt for number in hand) == list(range(tokens))
+    assert [len(share) for share in dealt] == shares
+    assert sorted(number for share in dealt for number in share) == list(range(tokens))

@@ -20,6 +20,7 @@ from sync.engine.errors import (
     UnknownSymbol,
 )
 from sync.engine.garbage import OBJECTS
+from sync.engine.messages import BARS, LEAST
 from sync.engine.plan import Limits
 from sync.engine.ports import (
     Failure,
@@ -32,7 +33,6 @@ from sync.engine.ports import (
     Token,
     Usage,
 )
-from sync.engine.results import BARS, LEAST
 
 from .fakes import (
     MemoryLedger,

@@ -7,7 +7,6 @@ from itertools import repeat
 
 import pytest
 
-from sync.engine.caller import TokenOut, TokenRests
 from sync.engine.errors import (
     RateLimited,
     SyncError,
@@ -15,9 +14,9 @@ from sync.engine.errors import (
     UnknownSymbol,
     Unreachable,
 )
+from sync.engine.messages import BatchTooLarge, TokenOut, TokenRests
 from sync.engine.paging import Walk
 from sync.engine.ports import Failure, Page, Part, Task, Window
-from sync.engine.sharing import BatchTooLarge
 
 from .bench import BAD, EMPTY, GOOD, TRANSIENT, Bench
 from .exchange import Exchange, daily, page, weekdays
@@ -61,7 +60,7 @@ def test_one_call_serves_as_many_stocks_as_the_token_allows() -> None:
     assert bench.shared == [(1, ["1", "2", "3"]), (2, ["4", "5", "6"])]
     assert bench.tokens_asked == [3]
     assert parts(bench) == [1, 2, 3, 4, 5, 6, 7]
-    assert sum(meter.calls for meter in bench.meters) == 3
+    assert sum(limiter.calls for limiter in bench.limiters) == 3
 
 
 def test_each_stock_gets_its_own_bars_and_nothing_beyond_its_window() -> None:
@@ -160,7 +159,7 @@ def test_an_empty_answer_is_no_data_only_after_each_stock_was_asked_alone() -> N
     assert bench.shared == [(1, ["1", "2", "3", "4"]), (2, ["1", "2"])]
     assert len(bench.asked) == 4
     assert too_large(bench) == []
-    assert [meter.batch for meter in bench.meters] == [4, 4, 4]
+    assert [limiter.batch for limiter in bench.limiters] == [4, 4, 4]
 
 
 def test_an_empty_answer_for_stocks_that_have_data_lowers_the_batch_size() -> None:
@@ -184,7 +183,7 @@ def test_a_batch_size_goes_down_to_one_stock_a_call() -> None:
     bench.run(*stocks(5))
 
     assert too_large(bench) == [(1, 4, 2), (1, 2, 1)]
-    assert bench.meters[0].batch == 1
+    assert bench.limiters[0].batch == 1
     assert len(bench.asked) == 5
     assert parts(bench) == [1, 2, 3, 4, 5]
 
@@ -204,7 +203,7 @@ def test_only_the_token_that_came_back_empty_is_lowered() -> None:
     bench.run(*stocks(4))
 
     assert too_large(bench) == [(1, 4, 2)]
-    assert [meter.batch for meter in bench.meters] == [2, 4]
+    assert [limiter.batch for limiter in bench.limiters] == [2, 4]
 
 
 @pytest.mark.parametrize("error", [UnknownSymbol("E001"), *TRANSIENT])
@@ -255,7 +254,7 @@ def test_without_a_token_all_stocks_of_the_call_go_back_in_order() -> None:
 
     bench.run(*stocks(4))
 
-    assert [t.stock_id for t in bench.deck.drain()] == [1, 2, 3, 4]
+    assert [t.stock_id for t in bench.queues.drain()] == [1, 2, 3, 4]
     assert bench.ended.error is None
 
 
@@ -265,7 +264,7 @@ def test_without_a_token_the_stocks_that_were_answered_are_kept() -> None:
     bench.run(*stocks(3))
 
     assert parts(bench) == [1]
-    assert [t.stock_id for t in bench.deck.drain()] == [2, 3]
+    assert [t.stock_id for t in bench.queues.drain()] == [2, 3]
 
 
 def test_a_stop_in_a_shared_call_puts_all_its_stocks_back() -> None:
@@ -278,7 +277,7 @@ def test_a_stop_in_a_shared_call_puts_all_its_stocks_back() -> None:
     bench.client._batch = cut
 
     assert bench.run(*stocks(3)) == []
-    assert [t.stock_id for t in bench.deck.drain()] == [1, 2, 3]
+    assert [t.stock_id for t in bench.queues.drain()] == [1, 2, 3]
 
 
 def test_a_day_for_many_stocks_takes_a_tenth_of_the_calls() -> None:
@@ -292,4 +291,4 @@ def test_a_day_for_many_stocks_takes_a_tenth_of_the_calls() -> None:
     bench.run(*(task(number, day, covered=before) for number in range(1, 101)))
 
     assert len(parts(bench)) == 100
-    assert sum(meter.calls for meter in bench.meters) == 10
+    assert sum(limiter.calls for limiter in bench.limiters) == 10

@@ -13,11 +13,12 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
+from urllib3.connection import HTTPConnection
 
 from sync.models.failures import SyncFailureQuerySet
 from sync.models.runs import SyncRunQuerySet
 from sync.models.shards import LEASE, ShardState, SyncShardQuerySet
-from sync.providers.itick import ItickClient, PagesReply
+from sync.providers.itick import ItickClient
 from sync.services import clock as shared
 from sync.services.clock import SharedClock
 from sync.storage import klines
@@ -36,8 +37,8 @@ POINTS: dict[str, tuple[Any, str]] = {
     "claim": (SyncShardQuerySet, "claim"),
     "lease": (ApiTokenQuerySet, "lease_idle"),
     "reserve": (ApiTokenQuerySet, "reserve"),
-    "request": (ItickClient, "send"),
-    "answer": (PagesReply, "pages"),
+    "request": (HTTPConnection, "request"),
+    "answer": (ItickClient, "fetch_many"),
     "save": (DatabaseStore, "save"),
     "rows": (klines, "write_klines"),
     "before-commit": (BatchFailures, "saved"),

@@ -6,27 +6,43 @@ import datetime as dt
 import ipaddress
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
+import certifi
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from urllib3.util.wait import wait_for_write
 
-from sync.engine.errors import SyncError, Unreachable
-from sync.providers import wire
+from sync.engine.errors import SyncError, TimedOut, Unreachable
 from sync.providers.itick import ItickClient
 
-from .server import Server, answer, asking, bar, halting, raw, running, token
+from .server import Server, answer, asking, bar, halting, running, token
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 ENDS_WITHIN = 1.0
+LOOKS_UP = """
+import socket, time
+from sync.engine.errors import TimedOut
+from sync.engine.ports import PageRequest, Secret, Token
+from sync.providers.itick import ItickClient
+
+socket.getaddrinfo = lambda *_args, **_options: time.sleep(60)
+token = Token(1, "main", Secret("key"), "http://localhost:9", 0)
+client = ItickClient(allowed_hosts=[], deadline=0.2)
+try:
+    client.fetch(token, PageRequest("HK", "700", "day", 0, 1))
+except TimedOut as error:
+    print(str(error).removeprefix("localhost "), end="")
+"""
 
 
 class Call:
@@ -99,16 +115,9 @@ def test_ends_a_call_on_a_connection_used_before(
     assert len({seen.peer for seen in server.seen}) == 1
 
 
-def test_ends_a_call_that_is_connecting(
-    client: ItickClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    connecting = threading.Event()
-
-    def noting(sock: socket.socket, timeout: float | None = None) -> bool:
-        connecting.set()
-        return wait_for_write(sock, timeout)
-
-    monkeypatch.setattr("sync.providers.wire.wait_for_write", noting)
+@pytest.fixture
+def unfinished() -> Iterator[str]:
+    """An address that neither takes a connection nor refuses it."""
     with ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))
@@ -118,13 +127,106 @@ def test_ends_a_call_that_is_connecting(
             filler = stack.enter_context(socket.socket())
             filler.setblocking(False)
             filler.connect_ex(listener.getsockname())
-        call = Call(client, f"http://127.0.0.1:{listener.getsockname()[1]}")
-        assert connecting.wait(5)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
-        client.abort()
 
-        assert call.ended()
+def test_ends_a_call_that_is_connecting(
+    unfinished: str, client: ItickClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connecting = threading.Event()
+    connect = socket.create_connection
+
+    def noting(*args: Any, **kwargs: Any) -> socket.socket:
+        connecting.set()
+        return connect(*args, **kwargs)
+
+    monkeypatch.setattr(socket, "create_connection", noting)
+    call = Call(client, unfinished)
+    assert connecting.wait(5)
+
+    client.abort()
+
+    assert call.ended()
     assert str(call.error) == "aborted"
+
+
+def test_the_connect_timeout_ends_a_call_that_is_connecting(unfinished: str) -> None:
+    client = ItickClient(allowed_hosts=[], connect_timeout=0.2)
+
+    with pytest.raises(TimedOut):
+        client.fetch(token(unfinished), asking())
+
+
+@pytest.fixture
+def dead_resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """A name server that does not answer; the event tells that it was asked."""
+    asked, over = threading.Event(), threading.Event()
+
+    def look_up(*_args: object, **_options: object) -> list[Any]:
+        asked.set()
+        over.wait(20)
+        raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    yield asked
+    over.set()
+
+
+def test_ends_a_call_that_looks_up_a_name(
+    client: ItickClient, dead_resolver: threading.Event
+) -> None:
+    call = Call(client, "http://localhost:9")
+    assert dead_resolver.wait(5)
+
+    client.abort()
+
+    assert call.ended()
+    assert str(call.error) == "aborted"
+
+
+@pytest.mark.usefixtures("dead_resolver")
+def test_the_deadline_ends_a_call_that_looks_up_a_name() -> None:
+    client = ItickClient(allowed_hosts=[], deadline=0.2)
+
+    with pytest.raises(TimedOut):
+        client.fetch(token("http://localhost:9"), asking())
+
+
+def test_a_process_ends_though_a_name_is_looked_up() -> None:
+    """An exit that waited for the look-up would take a minute."""
+    ended = subprocess.run(
+        [sys.executable, "-c", LOOKS_UP], timeout=20, check=False, capture_output=True
+    )
+
+    assert ended.stdout == b"did not answer in time"
+
+
+def test_what_is_connected_after_the_call_was_given_up_is_closed(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_up, closed = threading.Event(), threading.Event()
+    connect = socket.create_connection
+
+    def late(*args: Any, **kwargs: Any) -> socket.socket:
+        assert given_up.wait(5)
+        return connect(*args, **kwargs)
+
+    monkeypatch.setattr(socket, "create_connection", late)
+    finish = server.shutdown_request
+
+    def finished(request: Any) -> None:
+        finish(request)
+        closed.set()
+
+    monkeypatch.setattr(server, "shutdown_request", finished)
+    client = ItickClient(allowed_hosts=[], deadline=0.2)
+    with pytest.raises(TimedOut):
+        client.fetch(token(server.url), asking())
+
+    given_up.set()
+
+    assert closed.wait(5)
+    assert server.seen == []
 
 
 def test_ends_a_call_in_the_tls_handshake(client: ItickClient) -> None:
@@ -180,9 +282,12 @@ def tls_server(certificate: Path) -> Iterator[Server]:
 
 
 def test_ends_a_call_that_reads_over_tls(
-    tls_server: Server, client: ItickClient, certificate: Path
+    tls_server: Server,
+    client: ItickClient,
+    certificate: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    client._channel._ca_certs = str(certificate)
+    monkeypatch.setattr(certifi, "where", lambda: str(certificate))
     url = tls_server.url.replace("http:", "https:")
     client.fetch(token(url), asking())
     tls_server.script = halting(HEAD + b"Content-Length: 500\r\n\r\n{")
@@ -226,21 +331,3 @@ def test_an_abort_between_two_calls_ends_the_next(
         client.fetch(token(server.url), asking())
 
     assert len(server.seen) == 1
-
-
-def test_a_cut_wire_takes_no_further_socket() -> None:
-    cut = wire.Wire(read_timeout=1.0, clock=lambda: 0.0)
-    cut.sever()
-
-    with socket.socket() as late, pytest.raises(OSError, match="aborted"):
-        cut.watch(late)
-
-
-def test_lets_go_of_the_socket_when_the_call_is_over(
-    server: Server, client: ItickClient
-) -> None:
-    server.script = raw(HEAD + b'Connection: close\r\n\r\n{"code":0,"data":[]}')
-
-    client.fetch(token(server.url), asking())
-
-    assert client._channel._wire._handle is None

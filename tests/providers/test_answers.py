@@ -22,7 +22,7 @@ from sync.engine.errors import (
 )
 from sync.engine.ports import Secret
 from sync.providers.answers import data_of, retry_after
-from sync.providers.channel import Answer
+from sync.providers.http import Answer
 
 from .server import CANARY
 

@@ -25,7 +25,7 @@ def fetched(
     client: ItickClient, server: Server, data: Any, *codes: str
 ) -> dict[str, Page]:
     server.script = answer({"code": 0, "data": data})
-    return client.send(token(server.url), batch(*codes)).pages()
+    return client.fetch_many(token(server.url), batch(*codes))
 
 
 def test_several_stocks_are_asked_for_in_one_call(
@@ -94,7 +94,7 @@ def test_a_token_that_is_sent_back_among_the_numbers_is_masked(
 ) -> None:
     server.script = answer({"code": 0, "data": {"700": [bar(0, c="key5"), bar(1)]}})
 
-    pages = client.send(token(server.url, value="key5"), batch("700", "5")).pages()
+    pages = client.fetch_many(token(server.url, value="key5"), batch("700", "5"))
 
     (bad,) = pages["700"].bad
     assert bad.values.endswith("c=**** v=500 tu=5400")
@@ -150,4 +150,4 @@ def test_errors_of_the_whole_call_are_those_of_a_single_one(
     server.script = answer({"code": code, "msg": words, "data": None})
 
     with pytest.raises(leaf):
-        client.send(token(server.url), batch("700", "5")).pages()
+        client.fetch_many(token(server.url), batch("700", "5"))

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
 import pytest
 
-from sync.engine.errors import AddressRefused, ProviderError, TokenRejected
+from sync.engine.errors import (
+    AddressRefused,
+    ProviderError,
+    TokenRejected,
+    Unreachable,
+)
 from sync.providers.itick import ItickClient
 
-from .server import CANARY, Server, answer, asking, token
+from .server import CANARY, Server, answer, asking, bar, token
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
 
@@ -78,6 +88,72 @@ def test_uses_one_connection_for_several_requests(
 
     assert len(server.seen) == 3
     assert len({seen.peer for seen in server.seen}) == 1
+
+
+def test_a_connection_that_was_closed_meanwhile_is_opened_again(
+    server: Server, client: ItickClient
+) -> None:
+    closing = {"Connection": "close"}
+    server.script = answer({"code": 0, "data": [bar()]}, headers=closing)
+
+    for _ in range(3):
+        assert client.fetch(token(server.url), asking()).klines
+
+    assert len(server.seen) == len({seen.peer for seen in server.seen}) == 3
+
+
+def test_a_connection_that_was_closed_without_a_word_is_opened_again(
+    server: Server, client: ItickClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer_and_close(handler: BaseHTTPRequestHandler) -> None:
+        answer({"code": 0, "data": [bar()]})(handler)
+        handler.close_connection = True
+
+    server.script = answer_and_close
+    closed = threading.Event()
+    finish = server.shutdown_request
+
+    def finished(request: Any) -> None:
+        finish(request)
+        closed.set()
+
+    monkeypatch.setattr(server, "shutdown_request", finished)
+
+    for _ in range(2):
+        assert client.fetch(token(server.url), asking()).klines
+        assert closed.wait(5)
+        closed.clear()
+
+    assert len(server.seen) == len({seen.peer for seen in server.seen}) == 2
+
+
+@pytest.mark.parametrize(
+    ("url", "asked"),
+    [
+        ("http://[::1]", ("::1", 80)),
+        ("https://[::1]/v1", ("::1", 443)),
+        ("http://[::1]:9000", ("::1", 9000)),
+        ("https://api.itick.org", ("api.itick.org", 443)),
+    ],
+)
+def test_connects_to_the_host_and_the_port_of_the_base_url(
+    client: ItickClient,
+    monkeypatch: pytest.MonkeyPatch,
+    url: str,
+    asked: tuple[str, int],
+) -> None:
+    seen: list[object] = []
+
+    def refuse(address: object, *_timeout: object) -> socket.socket:
+        seen.append(address)
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+
+    with pytest.raises(Unreachable, match="refused"):
+        client.fetch(token(url), asking())
+
+    assert seen == [asked]
 
 
 def test_each_call_has_its_own_token_and_its_own_query(

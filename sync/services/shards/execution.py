@@ -16,8 +16,8 @@ from django.db.utils import DatabaseError
 from sync.engine.errors import LostLease
 from sync.engine.plan import Limits
 from sync.engine.ports import Beat, Progress, Task
-from sync.engine.runner import Desk, Runner
-from sync.engine.wallet import LeasedToken, Wallet
+from sync.engine.runner import Ports, Runner
+from sync.engine.token_pool import LeasedToken, TokenPool
 from sync.models import RunKind, RunState, ShardState, SyncRun, SyncShard
 from sync.models.shards import LEASE, SILENT
 from sync.providers.itick import ItickClient
@@ -239,16 +239,20 @@ class Execution:
         with ExitStack() as unless_it_is_made:
             unless_it_is_made.callback(self._give_back, tokens)
             runner = Runner(
-                market, tokens, desk=self._desk(), limits=limits, progress=self.progress
+                market,
+                tokens,
+                ports=self._ports(),
+                limits=limits,
+                progress=self.progress,
             )
             unless_it_is_made.pop_all()  # from here on it gives them back itself
         return runner
 
     def _give_back(self, tokens: list[LeasedToken]) -> None:
-        Wallet(tokens, ledger=self._ledger, clock=self._clock).release()
+        TokenPool(tokens, ledger=self._ledger, clock=self._clock).release()
 
-    def _desk(self) -> Desk:
-        return Desk(
+    def _ports(self) -> Ports:
+        return Ports(
             store=self._store,
             ledger=self._ledger,
             clock=self._clock,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-from sync.engine.wallet import LeasedToken
+from sync.engine.token_pool import LeasedToken
 from sync.models import SyncRun
 from sync.models.shards import LEASE, UNFINISHED, owner_of
 from sync.storage.retrying import Retrying

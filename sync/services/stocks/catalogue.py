@@ -15,7 +15,7 @@ from common.races import again_after_a_lost_race
 from sync.engine.errors import NoToken, RateLimited, SyncError, TokenFault
 from sync.engine.pacing import REST
 from sync.engine.ports import Beat, Token
-from sync.engine.wallet import Wallet
+from sync.engine.token_pool import TokenPool
 from sync.providers.itick import ItickClient, Listing
 from tokens.models import ApiToken
 from tokens.validation import allowed_hosts
@@ -94,20 +94,20 @@ def _ask(call: Callable[[Token], T], market: str, *, now: Callable[[], datetime]
         except NoUsableToken as error:
             problem = error  # nobody can read it, but perhaps the next
             continue
-        wallet = Wallet(leased, ledger=ledger, clock=SharedClock())
+        pool = TokenPool(leased, ledger=ledger, clock=SharedClock())
         try:
-            return _ask_once(call, wallet)
+            return _ask_once(call, pool)
         except TokenFault as error:
-            ledger.out(wallet.meters[0].token, error, market=market)
+            ledger.out(pool.limiters[0].token, error, market=market)
             problem = error
         except RateLimited as error:
             seconds = REST if error.retry_after is None else error.retry_after
-            ledger.rest(wallet.meters[0].token, seconds=seconds, text=str(error))
+            ledger.rest(pool.limiters[0].token, seconds=seconds, text=str(error))
             problem = error
         except SyncError as error:
             problem = error
         finally:
-            wallet.release()
+            pool.release()
     if problem:
         message = _("The list of %(market)s could not be had: %(problem)s")
         raise Refused(message % {"market": market, "problem": problem}) from problem
@@ -115,16 +115,18 @@ def _ask(call: Callable[[Token], T], market: str, *, now: Callable[[], datetime]
     raise NoUsableToken(why or _("all were taken at this moment, try again"))
 
 
-def _ask_once(call: Callable[[Token], T], wallet: Wallet) -> T:
+def _ask_once(call: Callable[[Token], T], pool: TokenPool) -> T:
     clock = SharedClock()
-    wallet.leased(Beat(60.0, frozenset(meter.token.id for meter in wallet.meters)))
-    wallet.top_up()
-    for meter in wallet.meters:
-        if meter.ready_in(clock.now()) > 0:
-            raise RateLimited(f"{meter.token.label} has made its calls of this minute")
-        meter.begin()
+    pool.leased(Beat(60.0, frozenset(limiter.token.id for limiter in pool.limiters)))
+    pool.top_up()
+    for limiter in pool.limiters:
+        if limiter.ready_in(clock.now()) > 0:
+            raise RateLimited(
+                f"{limiter.token.label} has made its calls of this minute"
+            )
+        limiter.begin()
         try:
-            return call(meter.token)
+            return call(limiter.token)
         finally:
-            meter.end(clock.now())
+            limiter.end(clock.now())
     raise NoToken("the token was taken by somebody else")

@@ -17,9 +17,9 @@ from sync.engine.errors import (
     Unreachable,
 )
 from sync.engine.markets import MARKETS
-from sync.engine.pacing import REST, Meter
+from sync.engine.pacing import REST, RateLimiter
 from sync.engine.ports import Beat, Page, PageRequest
-from sync.engine.wallet import Wallet
+from sync.engine.token_pool import TokenPool
 from sync.models import Stock
 from sync.providers.itick import ItickClient
 from tokens.models import ApiToken
@@ -103,11 +103,11 @@ def check_token(
         return Checked(Outcome.UNREADABLE, market)
     if not leased:
         return _not_leased(token, market, at=now())
-    wallet = Wallet(leased, ledger=ledger, clock=SharedClock())
+    pool = TokenPool(leased, ledger=ledger, clock=SharedClock())
     try:
-        return _called(wallet, ledger, market)
+        return _called(pool, ledger, market)
     finally:
-        wallet.release()
+        pool.release()
 
 
 def _not_leased(token: ApiToken, market: str, *, at: datetime) -> Checked:
@@ -122,34 +122,34 @@ def _not_leased(token: ApiToken, market: str, *, at: datetime) -> Checked:
     return Checked(Outcome.NOT_IN_FORCE, market, str(state.label))
 
 
-def _called(wallet: Wallet, ledger: TokenLedger, market: str) -> Checked:
-    meter, clock = wallet.meters[0], SharedClock()
-    wallet.leased(Beat(LEASE, frozenset({meter.token.id})))
-    wallet.top_up()
-    if meter.out:
+def _called(pool: TokenPool, ledger: TokenLedger, market: str) -> Checked:
+    limiter, clock = pool.limiters[0], SharedClock()
+    pool.leased(Beat(LEASE, frozenset({limiter.token.id})))
+    pool.top_up()
+    if limiter.out:
         return Checked(Outcome.AT_LIMIT, market)
-    waits = meter.ready_in(clock.now())
+    waits = limiter.ready_in(clock.now())
     if waits > 0:
         seconds = 0 if math.isinf(waits) else math.ceil(waits)
         return Checked(Outcome.MUST_WAIT, market, seconds=seconds)
-    meter.begin()
+    limiter.begin()
     try:
-        page = _ask(meter, market, at=clock.epoch())
+        page = _ask(limiter, market, at=clock.epoch())
     except SyncError as error:
-        return _verdict(error, meter, ledger, market)
+        return _verdict(error, limiter, ledger, market)
     finally:
-        meter.end(clock.now())
+        limiter.end(clock.now())
     # Nothing at all of a stock that trades is what a plan without the market gives.
     empty = page.oldest_ms is None
     return Checked(Outcome.GAVE_NOTHING if empty else Outcome.WORKS, market)
 
 
-def _ask(meter: Meter, market: str, *, at: float) -> Page:
+def _ask(limiter: RateLimiter, market: str, *, at: float) -> Page:
     client = ItickClient(allowed_hosts=allowed_hosts(), deadline=DEADLINE)
     code = _code(market)
     try:
         request = PageRequest(market, code, "day", int(at * 1000), 2)
-        return client.fetch(meter.token, request)
+        return client.fetch(limiter.token, request)
     finally:
         client.close()
 
@@ -161,19 +161,19 @@ def _code(market: str) -> str:
 
 
 def _verdict(
-    error: SyncError, meter: Meter, ledger: TokenLedger, market: str
+    error: SyncError, limiter: RateLimiter, ledger: TokenLedger, market: str
 ) -> Checked:
     text = str(error)
     if isinstance(error, UnknownSymbol):
         return Checked(Outcome.WORKS, market)  # it was the stock, the token was taken
     if isinstance(error, TokenFault):
-        ledger.out(meter.token, error, market=market)
+        ledger.out(limiter.token, error, market=market)
         lacks = isinstance(error, MarketNotAllowed)
         outcome = Outcome.PLAN_LACKS_MARKET if lacks else Outcome.REFUSED
         return Checked(outcome, market, text)
     if isinstance(error, RateLimited):
         seconds = REST if error.retry_after is None else error.retry_after
-        ledger.rest(meter.token, seconds=seconds, text=text)
+        ledger.rest(limiter.token, seconds=seconds, text=text)
         return Checked(Outcome.RATE_LIMITED, market, text, math.ceil(seconds))
     unreachable = isinstance(error, Unreachable)
     outcome = Outcome.UNREACHABLE if unreachable else Outcome.ODD_ANSWER

@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from sync.engine.lanes import LaneEnded, Message
+from sync.engine.messages import BARS, LEAST, LaneEnded, Message, MessageQueue
 from sync.engine.ports import Part
-from sync.engine.results import BARS, LEAST, Results
 
 from .fakes import task
 from .setting import EXCHANGE, WINDOW
@@ -17,7 +16,7 @@ def part(bars: int) -> Part:
 
 @pytest.mark.parametrize(("bars", "most"), [(1_000, 32), (20, 320), (0, 320)])
 def test_is_full_by_bars_and_not_by_parts(bars: int, most: int) -> None:
-    results = Results(BARS)
+    results = MessageQueue(BARS)
 
     for _ in range(most):
         assert not results.full()
@@ -28,7 +27,7 @@ def test_is_full_by_bars_and_not_by_parts(bars: int, most: int) -> None:
 
 
 def test_half_full_by_bars() -> None:
-    results = Results(BARS)
+    results = MessageQueue(BARS)
     half = []
 
     for _ in range(2):
@@ -39,7 +38,7 @@ def test_half_full_by_bars() -> None:
 
 
 def test_whatever_was_taken_out_makes_room_again() -> None:
-    results = Results(BARS)
+    results = MessageQueue(BARS)
     messages: list[Message] = [part(BARS - 2 * LEAST), LaneEnded(1), part(0)]
     for message in messages:
         results.put_nowait(message)

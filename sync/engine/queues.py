@@ -12,12 +12,12 @@ from .sharing import Group
 LOOK = 20
 
 
-class Deck:
-    """发牌:轮流发给各条通道;发完的通道从最长的队列里拿。
+class LaneQueues:
+    """各条通道的任务队列:协调者轮流发放,做完自己的通道从最长的队列里拿(工作窃取)。
 
     The coordinator deals, lanes take; every method may be called from any thread. A
     task that has been taken counts as under way until `finish` or `put_back`, so that
-    no lane goes home while another might still hand its task on.
+    no lane ends while another might still put its task back.
     """
 
     def __init__(self, lanes: int, *, size: int) -> None:
@@ -29,25 +29,28 @@ class Deck:
         self._changed = Condition()
 
     def room(self) -> int:
-        """还能再发多少个任务。"""
+        """算出还能再发多少个任务。"""
         with self._changed:
             waiting = sum(map(len, self._queues))
             return max(0, self._size - waiting - self._under_way)
 
-    def empty(self) -> bool:
-        """是不是发完了,也都有人拿了。"""
+    def all_taken(self) -> bool:
+        """任务是不是全部发完,而且全部有通道拿走。"""
         with self._changed:
             return self._closed and not any(self._queues)
 
-    def low(self) -> bool:
-        """没有人拿的任务是不是少于一半;不会再有新的,就是一个也没有。"""
+    def running_low(self) -> bool:
+        """还没有通道拿走的任务是不是少于能放的一半。
+
+        Once closed: whether there is none at all, for no more will come.
+        """
         with self._changed:
             waiting = sum(map(len, self._queues))
             most = self._size - self._under_way
             return waiting == 0 if self._closed else waiting * 2 < most
 
     def deal(self, *tasks: Task) -> None:
-        """一个接一个发给各条通道;一起发的,通道一起看见。"""
+        """把任务轮流发给各条通道;一起发的,通道同时看见。"""
         with self._changed:
             for task in tasks:
                 self._queues[self._next].append(task)
@@ -55,7 +58,7 @@ class Deck:
             self._changed.notify(len(tasks))
 
     def close(self) -> None:
-        """不会再有新任务。"""
+        """宣布不会再有新任务。"""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -63,11 +66,11 @@ class Deck:
     def wait(self, seconds: float) -> None:
         """等到有任务可拿,或者全部做完,或者时间到。"""
         with self._changed:
-            if not any(self._queues) and not self._idle():
+            if not any(self._queues) and not self._all_done():
                 self._changed.wait(seconds)
 
     def take(self, lane: int, *, most: int = 1) -> list[Task]:
-        """拿一个任务:先拿自己的,再从最长的队列末尾拿;没有就是空的。
+        """让一条通道拿一个任务:先拿自己的,再从最长的队列末尾拿;没有任务就返回空列表。
 
         With it come others that can share its call, `most` in all: from the lane's own
         queue, and then from the ends of the others, because calls are scarcer than
@@ -80,51 +83,38 @@ class Deck:
                 return []
             first = queue.popleft() if own else queue.pop()
             others = sorted(self._queues, key=len, reverse=True)
-            return self._taken(first, own, others, most=most)
-
-    def take_own(self, lane: int, *, most: int = 1) -> list[Task]:
-        """只从自己的队列拿,别人的留给闲着的通道;坐不满一次请求就不拿。"""
-        with self._changed:
-            own = self._queues[lane]
-            if len(own) < most:
-                return []
-            return self._taken(own.popleft(), own, [], most=most)
+            tasks = _together(first, own, others, most) if most > 1 else [first]
+            self._under_way += len(tasks)
+            return tasks
 
     def finish(self) -> None:
-        """拿走的任务有了结果。"""
+        """记下一个拿走的任务已经有了结果。"""
         with self._changed:
             self._under_way -= 1
-            if self._idle():
+            if self._all_done():
                 self._changed.notify_all()
 
     def put_back(self, lane: int, task: Task) -> None:
-        """拿走的任务没有做成,留给别的通道。"""
+        """放回一个没有做成的任务,留给别的通道。"""
         with self._changed:
             self._under_way -= 1
             self._queues[lane].appendleft(task)
             self._changed.notify()
 
-    def idle(self) -> bool:
-        """全部任务都有了结果,而且不会再有新的。"""
+    def all_done(self) -> bool:
+        """全部任务是不是都有了结果,而且不会再有新的。"""
         with self._changed:
-            return self._idle()
+            return self._all_done()
 
     def drain(self) -> list[Task]:
-        """取出还没有人拿走的全部任务。"""
+        """取出还没有通道拿走的全部任务。"""
         with self._changed:
             left = [task for queue in self._queues for task in queue]
             for queue in self._queues:
                 queue.clear()
             return left
 
-    def _taken(
-        self, first: Task, own: deque[Task], others: list[deque[Task]], *, most: int
-    ) -> list[Task]:
-        tasks = _together(first, own, others, most) if most > 1 else [first]
-        self._under_way += len(tasks)
-        return tasks
-
-    def _idle(self) -> bool:
+    def _all_done(self) -> bool:
         return self._closed and not self._under_way and not any(self._queues)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .errors import MarketNotAllowed, NoToken, QuotaSpent
-from .pacing import Meter
+from .pacing import RateLimiter
 from .ports import Beat, Clock, Grant, Ledger, Token, Usage
 
 ASK_AGAIN = 1.0  # seconds between two reservations that were refused
@@ -24,7 +24,7 @@ class LeasedToken:
     rests: float = 0.0
 
 
-class Wallet:
+class TokenPool:
     """协调者手里的钱包;只由协调者的线程使用。"""
 
     def __init__(
@@ -33,70 +33,73 @@ class Wallet:
         self._ledger = ledger
         self._clock = clock
         now = clock.now()
-        self.meters = [
-            Meter(leased.token, now=now, carried=leased.carried) for leased in tokens
+        self.limiters = [
+            RateLimiter(leased.token, now=now, carried=leased.carried)
+            for leased in tokens
         ]
-        for meter, leased in zip(self.meters, tokens, strict=True):
-            meter.rest(now + leased.rests)
-        self._ask_at = dict.fromkeys((m.token.id for m in self.meters), now)
+        for limiter, leased in zip(self.limiters, tokens, strict=True):
+            limiter.rest(now + leased.rests)
+        self._ask_at = dict.fromkeys((m.token.id for m in self.limiters), now)
 
     @property
     def calls(self) -> int:
         """已经开始的请求数。"""
-        return sum(meter.calls for meter in self.meters)
+        return sum(limiter.calls for limiter in self.limiters)
 
     @property
     def spent(self) -> bool:
         """有没有 Token 只是今天的次数用完了:明天又能用。"""
-        return any(isinstance(meter.out, QuotaSpent) for meter in self.meters)
+        return any(isinstance(limiter.out, QuotaSpent) for limiter in self.limiters)
 
     @property
     def lacking(self) -> bool:
         """有没有 Token 只是套餐不含这个市场。"""
-        return any(isinstance(meter.out, MarketNotAllowed) for meter in self.meters)
+        return any(isinstance(each.out, MarketNotAllowed) for each in self.limiters)
 
     def leased(self, beat: Beat) -> None:
         """心跳之后:续上租约,拿掉已经不归我们的 Token。"""
         until = self._clock.now() + beat.lease_seconds
-        for meter in self.meters:
-            if meter.token.id in beat.held:
-                meter.lease(until)
-            elif not meter.out:
-                meter.retire(NoToken(f"the lease of {meter.token.label} was lost"))
+        for limiter in self.limiters:
+            if limiter.token.id in beat.held:
+                limiter.lease(until)
+            elif not limiter.out:
+                limiter.retire(NoToken(f"the lease of {limiter.token.label} was lost"))
 
-    def top_up(self, *meters: Meter) -> bool:
+    def top_up(self, *limiters: RateLimiter) -> bool:
         """给快用完的 Token(默认全部)预订请求次数;有新的预订返回 True。"""
         now = self._clock.now()
         asking = [
-            (meter, self._usage(meter, wanted=wanted))
-            for meter in meters or self.meters
-            if now >= self._ask_at[meter.token.id] and (wanted := meter.wants(now))
+            (limiter, self._usage(limiter, wanted=wanted))
+            for limiter in limiters or self.limiters
+            if now >= self._ask_at[limiter.token.id] and (wanted := limiter.wants(now))
         ]
         if not asking:
             return False
         grants = self._ledger.reserve([usage for _, usage in asking])
-        for (meter, _), grant in zip(asking, grants, strict=True):
-            self._granted(meter, grant, now)
+        for (limiter, _), grant in zip(asking, grants, strict=True):
+            self._granted(limiter, grant, now)
         return any(grant.calls for grant in grants)
 
     def release(self) -> None:
         """归还全部 Token。"""
         usages = []
-        for meter in self.meters:
-            unused = meter.take_credit(self._clock.now())
-            usages.append(self._usage(meter, unused=unused))
+        for limiter in self.limiters:
+            unused = limiter.take_credit(self._clock.now())
+            usages.append(self._usage(limiter, unused=unused))
         if usages:
             self._ledger.release(usages)
 
-    def _granted(self, meter: Meter, grant: Grant, now: float) -> None:
+    def _granted(self, limiter: RateLimiter, grant: Grant, now: float) -> None:
         if grant.calls:
-            meter.grant(grant.calls, until=now + grant.seconds)
-        if grant.spent and not meter.credit:
-            meter.retire(QuotaSpent(f"{meter.token.label} is at its daily limit"))
+            limiter.grant(grant.calls, until=now + grant.seconds)
+        if grant.spent and not limiter.credit:
+            limiter.retire(QuotaSpent(f"{limiter.token.label} is at its daily limit"))
         if not grant.calls:
-            self._ask_at[meter.token.id] = now + ASK_AGAIN
+            self._ask_at[limiter.token.id] = now + ASK_AGAIN
 
-    def _usage(self, meter: Meter, *, unused: int = 0, wanted: int = 0) -> Usage:
+    def _usage(
+        self, limiter: RateLimiter, *, unused: int = 0, wanted: int = 0
+    ) -> Usage:
         now = self._clock.now()
-        recent = meter.recent(now=now, epoch=self._clock.epoch())
-        return Usage(meter.token, meter.take_done(), recent, unused, wanted)
+        recent = limiter.recent(now=now, epoch=self._clock.epoch())
+        return Usage(limiter.token, limiter.take_done(), recent, unused, wanted)
