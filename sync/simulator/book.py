@@ -174,7 +174,7 @@ class Book:
         return _Text([start], [stamped], [end], [self._write(last, stamped)])
 
     def _written(self, stock: Stock, period: str, key: int) -> _Text:
-        bars = served(stock, period, key, zeros=self._quirks.suspended == "zeros")
+        bars = served(stock, period, key, quirks=self._quirks)
         stamps = [self._stamp(stock, period, bar) for bar in bars]
         texts = list(map(self._write, bars, stamps))
         return _Text(
@@ -187,8 +187,10 @@ class Book:
     def _write(self, bar: Bar, stamp: int) -> str:
         _, _, _, opened, high, low, close, volume, turnover, _ = bar
         q = '"' if self._quirks.numbers_as_text else ""
-        volumes = "null" if volume is None else f"{q}{volume}{q}"
+        volumes = f"{q}{volume}{q}"
         tail = "" if turnover is None else f',"tu":{q}{turnover}{q}'
+        if volume is None:  # as an index has it
+            volumes, tail = "null", ',"tu":null'
         return (
             f'{{"t":{q}{stamp}{q},"o":{q}{opened}{q},"h":{q}{high}{q},'
             f'"l":{q}{low}{q},"c":{q}{close}{q},"v":{volumes}{tail}}}'

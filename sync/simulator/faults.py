@@ -35,9 +35,8 @@ _PROBABILITIES = (
     "empty",
     "null_data",
 )
-# Nothing tells the last two from the beginning of a stock's history; a firewall's page
-# says nothing of the call that it stopped, and whoever wants it asks for it.
-_NOT_MIXED = {"http_403", "empty", "null_data"}
+# Nothing tells these from the beginning of a stock's history.
+_INDISTINGUISHABLE = {"empty", "null_data"}
 _ENOUGH = 3  # bars from which a wrong interval can be told
 _BOMB_BYTES = 64 * 1024 * 1024
 _OTHER_PERIOD = {
@@ -101,10 +100,10 @@ class Faults:
     def mixed(cls, share: float, *, seed: int = 1) -> Faults:
         """把 `share` 平均分给正确的客户端能挺过去或者必须记下来的故障。
 
-        All but a firewall's page, and but an empty answer and one without data, which
-        nobody can tell from "no bars there".
+        All but an empty answer and one without data, which nobody can tell from "no
+        bars there".
         """
-        names = [name for name in _PROBABILITIES if name not in _NOT_MIXED]
+        names = [name for name in _PROBABILITIES if name not in _INDISTINGUISHABLE]
         parts: dict[str, Any] = dict.fromkeys(names, share / len(names))
         return cls(seed=seed, **parts)
 

@@ -104,30 +104,47 @@ def test_one_stamp_twice_has_different_values_and_the_later_is_true() -> None:
 def test_the_volume_of_an_index_is_null_in_every_bar() -> None:
     found, true, before = blemished("null_volume")
 
-    assert {bar["v"] for bar in found} == {None}
+    assert {(bar["v"], bar["tu"]) for bar in found} == {(None, None)}
     assert {day.volume for day in true} == {Decimal(0)}
     assert [day.close for day in true] == [day.close for day in before]
 
 
-def test_a_high_may_be_off_by_one_step_and_is_widened_in_the_truth() -> None:
+def test_a_price_may_be_off_by_one_step_and_is_widened_in_the_truth() -> None:
     found, true, before = blemished("rounding")
 
-    off = [bar for bar in found if bar["h"] < max(bar["o"], bar["c"])]
-    assert 8 <= len(off) <= 12
-    assert {round(max(bar["o"], bar["c"]) - bar["h"], 3) for bar in off} <= {
-        0.01,
-        0.001,
-    }
+    def off(bar: dict[str, Any]) -> tuple[float, float]:
+        ends = (bar["o"], bar["c"])
+        over, under = max(ends) - bar["h"], bar["l"] - min(ends)
+        return round(max(over, 0), 3), round(max(under, 0), 3)
+
+    steps = [step for step in map(off, found) if step != (0, 0)]
+    assert 8 <= len(steps) <= 12
+    assert set(steps) == {(0.001, 0), (0, 0.001)}
     assert len(true) == len(before)
+    assert len(set(true) - set(before)) >= 8
     assert all(day.high >= max(day.open, day.close) for day in true)
+    assert all(day.low <= min(day.open, day.close) for day in true)
 
 
-def test_a_close_above_the_high_is_not_in_the_truth() -> None:
-    found, true, before = blemished("close_above_high")
+@pytest.mark.parametrize("kind", ["close_above_high", "zero_prices"])
+def test_a_bar_that_cannot_be_right_is_not_in_the_truth(kind: Blemish) -> None:
+    found, true, before = blemished(kind)
 
-    wrong = [bar for bar in found if bar["c"] > bar["h"]]
+    wrong = [bar for bar in found if bar["c"] > bar["h"] or not bar["o"]]
     assert len(wrong) == len(before) - len(true) > 7
+    assert all(bar["v"] for bar in wrong)
     assert set(true) < set(before)
+
+
+def test_the_newer_of_two_bars_is_the_later_in_the_answer_in_either_order() -> None:
+    pages = []
+    for order in ("oldest_first", "newest_first"):
+        quirks = Quirks(order=order)
+        with Simulator(now=WEEKEND, quirks=quirks) as sim:
+            sim.blemish("HK", "700", "twice")
+            pages.append({bar["t"]: bar["v"] for bar in bars(sim, limit=300)})
+
+    assert pages[0] == pages[1]
 
 
 @pytest.mark.parametrize("kind", get_args(Blemish))

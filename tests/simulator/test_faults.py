@@ -203,7 +203,7 @@ def test_the_mix_spreads_its_share_over_what_a_client_can_notice() -> None:
     met = Counter(faults.pick(number=number) for number in range(20_000))
 
     assert 0.18 < 1 - met[""] / 20_000 < 0.22
-    assert len(met) == 17
+    assert len(met) == 18
     assert min(met.values()) > 150
     assert not met.keys() & {"empty", "null_data"}
 
