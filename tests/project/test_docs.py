@@ -83,3 +83,44 @@ def test_every_make_target_has_a_line_of_help(root: Path) -> None:
     assert all(
         re.search(rf"^{name}: ## \w", makefile, re.MULTILINE) for name in targets
     )
+
+
+ROOMS = (
+    *("common", "tokens", "sync/engine", "sync/providers"),
+    *("sync/models", "sync/storage", "sync/services"),
+)
+
+
+def modules(root: Path) -> set[str]:
+    """这些房间里的模块;管理页面、命令和迁移按文件夹说。"""
+    by_folder = {"management", "migrations", "admin"}
+    return {
+        path.stem
+        for room in ROOMS
+        for path in (root / room).rglob("*.py")
+        if not by_folder & set(path.parts)
+    } - {"__init__", "apps"}
+
+
+def test_every_module_has_a_line_in_the_map_of_the_house(root: Path) -> None:
+    text = (root / "docs/architecture.md").read_text()
+
+    named = set(re.findall(r"`(?:[a-z_]+/)?([a-z_]+)`", text))
+
+    assert modules(root) - named == set()
+    assert len(modules(root)) > 60
+
+
+def test_the_map_of_the_house_names_no_module_that_is_gone(root: Path) -> None:
+    text = (root / "docs/architecture.md").read_text()
+    cells = re.findall(r"^\| (`[^|]*) \|", text, re.MULTILINE)
+    named = {name for cell in cells for name in re.findall(r"`([a-z_/]+)`", cell)}
+
+    rooms = [root / "sync", root / "tokens", root / "common"]
+    here = {path.with_suffix("") for room in rooms for path in room.rglob("*")}
+    gone = {
+        name for name in named if not any(path.match(name.rstrip("/")) for path in here)
+    }
+
+    assert gone == set()
+    assert len(named) > 60

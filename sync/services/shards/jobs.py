@@ -1,4 +1,4 @@
-"""django-q2 只当门铃:任务里只有分片的编号,别的什么也不带。"""
+"""django-q2 的任务只叫一个工作进程来:任务里只有分片的编号,别的什么也不带。"""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ def enqueue(shard: SyncShard) -> None:
 
 
 def enqueue_after_commit(shard: SyncShard) -> None:
-    """事务提交以后按门铃;按不响也没关系,收拾的人会再按。"""
+    """在事务提交以后发出这个分片的任务;发不出去时由 `revive` 再发。"""
     # Not a partial: Django names the function in its log, and a partial has no name.
     transaction.on_commit(lambda: enqueue(shard), robust=True)

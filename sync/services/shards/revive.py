@@ -1,4 +1,4 @@
-"""后台的运行:进程死了重新开始,有 Token 了继续,任务丢了再按一次门铃。
+"""后台的运行:进程死了重新排队,有 Token 了继续,任务丢了再发一次。
 
 A run in the background has nobody who waits for it, so what its process leaves behind
 is put back into the queue: coverage makes that cheap. Every step is compare-and-swap,
@@ -46,7 +46,7 @@ class Revived:
 
 
 def revive(*, at: datetime) -> Revived:
-    """收拾死掉的,叫醒等到了的,没有人来接的再按一次门铃。"""
+    """把死掉的分片重新排队,叫醒等到了 Token 的,没有人来接的再发一次任务。"""
     done = recover(at=at)
     done.enqueued.extend(_enqueue_again(at=at))
     return done
@@ -176,7 +176,7 @@ def _end_interrupted(run: SyncRun, *, state: RunState, error: str) -> bool:
 
 
 def _enqueue_again(*, at: datetime) -> list[int]:
-    """没有人来接的分片再按一次门铃。
+    """再发一次任务给没有人来接的分片。
 
     Not while jobs lie in the queue that nobody has taken: then the workers are behind,
     or there are none, and another job would help neither.
