@@ -1,14 +1,24 @@
 #!/usr/bin/env bash
-# All tests: everything on SQLite, then what touches the database on a real MariaDB.
-# Both runs always happen; a MariaDB that does not start is a failure, never a skip.
-# They wait more than they compute, so they go side by side, and the second is shown
-# when the first is over.
+# All tests: each on the database it needs, those that touch one on both (see
+# docs/decisions/two-test-runs.md). Both runs always happen; a MariaDB that does not
+# start is a failure, never a skip. They wait more than they compute, so they go side by
+# side, each in several processes; the second is shown when the first is over.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 PYTHON=.venv/bin/python
 LOG=var/test-mariadb.log
 failed=0
+cores=$(nproc 2>/dev/null || echo 2)
+# In the order of tests/conftest.py, and what it groups in one process.
+PYTEST=(
+    "$PYTHON" -m pytest --durations=25
+    -n "$((cores < 2 ? 2 : cores > 4 ? 4 : cores))" --dist loadgroup --no-loadscope-reorder
+)
+# Every process reads all tests: compiled ones are kept for the next.
+unset PYTHONDONTWRITEBYTECODE
+# Names of tests show sets; all processes must call a test the same.
+export PYTHONHASHSEED=${PYTHONHASHSEED:-$RANDOM}
 
 # verdict NAME CODE
 verdict() {
@@ -21,17 +31,15 @@ verdict() {
 }
 
 summary=""
-"$PYTHON" -m tests.mariadb -- \
-    "$PYTHON" -m pytest \
-    tests/{admin,api,e2e,management,models,services,storage,tokens,test_tasks.py} "$@" \
-    >"$LOG" 2>&1 </dev/null &
+"$PYTHON" -m tests.mariadb -- "${PYTEST[@]}" -m mariadb "$@" >"$LOG" 2>&1 </dev/null &
 mariadb=$!
 # Ctrl-C reaches both by itself; whoever ends this script alone ends the other, too.
 trap 'kill "$mariadb" 2>/dev/null' EXIT
 
+echo "--- PYTHONHASHSEED=$PYTHONHASHSEED"
 echo "--- tests on SQLite (those on MariaDB run beside them, into $LOG)"
 # The database is named here, so that one in .env is never touched by the tests.
-DATABASE_URL=sqlite:///var/unused.sqlite3 "$PYTHON" -m pytest "$@"
+DATABASE_URL=sqlite:///var/unused.sqlite3 "${PYTEST[@]}" -m sqlite "$@"
 verdict SQLite $?
 
 echo "--- tests on MariaDB"

@@ -3,11 +3,14 @@
 Sockets are forbidden (pyproject.toml). A test that talks to a server of its own on this
 machine is marked `@pytest.mark.allow_hosts(["127.0.0.1"])`. A connection to MariaDB is
 made in C and not affected.
+
+Which database a test runs on is decided here, see `databases`.
 """
 
 from __future__ import annotations
 
 import signal
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -19,14 +22,89 @@ from .fixtures import keys, make_token, provider
 
 __all__ = ["keys", "make_token", "provider"]
 
+SQLITE, MARIADB = "sqlite", "mariadb"
+# Tests of these folders run on one database: processes, limits and outages on what
+# production has; pages in a browser once, for each has tests of its own on both.
+ONCE = {"browser": SQLITE, "e2e": MARIADB}
+# They wait for processes, so they begin early, and a file of theirs stays together.
+SLOW = {"e2e", "faults", "project"}
+EMPTYING = {"transactional_db", "live_server"}
+
 # A shell starts its background jobs deaf to Ctrl-C, and so would be all that the tests
 # start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def databases(item: pytest.Item) -> tuple[str, ...]:
+    """一个测试在 `make test` 里跑在哪些库上。
+
+    On both, if it touches a database and neither a marker nor its folder says
+    otherwise; what touches none runs beside SQLite.
+    """
+    for name in ("needs", "runs_on"):
+        if marker := item.get_closest_marker(name):
+            return marker.args
+    if not _touches_a_database(item):
+        return (SQLITE,)
+    folders = [part for part in item.path.parts if part in ONCE]
+    return (ONCE[folders[-1]],) if folders else (SQLITE, MARIADB)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(
+    items: list[pytest.Item],
+) -> Generator[None, object, object]:
+    """给 `-m sqlite` 和 `-m mariadb` 标上各自的测试,排好先后;缺了所需数据库的不跑。"""
+    mysql = "mysql" in settings.DATABASES["default"]["ENGINE"]
+    here = MARIADB if mysql else SQLITE
+    for item in items:
+        for name in databases(item):
+            item.add_marker(name)
+        if (needs := item.get_closest_marker("needs")) and here not in needs.args:
+            item.add_marker(pytest.mark.skip(reason=f"needs {needs.args[0]}"))
+        if _is_slow(item):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    result = yield  # others choose by marker, and shuffle
+    items.sort(key=_turn)
+    return result
+
+
+def _turn(item: pytest.Item) -> int:
+    # What migrations have put into the database is there until the first test that
+    # empties it, so all that do come after all that do not.
+    if not _touches_a_database(item):
+        return 0 if _is_slow(item) else 4
+    if not _empties_the_database(item):
+        return 1
+    return 2 if _is_slow(item) else 3
+
+
+def _touches_a_database(item: pytest.Item) -> bool:
+    marked = item.get_closest_marker("django_db") is not None
+    return marked or not {"db", *EMPTYING}.isdisjoint(_fixtures(item))
+
+
+def _empties_the_database(item: pytest.Item) -> bool:
+    marker = item.get_closest_marker("django_db")
+    marked = marker is not None and marker.kwargs.get("transaction", False)
+    return marked or not EMPTYING.isdisjoint(_fixtures(item))
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return getattr(item, "fixturenames", [])
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    has_a_limit = item.get_closest_marker("timeout") is not None
+    return has_a_limit or not SLOW.isdisjoint(item.path.parts)
+
+
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """SQLite 的测试库是一个文件,每次运行各用各的。
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """每个进程一个测试库;SQLite 的是一个文件,每次运行各用各的。
 
     In memory, threads are told "table is locked" at once, and a second process sees
     nothing. Two runs on one checkout must not share a file either.

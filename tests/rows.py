@@ -27,7 +27,7 @@ WINDOW = Window(date(2026, 3, 2), date(2026, 3, 9))
 PATIENCE = 30
 
 MARIADB = connection.vendor == "mysql"
-on_mariadb = pytest.mark.skipif(not MARIADB, reason="about MySQL and MariaDB only")
+on_mariadb = pytest.mark.needs("mariadb")
 
 
 def stock(code: str = "700", *, market: str = "HK", **columns: Any) -> Stock:

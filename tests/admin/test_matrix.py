@@ -203,6 +203,7 @@ def said(answer: HttpResponseBase) -> str:
     return "in" if to_sign_in else str(answer.status_code)
 
 
+@pytest.mark.runs_on("sqlite")  # who may do what, not how it is stored
 @pytest.mark.parametrize("kind", WHO)
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_everybody_is_answered_as_the_table_says_and_the_refused_change_nothing(
@@ -235,6 +236,7 @@ def test_every_address_has_its_row_and_every_row_its_address() -> None:
     assert several == {"admin/(?P<app_label>auth|sync|django_q|tokens)/$": 4}
 
 
+@pytest.mark.runs_on("sqlite")
 @pytest.mark.parametrize(("route", "method"), ONE_WAY)
 def test_the_api_takes_no_other_method(
     things: dict[str, str], route: str, method: str

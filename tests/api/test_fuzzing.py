@@ -40,6 +40,7 @@ def world(transactional_db: None, make_token: MakeToken) -> str:
 
 @pytest.mark.timeout(300)  # 1,200 calls: some 20 seconds, more where others work, too
 @pytest.mark.allow_hosts(["127.0.0.1"])
+@pytest.mark.runs_on("mariadb")
 def test_the_api_does_what_its_document_says_and_nothing_else(
     world: str, live_server: LiveServer, settings: Any, tmp_path: Path
 ) -> None:

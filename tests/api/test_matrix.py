@@ -16,6 +16,8 @@ from tests.fixtures import MakeToken
 
 from . import people, rows
 
+# Who may do what is the same, however it is stored.
+pytestmark = pytest.mark.runs_on("sqlite")
 Row = tuple[str, str, int, tuple[str, ...]]
 
 OPERATORS = (people.OPERATOR, people.SUPERUSER, people.OPERATOR_KEY)

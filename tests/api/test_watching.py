@@ -55,7 +55,7 @@ def test_health_is_503_without_details_when_the_database_is_gone(
 
 
 @pytest.mark.django_db
-@pytest.mark.skipif(connection.vendor != "mysql", reason="SQLite has no server")
+@pytest.mark.needs("mariadb")  # SQLite has no server
 def test_health_does_not_wait_long_for_a_server() -> None:
     options = health._probe().settings_dict["OPTIONS"]
 

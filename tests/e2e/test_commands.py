@@ -20,6 +20,7 @@ from .world import SPRING, Staged
 pytestmark = [
     pytest.mark.allow_hosts(["127.0.0.1"]),
     pytest.mark.django_db(transaction=True),
+    pytest.mark.runs_on("sqlite", "mariadb"),
 ]
 DAYS = ["--start", str(SPRING[0]), "--end", str(SPRING[1])]
 NAMES = [

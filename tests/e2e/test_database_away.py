@@ -22,7 +22,7 @@ from .world import SPRING, Staged
 pytestmark = [
     pytest.mark.allow_hosts(["127.0.0.1"]),
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(connection.vendor != "mysql", reason="needs a MariaDB server"),
+    pytest.mark.needs("mariadb"),
 ]
 COMMAND = [
     *("sync_klines", "--market", "HK", "--json"),

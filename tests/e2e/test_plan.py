@@ -34,6 +34,7 @@ def sim(simulate: Simulate) -> Staged:
     return sim
 
 
+@pytest.mark.runs_on("sqlite", "mariadb")
 def test_300_stocks_are_stored_value_by_value_and_a_second_run_makes_no_call(
     sim: Staged,
 ) -> None:

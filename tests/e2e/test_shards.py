@@ -22,6 +22,7 @@ from .world import SPRING, Staged
 pytestmark = [
     pytest.mark.allow_hosts(["127.0.0.1"]),
     pytest.mark.django_db(transaction=True),
+    pytest.mark.runs_on("sqlite", "mariadb"),
 ]
 COMMAND = [
     *("sync_klines", "--market", "HK", "--shards", "2", "--json"),

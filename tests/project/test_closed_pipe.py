@@ -35,6 +35,7 @@ def unread(root: Path, *command: str, both: bool = False) -> tuple[int, str]:
     return done.returncode, done.stderr or ""
 
 
+@pytest.mark.runs_on("sqlite")  # about the pipe
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     "command",
@@ -53,6 +54,7 @@ def test_a_command_that_nobody_reads_ends_quietly(
     assert unread(root, *command) == (GONE, "")
 
 
+@pytest.mark.runs_on("sqlite")
 @pytest.mark.django_db(transaction=True)
 def test_what_the_exit_code_says_is_not_lost(root: Path) -> None:
     stock("700")

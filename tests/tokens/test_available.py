@@ -174,9 +174,7 @@ def test_says_who_holds_them_and_since_when(make_token: MakeToken) -> None:
     )
 
 
-@pytest.mark.skipif(
-    "connection.vendor != 'mysql'", reason="SQLite compares by byte anyway"
-)
+@pytest.mark.needs("mariadb")  # SQLite compares by byte anyway
 def test_codes_are_compared_by_byte_on_mysql(make_token: MakeToken) -> None:
     make_token(markets="HK")
 

@@ -26,7 +26,7 @@ from sync.storage.retrying import DatabaseRetry, Unavailable
 from sync.tasks import execute_shard
 from tests.engine.fakes import FakeClock
 from tests.fixtures import MakeToken, Provider
-from tests.rows import AT, MARIADB, stock
+from tests.rows import AT, stock
 from tests.runs import (
     BARS,
     HOUR,
@@ -283,7 +283,7 @@ def test_a_disk_too_full_to_record_failures_fails_the_run_as_well(
     assert not SyncFailure.objects.exists()
 
 
-@pytest.mark.skipif(MARIADB, reason="about SQLite's file only")
+@pytest.mark.needs("sqlite")  # about its file
 def test_a_file_that_cannot_grow_fails_the_run_and_the_next_goes_on(
     provider: Provider, make_token: MakeToken
 ) -> None:

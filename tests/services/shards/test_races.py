@@ -198,6 +198,7 @@ def test_who_follows_a_run_needs_no_broker(
         raise ConnectionError("Redis is away")
 
     monkeypatch.setattr("sync.services.shards.revive.get_broker", away)
+    monkeypatch.setattr("sync.services.runs.follow.RECOVER", 0.0)
     moments = iter([AT, *[OVER + UNHEARD] * 1000])
 
     ended = follow(run, stop=Waiting(), watch=lambda *_: None, now=moments.__next__)
