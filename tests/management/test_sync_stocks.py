@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import io
 import json
+import math
+import time
 from collections.abc import Callable
+from datetime import timedelta
+from threading import Event
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
+from sync import services
 from sync.engine.errors import MarketNotAllowed, RateLimited, TokenRejected, Unreachable
 from sync.engine.ports import Token
 from sync.models import Stock
 from sync.models.stocks import StockQuerySet
 from sync.providers.itick import ELSEWHERE, NO_STOCK, Listing
+from sync.services import clock, stopping
+from sync.services.clock import SharedClock
 from sync.services.stocks import catalogue
 from tokens.models import ApiToken
 
@@ -225,3 +232,124 @@ def test_a_database_that_is_away_is_said_in_one_sentence(
     monkeypatch.setattr(StockQuerySet, "bulk_create", away)
 
     assert refused("HK").startswith("The database does not do its work: gone away.")
+
+
+def hurried(make_token: MakeToken) -> ApiToken:
+    """一个 Token,一分钟一次请求,刚刚请求过。"""
+    just_now = math.ceil(services.now().timestamp())
+    return make_token(minute_limit=1, recent_calls=[[just_now, 1]])
+
+
+def test_a_token_that_must_wait_its_turn_is_not_marked(
+    lists: Lists, make_token: MakeToken
+) -> None:
+    token = hurried(make_token)
+    asked = lists(LISTED)
+
+    with pytest.raises(services.Refused) as caught:
+        services.sync_stocks(["HK"])
+
+    told = "Every free token of HK has made its calls of this minute: try again in "
+    assert str(caught.value).startswith(told)
+    token.refresh_from_db()
+    assert (asked, token.last_error, token.resting_until) == ([], "", None)
+    assert (token.leased_by, token.daily_used) == ("", 0)
+
+
+def test_eight_markets_with_one_free_token_wait_their_turn(
+    lists: Lists, make_token: MakeToken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    markets = ["HK", "US", "SG", "JP", "TW", "DE", "MX", "GB"]
+    token = make_token(minute_limit=5)
+    asked = lists(*[LISTED] * 8)
+    passed = 0.0
+
+    def wait(_why: str, seconds: int) -> bool:
+        nonlocal passed
+        passed += seconds
+        shift = time.time() + passed - time.monotonic()
+        monkeypatch.setattr(SharedClock, "_shift", shift)
+        return True
+
+    monkeypatch.setattr(clock, "database_time", lambda: time.time() + passed)
+
+    listed = services.sync_stocks(markets, wait=wait)
+
+    assert list(listed) == markets
+    assert asked == [(token.pk, market) for market in markets]
+    assert 50 <= passed <= 63  # five calls, a minute, three more
+    token.refresh_from_db()
+    assert (token.last_error, token.daily_used, token.reserved) == ("", 8, 0)
+
+
+def test_the_command_waits_and_says_for_what(
+    lists: Lists, make_token: MakeToken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = hurried(make_token)
+    lists(LISTED)
+    err = io.StringIO()
+
+    class Patient(Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            ApiToken.objects.filter(pk=token.pk).update(recent_calls=[])
+            return False
+
+    monkeypatch.setattr(stopping, "Event", Patient)
+
+    assert run("HK", stderr=err).startswith("HK: created 2,")
+    assert err.getvalue() == (
+        "waiting: Every free token of HK has made its calls of this minute\n"
+    )
+
+
+def test_a_stop_while_it_waits_leaves_the_rest_and_exits_with_4(
+    lists: Lists, make_token: MakeToken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_token(minute_limit=1)
+    lists(LISTED)
+    out, err = io.StringIO(), io.StringIO()
+
+    class Stopped(Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            return True
+
+    monkeypatch.setattr(stopping, "Event", Stopped)
+
+    with pytest.raises(SystemExit) as caught:
+        call_command("sync_stocks", market=["HK", "SG"], stdout=out, stderr=err)
+
+    assert caught.value.code == 4
+    assert out.getvalue().startswith("HK: created 2,")
+    assert err.getvalue().endswith("Stopped. Not loaded: SG.\n")
+
+
+def test_tokens_that_another_holds_are_waited_for(
+    lists: Lists, make_token: MakeToken
+) -> None:
+    until = services.now() + timedelta(minutes=1)
+    token = make_token(minute_limit=0, leased_by="run 7 shard 0 claim 1")
+    ApiToken.objects.update(leased_at=until, leased_until=until)
+    lists(LISTED)
+    reasons = []
+
+    def wait(why: str, seconds: int) -> bool:
+        reasons.append((why, seconds))
+        ApiToken.objects.filter(pk=token.pk).update(leased_by="", leased_until=None)
+        return True
+
+    assert services.sync_stocks(["HK"], wait=wait)["HK"].created == 2
+    [(why, seconds)] = reasons
+    assert why.startswith("Every usable token with calls left is held by run 7")
+    assert seconds == 1
+
+
+def test_a_token_that_has_to_wait_does_not_hide_one_that_is_ready(
+    lists: Lists, make_token: MakeToken
+) -> None:
+    for _ in range(catalogue.ATTEMPTS + 1):
+        hurried(make_token)
+    ready = make_token(minute_limit=1)
+    asked = lists(LISTED)
+
+    assert services.sync_stocks(["HK"])["HK"].created == 2
+    assert asked == [(ready.pk, "HK")]

@@ -89,6 +89,8 @@ def message(checked: Checked) -> str:
     """试出来的结果,一句话;服务商的原话在后面。"""
     sentence = _sentences(checked)[checked.outcome]
     spoken = checked.text if checked.outcome not in _SILENT else ""
+    if checked.outcome == Outcome.ADDRESS_REFUSED:
+        spoken = _(spoken)  # what to mend is ours and not the provider's
     return f"{sentence} {spoken}".strip()
 
 
@@ -133,6 +135,7 @@ def _sentences(checked: Checked) -> dict[Outcome, str]:
             "Its value cannot be decrypted: put back the key it was stored with in "
             "TOKEN_ENCRYPTION_KEYS, or enter the value once more."
         ),
+        Outcome.ADDRESS_REFUSED: _("It may not be sent to its address."),
     }
     return {outcome: text % words for outcome, text in texts.items()}
 

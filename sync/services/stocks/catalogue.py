@@ -6,55 +6,83 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import TypeVar
 
 from django.utils.translation import gettext as _
 
 from common.csvfile import Refused as BadRow
 from common.races import again_after_a_lost_race
-from sync.engine.errors import NoToken, RateLimited, SyncError, TokenFault
-from sync.engine.pacing import REST
-from sync.engine.ports import Beat, Token
-from sync.engine.token_pool import TokenPool
+from sync.engine.errors import SyncError
+from sync.engine.ports import Token
 from sync.providers.itick import ItickClient, Listing
 from tokens.models import ApiToken
 from tokens.validation import allowed_hosts
 
 from ..checks import check_market
-from ..clock import SharedClock
 from ..clock import now as shared_now
 from ..errors import NoUsableToken, Refused
-from ..processes import this_process
-from ..tokens.ledger import TokenLedger
+from ..tokens.one_call import NotLent, Why, borrowed
 from ..tokens.serving import PROVIDER
 from .rows import LONGEST_NAME, Entry, Listed, StockList, store
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
+Wait = Callable[[str, int], bool]
 
 ATTEMPTS = 4
 BAD_CODE = "bad_row"
 
 
+class NotItsTurn(Exception):
+    """现在没有轮到任何一个 Token:`seconds` 秒以后再来。"""
+
+    def __init__(self, why: str, *, seconds: int) -> None:
+        super().__init__(
+            _("%(why)s: try again in %(seconds)d s.") % {"why": why, "seconds": seconds}
+        )
+        self.why = why
+        self.seconds = seconds
+
+
 def sync_stocks(
-    wanted: Sequence[str], *, now: Callable[[], datetime] = shared_now
+    wanted: Sequence[str],
+    *,
+    wait: Wait | None = None,
+    now: Callable[[], datetime] = shared_now,
 ) -> dict[str, Listed]:
     """从服务商取得这些市场的股票列表。
 
-    A stock that is not in the provider's list any more is kept. Raises Refused.
+    A stock that is not in the provider's list any more is kept. Where every token has
+    to wait its turn, `wait` is called with the reason and the seconds, and what there
+    is so far is returned once it says False; without it that is refused, with the time.
+    Raises Refused.
     """
     for market in wanted:
         check_market(market)
-    return {market: _sync_market(market, now=now) for market in wanted}
+    loaded: dict[str, Listed] = {}
+    for market in wanted:
+        listed = _sync_market(market, wait=wait, now=now)
+        if listed is None:
+            break
+        loaded[market] = listed
+    return loaded
 
 
-def _sync_market(market: str, *, now: Callable[[], datetime]) -> Listed:
-    client = ItickClient(allowed_hosts=allowed_hosts())
-    try:
-        rows = _ask(lambda token: client.list_stocks(token, market), market, now=now)
-    finally:
-        client.close()
+def _sync_market(
+    market: str, *, wait: Wait | None, now: Callable[[], datetime]
+) -> Listed | None:
+    while True:
+        try:
+            rows = _asked(market, now=now)
+        except NotItsTurn as turn:
+            if wait is None:
+                raise Refused(str(turn)) from None
+            if not wait(turn.why, turn.seconds):
+                return None
+        else:
+            return _stored(market, rows)
+
+
+def _stored(market: str, rows: Iterable[Listing]) -> Listed:
     stocks = _sound(market, rows)
     if not stocks.entries:
         message = _("The provider lists no stocks for %s; nothing was changed.")
@@ -83,50 +111,49 @@ def _sound(market: str, rows: Iterable[Listing]) -> StockList:
     return StockList([*entries.values()], repeated=repeated, left_out=dict(left_out))
 
 
-def _ask(call: Callable[[Token], T], market: str, *, now: Callable[[], datetime]) -> T:
-    """用一个接一个的 Token 问,直到有回答;每个 Token 最多问一次。"""
+def _asked(market: str, *, now: Callable[[], datetime]) -> list[Listing]:
+    """用一个接一个的 Token 问,直到有回答;每个 Token 最多问一次。
+
+    Raises NotItsTurn where nobody was asked because all have to wait.
+    """
     problem: Exception | None = None
-    at = now()
-    ledger = TokenLedger(owner=f"stock list {this_process()}"[:100], now=now)
-    for row in ApiToken.objects.available(PROVIDER, at=at, market=market)[:ATTEMPTS]:
+    turns: list[NotLent] = []
+    tried = 0
+    rows = ApiToken.objects.available(PROVIDER, at=now(), market=market)
+    for row in rows:
         try:
-            leased = ledger.lease([row])
-        except NoUsableToken as error:
-            problem = error  # nobody can read it, but perhaps the next
-            continue
-        pool = TokenPool(leased, ledger=ledger, clock=SharedClock())
-        try:
-            return _ask_once(call, pool)
-        except TokenFault as error:
-            ledger.out(pool.limiters[0].token, error, market=market)
-            problem = error
-        except RateLimited as error:
-            seconds = REST if error.retry_after is None else error.retry_after
-            ledger.rest(pool.limiters[0].token, seconds=seconds, text=str(error))
-            problem = error
+            with borrowed(row, purpose="stock list", market=market, now=now) as call:
+                tried += 1
+                return call(lambda token: _list(token, market))
+        except NotLent as error:
+            turns.append(error)
         except SyncError as error:
             problem = error
-        finally:
-            pool.release()
+        if tried == ATTEMPTS:
+            break
     if problem:
         message = _("The list of %(market)s could not be had: %(problem)s")
         raise Refused(message % {"market": market, "problem": problem}) from problem
+    raise _nobody_asked(market, turns, at=now())
+
+
+def _list(token: Token, market: str) -> list[Listing]:
+    client = ItickClient(allowed_hosts=allowed_hosts())
+    try:
+        return client.list_stocks(token, market)
+    finally:
+        client.close()
+
+
+def _nobody_asked(market: str, turns: Sequence[NotLent], *, at: datetime) -> Exception:
+    """一个也没有问的原因:都要等,或者没有能用的。"""
+    waits = [turn.seconds for turn in turns if turn.why == Why.MUST_WAIT]
+    if waits:
+        message = _("Every free token of %s has made its calls of this minute")
+        return NotItsTurn(message % market, seconds=min(filter(None, waits), default=1))
     why = ApiToken.objects.why_none_available(PROVIDER, at=at, markets=[market])
-    raise NoUsableToken(why or _("all were taken at this moment, try again"))
-
-
-def _ask_once(call: Callable[[Token], T], pool: TokenPool) -> T:
-    clock = SharedClock()
-    pool.leased(Beat(60.0, frozenset(limiter.token.id for limiter in pool.limiters)))
-    pool.top_up()
-    for limiter in pool.limiters:
-        if limiter.ready_in(clock.now()) > 0:
-            raise RateLimited(
-                f"{limiter.token.label} has made its calls of this minute"
-            )
-        limiter.begin()
-        try:
-            return call(limiter.token)
-        finally:
-            limiter.end(clock.now())
-    raise NoToken("the token was taken by somebody else")
+    usable = ApiToken.objects.usable(PROVIDER, at=at, market=market)
+    if usable.with_calls_left(at=at).held(at=at).exists():
+        return NotItsTurn(why.rstrip("."), seconds=1)
+    unfit = next((turn.text for turn in turns if turn.text), "")
+    return NoUsableToken(why or unfit or _("none of them can be read"))

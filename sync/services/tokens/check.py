@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from sync.engine.errors import (
+    AddressRefused,
     MarketNotAllowed,
     RateLimited,
     SyncError,
@@ -17,25 +18,19 @@ from sync.engine.errors import (
     Unreachable,
 )
 from sync.engine.markets import MARKETS
-from sync.engine.pacing import REST, RateLimiter
-from sync.engine.ports import Beat, Page, PageRequest
-from sync.engine.token_pool import TokenPool
+from sync.engine.ports import Page, PageRequest, Token
 from sync.models import Stock
 from sync.providers.itick import ItickClient
 from tokens.models import ApiToken
-from tokens.states import TokenState, state_of
 from tokens.validation import allowed_hosts
 
 from ..checks import check_market
 from ..clock import SharedClock
 from ..clock import now as shared_now
-from ..errors import NoUsableToken
-from ..processes import this_process
-from .ledger import TokenLedger
+from .one_call import NotLent, borrowed, seconds_of_rest
 
 # A person waits for the answer.
 DEADLINE = 15.0
-LEASE = 60.0
 # Asked for where the market has no stock of ours yet. A code that the provider does not
 # know is as good: it says so only to a token that it takes.
 USUAL_MARKET = "HK"
@@ -52,20 +47,21 @@ class Outcome(StrEnum):
     RATE_LIMITED = "rate_limited"
     UNREACHABLE = "unreachable"
     ODD_ANSWER = "odd_answer"
-    # From here on nobody was asked.
+    # From here on nobody was asked; the words are those of `one_call.Why`.
     MUST_WAIT = "must_wait"
     AT_LIMIT = "at_limit"
     HELD = "held"
     NOT_IN_FORCE = "not_in_force"
     UNREADABLE = "unreadable"
+    ADDRESS_REFUSED = "address_refused"
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
     """一次试验。
 
-    `text` is what the provider message, or the holder's name where the token is held;
-    `seconds` is how long the token has to wait, where that is known.
+    `text` is what the provider said, the holder's name where the token is held, or
+    what to mend; `seconds` is how long the token has to wait, where that is known.
     """
 
     outcome: Outcome
@@ -96,60 +92,24 @@ def check_token(
     market that nobody knows.
     """
     check_market(market)
-    ledger = TokenLedger(owner=f"token check {this_process()}"[:100], now=now)
     try:
-        leased = ledger.lease([token])
-    except NoUsableToken:
-        return Checked(Outcome.UNREADABLE, market)
-    if not leased:
-        return _not_leased(token, market, at=now())
-    pool = TokenPool(leased, ledger=ledger, clock=SharedClock())
-    try:
-        return _called(pool, ledger, market)
-    finally:
-        pool.release()
-
-
-def _not_leased(token: ApiToken, market: str, *, at: datetime) -> Checked:
-    token.refresh_from_db()
-    state = state_of(token, at=at)
-    if state == TokenState.HELD:
-        return Checked(Outcome.HELD, market, token.leased_by)
-    if state == TokenState.AT_LIMIT:
-        return Checked(Outcome.AT_LIMIT, market)
-    if state in {TokenState.RESTING, TokenState.ENABLED}:
-        return Checked(Outcome.MUST_WAIT, market)  # it was held a moment ago
-    return Checked(Outcome.NOT_IN_FORCE, market, str(state.label))
-
-
-def _called(pool: TokenPool, ledger: TokenLedger, market: str) -> Checked:
-    limiter, clock = pool.limiters[0], SharedClock()
-    pool.leased(Beat(LEASE, frozenset({limiter.token.id})))
-    pool.top_up()
-    if limiter.out:
-        return Checked(Outcome.AT_LIMIT, market)
-    waits = limiter.ready_in(clock.now())
-    if waits > 0:
-        seconds = 0 if math.isinf(waits) else math.ceil(waits)
-        return Checked(Outcome.MUST_WAIT, market, seconds=seconds)
-    limiter.begin()
-    try:
-        page = _ask(limiter, market, at=clock.epoch())
+        with borrowed(token, purpose="token check", market=market, now=now) as call:
+            page = call(lambda lent: _ask(lent, market))
+    except NotLent as refused:
+        outcome = Outcome(refused.why.value)
+        return Checked(outcome, market, refused.text, refused.seconds)
     except SyncError as error:
-        return _verdict(error, limiter, ledger, market)
-    finally:
-        limiter.end(clock.now())
+        return _verdict(error, market)
     # Nothing at all of a stock that trades is what a plan without the market gives.
     empty = page.oldest_ms is None
     return Checked(Outcome.GAVE_NOTHING if empty else Outcome.WORKS, market)
 
 
-def _ask(limiter: RateLimiter, market: str, *, at: float) -> Page:
+def _ask(token: Token, market: str) -> Page:
     client = ItickClient(allowed_hosts=allowed_hosts(), deadline=DEADLINE)
-    code = _code(market)
+    end_ms = int(SharedClock().epoch() * 1000)
     try:
-        request = PageRequest(market, code, "day", int(at * 1000), 2)
-        return client.fetch(limiter.token, request)
+        return client.fetch(token, PageRequest(market, _code(market), "day", end_ms, 2))
     finally:
         client.close()
 
@@ -160,21 +120,18 @@ def _code(market: str) -> str:
     return first or USUAL_CODES.get(market, "1")
 
 
-def _verdict(
-    error: SyncError, limiter: RateLimiter, ledger: TokenLedger, market: str
-) -> Checked:
+def _verdict(error: SyncError, market: str) -> Checked:
     text = str(error)
     if isinstance(error, UnknownSymbol):
         return Checked(Outcome.WORKS, market)  # it was the stock, the token was taken
-    if isinstance(error, TokenFault):
-        ledger.out(limiter.token, error, market=market)
-        lacks = isinstance(error, MarketNotAllowed)
-        outcome = Outcome.PLAN_LACKS_MARKET if lacks else Outcome.REFUSED
-        return Checked(outcome, market, text)
     if isinstance(error, RateLimited):
-        seconds = REST if error.retry_after is None else error.retry_after
-        ledger.rest(limiter.token, seconds=seconds, text=text)
-        return Checked(Outcome.RATE_LIMITED, market, text, math.ceil(seconds))
-    unreachable = isinstance(error, Unreachable)
-    outcome = Outcome.UNREACHABLE if unreachable else Outcome.ODD_ANSWER
-    return Checked(outcome, market, text)
+        seconds = math.ceil(seconds_of_rest(error))
+        return Checked(Outcome.RATE_LIMITED, market, text, seconds)
+    kinds = {
+        MarketNotAllowed: Outcome.PLAN_LACKS_MARKET,
+        AddressRefused: Outcome.ADDRESS_REFUSED,
+        TokenFault: Outcome.REFUSED,
+        Unreachable: Outcome.UNREACHABLE,
+    }
+    found = (outcome for kind, outcome in kinds.items() if isinstance(error, kind))
+    return Checked(next(found, Outcome.ODD_ANSWER), market, text)

@@ -76,7 +76,7 @@ class TokenLedger:
                     self._give_back(mine)
                     self._note(mine.pk, error)
         if unfit and not leased:
-            raise NoUsableToken(str(unfit))
+            raise NoUsableToken(str(unfit)) from unfit
         return leased
 
     def reserve(self, usages: Sequence[Usage]) -> list[Grant]:

@@ -296,3 +296,18 @@ def test_the_value_is_in_no_message_and_no_log(
 
     assert CANARY not in text(page) + caplog.text
     assert "token %s retired: %s" in [record.msg for record in caplog.records]
+
+
+def test_a_token_that_may_not_be_sent_to_its_address_is_told_what_to_mend(
+    provider: Provider, make_token: MakeToken
+) -> None:
+    token = make_token(base_url="https://elsewhere.test")
+    asked = provider(NOTHING)
+
+    [(said, level)] = told(check(tina(), token))
+
+    assert said == (
+        "It may not be sent to its address. "
+        "The base URL's host is not one of ITICK_ALLOWED_HOSTS."
+    )
+    assert (level, asked, ApiToken.objects.get().status) == ("error", [], 1)
