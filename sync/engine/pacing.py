@@ -45,6 +45,7 @@ class RateLimiter:
         self.calls = 0
         self.batch = token.batch_size
         self.proven = 1
+        self._began = now
         self._lock = Lock()
         self._ends: deque[float] = deque(maxlen=token.minute_limit)
         for ago, count in sorted(carried, reverse=True):
@@ -147,12 +148,18 @@ class RateLimiter:
     def recent(self, *, now: float, epoch: float) -> list[list[int]]:
         """最近一分钟的请求:[纪元秒(向上取整), 次数],旧的在前。
 
-        A call still under way counts as ending now.
+        A call still under way counts as ending now. Those that came with the token have
+        been rounded up before: once more at each change of hands, and a token that is
+        taken and given back every second would never have its minute over.
         """
         with self._lock:
             shift = epoch - now
             ends = [*self._ends, *[now] * self._busy]
-            seconds = (math.ceil(end + shift) for end in ends if now - end < SPAN)
+            seconds = (
+                (round if end < self._began else math.ceil)(end + shift)
+                for end in ends
+                if now - end < SPAN
+            )
             return [[second, n] for second, n in sorted(Counter(seconds).items())]
 
     def _paced_at(self) -> float:

@@ -233,3 +233,18 @@ def test_recent_carries_the_pace_over_to_the_next_run() -> None:
     heir.grant(9, until=FOREVER)
 
     assert heir.ready_in(0.0) >= paced.ready_in(10.0)
+
+
+def test_calls_grow_no_younger_by_changing_hands() -> None:
+    stored, epoch = [[1000, 3]], 1000.2
+
+    for number in range(50):
+        epoch += 0.1
+        carried = [(epoch - second, count) for second, count in stored]
+        # The row is read a moment before, and time passes until it is given back.
+        taken = RateLimiter(
+            token(1, minute_limit=3), now=number + 0.01, carried=carried
+        )
+        stored = taken.recent(now=number + 0.05, epoch=epoch + 0.05)
+
+    assert stored == [[1000, 3]]
