@@ -184,7 +184,7 @@ class Book:
     def _stamp(self, stock: Stock, period: str, bar: Bar) -> int:
         return stamp(stock.market, period, bar, quirks=self._quirks)
 
-    def _write(self, bar: Bar, stamp: int) -> str:
+    def _write(self, bar: Bar, stamped: int) -> str:
         _, _, _, opened, high, low, close, volume, turnover, _ = bar
         q = '"' if self._quirks.numbers_as_text else ""
         volumes = f"{q}{volume}{q}"
@@ -192,7 +192,7 @@ class Book:
         if volume is None:  # as an index has it
             volumes, tail = "null", ',"tu":null'
         return (
-            f'{{"t":{q}{stamp}{q},"o":{q}{opened}{q},"h":{q}{high}{q},'
+            f'{{"t":{q}{stamped}{q},"o":{q}{opened}{q},"h":{q}{high}{q},'
             f'"l":{q}{low}{q},"c":{q}{close}{q},"v":{volumes}{tail}}}'
         )
 

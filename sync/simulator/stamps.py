@@ -21,19 +21,19 @@ def stamp(market: str, period: str, bar: Bar, *, quirks: Quirks) -> int:
         return bar.start
     days = sessions(market).days
     if period == "day":
-        return _on(days[bar.session], market=market, style=quirks.stamp)
+        return _on(days[bar.session], market, quirks.stamp)
     if quirks.group_stamp == "latest_trade":
-        return _on(days[bar.last], market=market, style=quirks.stamp)
+        return _on(days[bar.last], market, quirks.stamp)
     # No session opens on a Monday that is a holiday.
     if quirks.group_stamp == "first_trade" or quirks.stamp == "session_open":
-        return _on(days[bar.session], market=market, style=quirks.stamp)
+        return _on(days[bar.session], market, quirks.stamp)
     first = first_of(days[bar.session], period=period)
-    return _on(first, market=market, style=quirks.stamp)
+    return _on(first, market, quirks.stamp)
 
 
 # All stocks of a market trade on the same days.
 @lru_cache(maxsize=32_768)
-def _on(day: date, *, market: str, style: Style) -> int:
+def _on(day: date, market: str, style: Style) -> int:
     if style == "session_open":
         calendar = sessions(market)
         return calendar.opens[calendar.between(day, day)[0]]

@@ -20,11 +20,9 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
 ]
 EVER = (date(2000, 1, 1), date(2013, 12, 31))
-# Stamps that are off by an hour of daylight saving are another story.
-STAMPS: list[Stamp] = ["exchange_midnight", "utc_midnight", "session_open"]
 QUIRKS = [
     Quirks(stamp=stamp, et=et, order=order, page_cap=440)
-    for stamp, et, order in product(STAMPS, get_args(End), get_args(Order))
+    for stamp, et, order in product(get_args(Stamp), get_args(End), get_args(Order))
 ]
 
 

@@ -84,7 +84,7 @@ def test_windows_that_differ_a_little_share_and_store_no_more_than_was_missing(
         ("5m", "utc_midnight"),
         ("week", "utc_midnight"),
         ("week", "exchange_midnight"),
-        ("month", "exchange_midnight"),
+        ("month", "session_open"),
     ],
 )
 def test_every_period_is_shared(simulate: Simulate, period: str, stamp: str) -> None:

@@ -38,6 +38,7 @@ def status(at: datetime, code: str = "HK") -> dict[str, Any]:
         ("2026-11-27 15:00", "US", "HOLIDAY_HALF_DAY"),
         ("2026-10-01 03:00", "CN", "CLOSED_HOLIDAY"),
         ("2025-02-01 06:00", "IN", "OPEN"),
+        ("2026-11-20 03:00", "VN", "CLOSED_HOLIDAY"),  # without a calendar
     ],
 )
 def test_the_status_says_what_a_market_does_now(at: str, code: str, state: str) -> None:
