@@ -16,17 +16,23 @@ from .ports import Token
 # The provider counts about 60 seconds; one more is for clocks and the way there.
 SPAN = 61.0
 REST = 60.0
+SMALL = 10  # calls a minute, all of which are reserved at once
 
 
 def portion(minute_limit: int) -> int:
-    """一次预订多少次请求:大约十秒的量。"""
+    """算出一次预订多少次请求:大约十秒的量;限额小的,一分钟的量。
+
+    A small minute's calls are made in a burst, in which none should wait for the
+    coordinator. What is reserved counts as made where the process dies, so that no
+    limit is exceeded, and the less that is, the fewer calls are lost.
+    """
     if minute_limit == 0:
         return 100
-    return max(2, min(100, math.ceil(minute_limit / 6)))
+    return min(100, max(min(minute_limit, SMALL), math.ceil(minute_limit / 6)))
 
 
 class RateLimiter:
-    """一个 Token 的计量:每分钟的节奏,和已经预订的次数。
+    """一个 Token 的限速器:守着每分钟的节奏,记着已经预订的次数。
 
     The lane that owns the token begins and ends calls; the coordinator grants and
     reports. Every method may be called from either thread.
@@ -34,8 +40,9 @@ class RateLimiter:
     A call counts from its end: it reached the provider at some time before that, so
     that spacing from the end keeps the limit however long the way there was.
 
-    `batch` is how many stocks it may be asked for at once, `proven` how many have been
-    answered together; both are the lane's.
+    `batch` is how many stocks it may be asked for at once. `proven` is the largest
+    number for which an answer brought bars: an empty answer for so many is no sign that
+    they were too many. Both are the lane's.
     """
 
     def __init__(
@@ -60,54 +67,54 @@ class RateLimiter:
 
     @property
     def out(self) -> SyncError | None:
-        """为什么不再使用;None 表示还在用。"""
+        """说明这个 Token 为什么不再使用;None 表示还在用。"""
         return self._out
 
     @property
     def credit(self) -> int:
-        """已经预订、还没有用掉的次数。"""
+        """返回已经预订、还没有用掉的次数。"""
         return self._credit
 
     def retire(self, error: SyncError) -> None:
-        """从这次运行里拿掉。"""
+        """让这个 Token 离开这次运行。"""
         self._out = error
 
     def shrink(self, batch: int) -> None:
-        """以后一次最多问这么多只股票。"""
+        """规定以后一次最多问这么多只股票。"""
         self.batch = min(self.batch, batch)
 
     def lease(self, until: float) -> None:
-        """租约到什么时候为止;过了就不再请求。"""
+        """记下租约到什么时候为止;过了就不再请求。"""
         self._leased_until = until
 
     def ready_in(self, now: float) -> float:
-        """还要等多少秒;0 表示现在就可以,无穷大表示要等新的预订。"""
+        """算出还要等多少秒;0 表示现在就可以请求,无穷大表示要等新的预订。"""
         with self._lock:
             if self._credit <= 0 or now >= min(self._credit_until, self._leased_until):
                 return math.inf
             return max(0.0, self._resting_until - now, self._paced_at() - now)
 
     def begin(self) -> None:
-        """一次请求开始:用掉一次预订。"""
+        """记下一次请求开始:用掉一次预订。"""
         with self._lock:
             self._credit -= 1
             self._busy += 1
             self.calls += 1
 
     def end(self, now: float) -> None:
-        """一次请求结束,不论成败。"""
+        """记下一次请求结束,不论成败。"""
         with self._lock:
             self._ends.append(now)
             self._busy -= 1
             self._done += 1
 
     def rest(self, until: float) -> None:
-        """被限流,休息到某一刻。"""
+        """让这个 Token 休息到某一刻。"""
         with self._lock:
             self._resting_until = max(self._resting_until, until)
 
     def wants(self, now: float) -> int:
-        """需要再预订多少次;0 表示还够。"""
+        """算出需要再预订多少次;0 表示还够。"""
         with self._lock:
             self._void(now)
             size = portion(self.token.minute_limit)
@@ -117,7 +124,8 @@ class RateLimiter:
         """记入新的预订,有效到 `until`。"""
         with self._lock:
             if until > self._credit_until + SPAN:
-                # Another day has begun while the ledger was asked.
+                # Another day has begun while the ledger was asked: its end lies far
+                # beyond that of the credit there is, which must not be used in it.
                 self._use_up()
             self._credit += calls
             self._credit_until = until
@@ -133,20 +141,20 @@ class RateLimiter:
         self._credit = 0
 
     def take_credit(self, now: float) -> int:
-        """还有效而没有用掉的次数;取走后归零,不能再请求。"""
+        """取走还有效而没有用掉的次数;此后不能再请求。"""
         with self._lock:
             self._void(now)
             credit, self._credit = self._credit, 0
             return credit
 
     def take_done(self) -> int:
-        """上次报告以来结束的请求数;取走后归零。"""
+        """取走上次报告以来结束的请求数。"""
         with self._lock:
             done, self._done = self._done, 0
             return done
 
     def recent(self, *, now: float, epoch: float) -> list[list[int]]:
-        """最近一分钟的请求:[纪元秒(向上取整), 次数],旧的在前。
+        """列出最近一分钟的请求:[纪元秒(向上取整), 次数],旧的在前。
 
         A call still under way counts as ending now. Those that came with the token have
         been rounded up before: once more at each change of hands, and a token that is

@@ -28,9 +28,14 @@ def call(limiter: RateLimiter, now: float, *, seconds: float = 0.0) -> float:
 
 @pytest.mark.parametrize(
     ("limit", "calls"),
-    [(0, 100), (1, 2), (5, 2), (12, 2), (60, 10), (120, 20), (600, 100), (1200, 100)],
+    [
+        *((0, 100), (1, 1), (5, 5), (10, 10), (12, 10), (60, 10)),
+        *((120, 20), (600, 100), (1200, 100)),
+    ],
 )
-def test_portion_is_about_ten_seconds_worth(limit: int, calls: int) -> None:
+def test_portion_is_about_ten_seconds_worth_or_all_of_a_small_minute(
+    limit: int, calls: int
+) -> None:
     assert portion(limit) == calls
 
 
