@@ -11,7 +11,8 @@ import pytest
 from cryptography.fernet import Fernet
 from pytest_django import Settings
 
-from sync.engine import runner
+from sync.engine.plan import Tuning
+from sync.services.shards import execution
 from sync.services.shards.execution import Execution
 from tests.engine.fakes import Answer, FakeClient
 from tokens.models import ApiToken
@@ -65,7 +66,7 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> Provider:
             return clients[-1]
 
         monkeypatch.setattr(Execution, "_connect", connect)
-        monkeypatch.setattr(runner, "BEAT", 0.01)
+        monkeypatch.setattr(execution, "TUNING", Tuning(beat=0.01))
         return clients
 
     return use

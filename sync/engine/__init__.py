@@ -1,1 +1,23 @@
-"""批量引擎:只用标准库,不认识 Django,没有自己的时钟,不做 I/O。"""
+"""批量引擎:用许多 Token、许多通道把股票的 K 线取回来;只用标准库。
+
+No Django, no clock of its own, no I/O: what it needs of the world comes through the
+protocols of `ports`. To read in this order; each imports only from those above it.
+
+    errors      what can go wrong, as a tree
+    ports       the values it works with, and what it asks of the world
+    markets     time zones, sessions, periods: from a stamp to a trade date
+    codes       how a stock's code is written
+    plan        how many lanes, which tokens each gets, how often things are looked at
+    coverage    which dates are there for good, and what is missing
+    paging      from the newest page of one stock to its oldest
+    pacing      when one token may be asked again
+    messages    what lanes tell the coordinator, and the queue that carries it
+    token_pool  the tokens of a run: calls reserved, leases renewed, all given back
+    breaker     whether the provider is down
+    caller      one question until it is answered: other tokens, rests, attempts
+    sharing     several stocks in one call
+    queues      which lane works on which stock
+    lanes       take, fetch, report: one thread each
+    garbage     why Python's collector is held back meanwhile
+    runner      the coordinator: deals, writes, reports, stops
+"""

@@ -28,13 +28,12 @@ from .errors import (
 )
 from .messages import TokenOut, TokenRests
 from .pacing import REST, RateLimiter
+from .plan import Tuning
 from .ports import Clock
 
 T = TypeVar("T")
 
 ATTEMPTS = 4
-BACKOFF = 0.25  # seconds, doubled at each attempt
-SHORTEST_REST = 1.0  # seconds, for a provider that says "retry after 0"
 LONGEST_WAIT = 0.5  # seconds between two looks at whether to stop
 # What ends a lane and fails no stock.
 LANE_ENDINGS = (NoToken, Cancelled, ProviderDown)
@@ -52,7 +51,7 @@ class Next(Enum):
 class Verdict:
     """一个错误意味着什么:请求怎么办,Token 要不要离开或者休息,算不算服务商不可用。
 
-    `rests` is in seconds; None where the token need not rest.
+    `rests` is how many seconds the token should rest; None where it need not.
     """
 
     next: Next
@@ -61,13 +60,13 @@ class Verdict:
     provider_failed: bool = False
 
 
-def verdict_on(error: SyncError, *, shortest_rest: float = SHORTEST_REST) -> Verdict:
+def verdict_on(error: SyncError) -> Verdict:
     """判断一个错误意味着什么。"""
     if isinstance(error, TokenFault):
         return Verdict(Next.OTHER_TOKEN, token_out=True)
     if isinstance(error, RateLimited):
-        asked = REST if error.retry_after is None else error.retry_after
-        return Verdict(Next.OTHER_TOKEN, rests=max(asked, shortest_rest))
+        asked = error.retry_after
+        return Verdict(Next.OTHER_TOKEN, rests=REST if asked is None else asked)
     if isinstance(error, Transient):
         return Verdict(Next.TRY_AGAIN, provider_failed=True)
     return Verdict(Next.GIVE_UP)
@@ -89,6 +88,7 @@ class Caller:
         stop: Event,
         clock: Clock,
         dice: Random,
+        tuning: Tuning,
     ) -> None:
         self.limiters = deque(limiters)
         self.wake = Event()
@@ -97,6 +97,7 @@ class Caller:
         self._stop = stop
         self._clock = clock
         self._dice = dice
+        self._tuning = tuning
 
     @property
     def batch(self) -> int:
@@ -125,9 +126,9 @@ class Caller:
             try:
                 return self._called(call, limiter)
             except SyncError as error:
-                verdict = verdict_on(error, shortest_rest=SHORTEST_REST)
+                verdict = verdict_on(error)
                 self._note(limiter, error, verdict)
-                failures += verdict.provider_failed
+                failures += verdict.next is Next.TRY_AGAIN
                 if verdict.next is Next.GIVE_UP:
                     raise
                 # Before the last attempt's error: a stop is no fault of the stock.
@@ -135,7 +136,7 @@ class Caller:
                 if failures == ATTEMPTS:
                     raise
             if verdict.next is Next.TRY_AGAIN:
-                self._pause(BACKOFF * 2**failures)
+                self._pause(self._tuning.backoff * 2**failures)
 
     def _called(self, call: Callable[[RateLimiter], T], limiter: RateLimiter) -> T:
         limiter.begin()
@@ -151,8 +152,9 @@ class Caller:
             limiter.retire(error)
             self._report(TokenOut(limiter, error))
         if verdict.rests is not None:
-            limiter.rest(self._clock.now() + verdict.rests)
-            self._report(TokenRests(limiter, verdict.rests, str(error)))
+            seconds = max(verdict.rests, self._tuning.shortest_rest)
+            limiter.rest(self._clock.now() + seconds)
+            self._report(TokenRests(limiter, seconds, str(error)))
         self._tell_breaker(limiter, failed=verdict.provider_failed)
 
     def _tell_breaker(self, limiter: RateLimiter, *, failed: bool) -> None:

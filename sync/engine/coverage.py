@@ -24,7 +24,7 @@ PIECE = timedelta(days=30)
 
 
 def unit_end(day: date, period: str) -> date:
-    """所在周或月的最后一天;其他周期就是当天。"""
+    """返回所在周或月的最后一天;其他周期就是当天。"""
     if period == "week":
         return day + timedelta(days=6 - day.weekday())
     if period == "month":
@@ -33,12 +33,12 @@ def unit_end(day: date, period: str) -> date:
 
 
 def last_whole(day: date, period: str) -> date:
-    """到 `day` 为止最后一个完整单位的末日。"""
+    """返回到 `day` 为止最后一个完整的周、月或日的末日。"""
     return day if unit_end(day, period) == day else unit_start(day, period) - DAY
 
 
 def widen(window: Window, period: str) -> Window:
-    """扩展到整周或整月。"""
+    """把区间扩展到整周或整月。"""
     return Window(unit_start(window.start, period), unit_end(window.end, period))
 
 
@@ -56,7 +56,7 @@ def missing(wanted: Window, covered: Window | None) -> list[Window]:
 
 
 def everything(wanted: Window, covered: Window | None) -> list[Window]:
-    """不管已经有什么,整个区间重新取;与覆盖范围之间的空隙也补上。"""
+    """列出整个区间,不管已经有什么都重新取;与覆盖范围之间的空隙也补上。"""
     if covered is None:
         return [wanted]
     again = Window(max(wanted.start, covered.start), min(wanted.end, covered.end))
@@ -86,7 +86,7 @@ def pieces(window: Window, covered: Window | None, period: str) -> Iterator[Wind
 
 
 def cut(windows: Sequence[Window], covered: Window | None, period: str) -> list[Window]:
-    """全部区间切成段,按该取的先后排列。
+    """把全部区间切成段,按该取的先后排列。
 
     The newest window first: one that cannot be had, such as years before the listing,
     must not hold up the new days.
@@ -99,7 +99,7 @@ def cut(windows: Sequence[Window], covered: Window | None, period: str) -> list[
 
 
 def remaining(windows: Sequence[Window], left: Sequence[Window]) -> Iterator[Window]:
-    """各个区间里还没有取到的部分;`left` 是剩下的段。"""
+    """列出各个区间里还没有取到的部分;`left` 是剩下的段。"""
     for window in windows:
         inside = [w for w in left if window.start <= w.start and w.end <= window.end]
         if inside:
@@ -107,7 +107,7 @@ def remaining(windows: Sequence[Window], left: Sequence[Window]) -> Iterator[Win
 
 
 def has_weekday(window: Window) -> bool:
-    """区间里有没有周一到周五。"""
+    """判断区间里有没有周一到周五。"""
     days = (window.end - window.start).days + 1
     return any(
         (window.start + DAY * n).weekday() < SATURDAY for n in range(min(days, 3))
@@ -117,7 +117,7 @@ def has_weekday(window: Window) -> bool:
 def confirmed(
     fetched: Window, *, newest: date | None, final: date, period: str
 ) -> Window | None:
-    """取到的区间里有多少可以算作已覆盖。
+    """算出取到的区间里有多少可以算作已覆盖。
 
     `newest` is the trade date of the newest bar in it, `final` the last date whose
     session is over for good. A tail without bars counts only once it is GRACE old. None
@@ -140,5 +140,5 @@ def join(covered: Window | None, more: Window) -> Window:
 
 
 def hull(windows: Sequence[Window]) -> Window:
-    """包住全部区间的最小区间。"""
+    """返回包住全部区间的最小区间。"""
     return Window(min(w.start for w in windows), max(w.end for w in windows))

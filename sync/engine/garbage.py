@@ -12,7 +12,7 @@ OBJECTS = 50_000
 
 
 @contextmanager
-def seldom_collected() -> Iterator[None]:
+def rare_garbage_collection() -> Iterator[None]:
     """在此期间,每五万个新对象才找一次循环引用。
 
     Bars are tuples, which the collector goes through again and again, and now and then

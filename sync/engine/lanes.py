@@ -23,6 +23,7 @@ from .errors import BadAnswer, NoData, SyncError
 from .messages import LaneEnded, Message
 from .pacing import RateLimiter
 from .paging import Walk
+from .plan import Tuning
 from .ports import Client, Clock, Failure, Page, Part, Task, Window
 from .queues import LaneQueues
 from .sharing import FirstPages
@@ -66,28 +67,35 @@ class Lane:
         stop: Event,
         clock: Clock,
         dice: Random,
+        tuning: Tuning,
     ) -> None:
         self.number = number
         self.client = connect()
         self._queues = queues
         self._report = report
         self._caller = Caller(
-            limiters, breaker=breaker, report=report, stop=stop, clock=clock, dice=dice
+            limiters,
+            breaker=breaker,
+            report=report,
+            stop=stop,
+            clock=clock,
+            dice=dice,
+            tuning=tuning,
         )
 
     @property
     def limiters(self) -> deque[RateLimiter]:
-        """这条通道的 Token。"""
+        """返回这条通道的 Token,轮到的在前。"""
         return self._caller.limiters
 
     @property
     def batch(self) -> int:
-        """它的 Token 一次最多能问几只股票。"""
+        """返回这条通道的 Token 一次最多能问几只股票。"""
         return max((limiter.batch for limiter in self.limiters), default=1)
 
     @property
     def wake(self) -> Event:
-        """有理由再看一眼时,由协调者设置。"""
+        """返回协调者有理由让通道再看一眼时设置的事件。"""
         return self._caller.wake
 
     def run(self) -> None:

@@ -29,7 +29,7 @@ _TIME = attrgetter("time")
 
 
 def most_bars(days: float, period: str) -> int:
-    """这么多天里最多会有多少根:只多不少,否则要多翻一页。"""
+    """估计这么多天里最多会有多少根:只多不少,否则要多翻一页。"""
     kind = markets.PERIODS[period]
     weekdays = days * 5 / 7 + 2
     if kind.intraday:
@@ -48,17 +48,17 @@ def pages(window: Window, period: str) -> int:
 
 
 def limit(window: Window, period: str) -> int:
-    """一页要问多少根,才看得到区间以前的一根。"""
+    """算出一页要问多少根,才看得到区间以前的一根。"""
     return min(PAGE_SIZE, most_bars(days(window), period) + SLACK)
 
 
 def days(window: Window) -> int:
-    """区间有多少天,含首尾。"""
+    """数出区间有多少天,含首尾。"""
     return (window.end - window.start) // DAY + 1
 
 
 def weekdays(window: Window) -> int:
-    """区间里有多少个周一到周五。"""
+    """数出区间里有多少个周一到周五。"""
     weeks, rest = divmod(days(window), 7)
     first = window.start.weekday()
     return weeks * 5 + sum((first + n) % 7 < SATURDAY for n in range(rest))
@@ -82,12 +82,12 @@ class Walk:
 
     @property
     def done(self) -> bool:
-        """是不是已经翻到头了。"""
+        """这个区间是不是已经翻到头了。"""
         return self._done
 
     @property
     def exhausted(self) -> bool:
-        """是不是因为没有更旧的了才到头。"""
+        """翻到头是不是因为没有更旧的了。"""
         return self._exhausted
 
     @property
@@ -96,7 +96,7 @@ class Walk:
         return self._oldest_ms is not None
 
     def request(self) -> PageRequest:
-        """下一页的请求。"""
+        """生成下一页的请求。"""
         return PageRequest(
             market=self.task.market,
             code=self.task.code,
@@ -120,7 +120,7 @@ class Walk:
             )
 
     def accept(self, page: Page) -> None:
-        """收下一页;非空。"""
+        """收下非空的一页。"""
         assert page.oldest_ms is not None
         first, last = (
             bisect_left(page.klines, moment, key=_TIME)
@@ -150,20 +150,20 @@ class Walk:
 
     @property
     def before_coverage(self) -> bool:
-        """要的是不是已有范围以前的日子。"""
+        """要的日子是不是都在已有范围以前。"""
         covered = self.task.covered
         return covered is not None and self.window.end < covered.start
 
     def end_here(self) -> None:
-        """两个 Token 都说没有更旧的了:历史从这里以后开始。"""
+        """就此翻到头:两个 Token 都说没有更旧的,历史从这里以后开始。"""
         self._done = self._exhausted = True
 
     def klines(self) -> Sequence[Kline]:
-        """区间里的全部 K 线,旧的在前。"""
+        """返回区间里的全部 K 线,旧的在前。"""
         return [self._klines[time] for time in sorted(self._klines)]
 
     def newest(self) -> date | None:
-        """区间里最新一根的交易日。"""
+        """返回区间里最新一根的交易日。"""
         if not self._klines:
             return None
         return markets.trade_date(

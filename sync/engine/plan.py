@@ -1,4 +1,4 @@
-"""线程数,以及 Token 怎样分给各条通道。"""
+"""一次运行的规模和节拍:开几条通道,Token 怎样分给它们,多久看一次。"""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """一次运行的规模。
+    """一次运行的规模:每条通道几个 Token,最多几条通道,内存里最多几只股票。
 
     `queue_size` bounds the stocks held in memory.
     """
@@ -21,8 +21,27 @@ class Limits:
     queue_size: int = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """一次运行的节拍和门槛;时间都是秒。
+
+    `tick` lies between two looks of the coordinator at what has come, `beat` between
+    two heartbeats and until what waits is written. Lanes that do not stop are left
+    behind after `lanes_stop`. `backoff` is doubled at each attempt; a token that is
+    limited rests for `shortest_rest` at least, also where it was told "retry after 0".
+    The breaker judges the last `breaker_window` calls.
+    """
+
+    tick: float = 0.05
+    beat: float = 1.0
+    lanes_stop: float = 3.0
+    backoff: float = 0.25
+    shortest_rest: float = 1.0
+    breaker_window: int = 50
+
+
 def thread_count(tokens: int, limits: Limits) -> int:
-    """线程数:可用 Token 数除以每线程 Token 数,至少 1,至多 max_threads。"""
+    """算出线程数:可用 Token 数除以每线程 Token 数,至少 1,至多 max_threads。"""
     return max(1, min(tokens // limits.tokens_per_thread, limits.max_threads))
 
 

@@ -265,10 +265,10 @@ class Clock(Protocol):
     """引擎的时钟;`now` 单调递增,`epoch` 是墙上的时间。"""
 
     def now(self) -> float:
-        """单调时钟的秒数。"""
+        """返回单调时钟的秒数。"""
 
     def epoch(self) -> float:
-        """纪元秒。"""
+        """返回纪元秒。"""
 
     def wait(self, event: Event, seconds: float) -> bool:
         """等到事件发生或时间到;发生了返回 True。"""

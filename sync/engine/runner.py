@@ -1,7 +1,7 @@
 """协调者:启动通道,收结果,写入,报告,停止。
 
-The coordinator's thread is the caller's. It alone talks to the store and the ledger;
-lanes talk to it through one bounded queue.
+The coordinator's thread is that of whoever calls `run`. It alone talks to the store and
+the ledger; lanes talk to it through one bounded queue.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from threading import Event, Thread
 from . import coverage
 from .breaker import Breaker
 from .errors import NoToken, ProviderDown, SyncError
-from .garbage import seldom_collected
+from .garbage import rare_garbage_collection
 from .lanes import Lane
 from .messages import (
     BatchTooLarge,
@@ -28,23 +28,21 @@ from .messages import (
     TokenRests,
 )
 from .pacing import RateLimiter
-from .plan import Limits, deal_tokens, thread_count
+from .plan import Limits, Tuning, deal_tokens, thread_count
 from .ports import Client, Clock, Failure, Ledger, Part, Progress, Store, Task
 from .queues import LaneQueues
 from .token_pool import LeasedToken, TokenPool
 
 logger = logging.getLogger(__name__)
 
-TICK = 0.05  # seconds between two looks at what has come
-BEAT = 1.0  # seconds between two heartbeats, and until what waits is written
 BATCH_PARTS = 200
 BATCH_KLINES = 20_000
-LANES_STOP = 3.0  # seconds until lanes that do not stop are left behind
+USUAL = Tuning()
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """协调者要用到的外界。"""
+    """协调者要用到的外界,每样一个端口。"""
 
     store: Store
     ledger: Ledger
@@ -72,8 +70,10 @@ class Runner:
         ports: Ports,
         limits: Limits,
         progress: Progress,
+        tuning: Tuning = USUAL,
     ) -> None:
         self._market = market
+        self._tuning = tuning
         self._ports = ports
         self._progress = progress
         self._calls_before = progress.calls
@@ -82,7 +82,7 @@ class Runner:
         shares = deal_tokens(limiters, thread_count(len(limiters), limits))
         self.tokens_per_thread = [len(share) for share in shares]
         self._queues = LaneQueues(len(shares), size=limits.queue_size)
-        self._breaker = Breaker(len(limiters))
+        self._breaker = Breaker(len(limiters), window=tuning.breaker_window)
         self._messages = MessageQueue()
         self._look = Event()
         self.starved = False
@@ -97,14 +97,14 @@ class Runner:
         self._klines = 0
         self._flush_at = self._beat_at = ports.clock.now()
 
-    @seldom_collected()
+    @rare_garbage_collection()
     def run(self, tasks: Iterable[Task]) -> None:
         """执行全部任务,直到做完或者被要求停下。"""
         waiting = iter(tasks)
         try:
             self._beat()
-            # Enough for two rounds: the rest is read while the first calls are made,
-            # with one token a lane, and the other tokens' calls are reserved.
+            # Enough for two rounds, and the calls of one token a lane: the rest is read
+            # and reserved while the first calls are made.
             self._deal(waiting, most=2 * sum(lane.batch for lane in self._lanes))
             self._pool.top_up(
                 *(m for lane in self._lanes for m in islice(lane.limiters, 1))
@@ -137,7 +137,7 @@ class Runner:
         # First, for a lane that waits for room to report would hear of nothing else.
         self._abandoned.set()
         self._end_lanes()
-        until = self._now() + LANES_STOP
+        until = self._now() + self._tuning.lanes_stop
         for thread in self._threads:
             thread.join(max(0.0, until - self._now()))
         # A lane closes its client itself; these have not begun.
@@ -155,13 +155,15 @@ class Runner:
             stop=self._halt,
             clock=self._ports.clock,
             dice=self._ports.dice,
+            tuning=self._tuning,
         )
 
     def _loop(self, waiting: Iterator[Task]) -> None:
         give_up_at = float("inf")
         while self._alive and self._now() < give_up_at:
-            self._receive(seconds=TICK)
-            # With nothing left to take, what is there is written during the last calls.
+            self._receive(seconds=self._tuning.tick)
+            # With nothing left to take, what is there is written during the last calls,
+            # instead of after them.
             if self._due() or self._queues.all_taken():
                 self._flush()
             if self._now() >= self._beat_at:
@@ -170,7 +172,7 @@ class Runner:
                 self._wake_lanes()
             self._deal(waiting)
             if not self._halt.is_set() and (self._ports.stop.is_set() or self._crash):
-                give_up_at = self._now() + LANES_STOP
+                give_up_at = self._now() + self._tuning.lanes_stop
                 self._end_lanes()
 
     def _finish(self, waiting: Iterator[Task]) -> None:
@@ -182,7 +184,7 @@ class Runner:
         self._give_up(waiting)
 
     def _report(self, message: Message) -> None:
-        """由通道的线程调用;队列满时等待。
+        """收下通道的一条消息,由通道的线程调用;队列满时等待。
 
         Seldom wakes the coordinator, which looks by itself: to be woken for each
         message it would take the interpreter's lock from the lane that is about to ask
@@ -190,7 +192,7 @@ class Runner:
         """
         while not self._abandoned.is_set():
             try:
-                self._messages.put(message, timeout=TICK)
+                self._messages.put(message, timeout=self._tuning.tick)
             except Full:
                 continue
             rare = not isinstance(message, Part | Failure)
@@ -230,7 +232,7 @@ class Runner:
 
     def _await_flush(self) -> None:
         if not self._parts and not self._failures:
-            self._flush_at = self._now() + BEAT
+            self._flush_at = self._now() + self._tuning.beat
 
     def _due(self) -> bool:
         waiting = self._parts or self._failures
@@ -248,10 +250,10 @@ class Runner:
         self._parts, self._failures, self._klines = [], [], 0
 
     def _beat(self) -> None:
-        self._beat_at = self._now() + BEAT
+        self._beat_at = self._now() + self._tuning.beat
         self._progress.calls = self._calls_before + self._pool.calls
         beat = self._ports.store.beat(self._progress)
-        self._pool.leased(beat)
+        self._pool.renew(beat)
         if beat.cancelled:
             self._ports.stop.set()
         self._show()
@@ -306,6 +308,9 @@ class Runner:
             lane.wake.set()
 
     def _end_lanes(self) -> None:
+        # The stop before the abort: a call that is cut must find it set, or it would
+        # count as the provider's fault and be tried again. Waking comes last, for who
+        # wakes looks at all of these.
         self._halt.set()
         self._queues.close()
         for lane in self._lanes:

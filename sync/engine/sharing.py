@@ -36,7 +36,7 @@ class Group:
 
     @property
     def open(self) -> bool:
-        """别的任务有没有可能加进来。"""
+        """别的任务是不是还可能加进来。"""
         return self._window is not None
 
     def join(self, task: Task) -> bool:
@@ -76,7 +76,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """几只股票一起问到的:用的 Token、问了谁,有没有一只有回答。"""
+    """几只股票一起问的结果:用的 Token、问了谁,有没有一只有回答。"""
 
     limiter: RateLimiter
     walks: Sequence[Walk]
@@ -86,7 +86,10 @@ class Together:
 class FirstPages:
     """一组股票的第一页,用尽量少的请求去问;问不到的留给单独的请求。
 
-    Used by one lane for one group.
+    Used by one lane for one group. An empty answer may mean that these stocks have no
+    data, or that they were too many for the token's plan. Where it is not known, the
+    call is remembered as a doubt and half as many are asked for; the stocks that are
+    then asked for alone tell: data for one of them proves that they were too many.
     """
 
     def __init__(self, walks: Sequence[Walk], *, caller: Caller, client: Client):
@@ -96,7 +99,7 @@ class FirstPages:
         self._doubts: list[Together] = []
 
     def ask(self) -> None:
-        """问一遍;有回答的翻页都收下第一页。"""
+        """把这组股票问一遍;有回答的翻页都收下第一页。"""
         waiting, most = list(self._walks), len(self._walks)
         while min(len(waiting), most) > 1 and self._caller.batch > 1:
             try:
@@ -115,7 +118,7 @@ class FirstPages:
                 most = len(found.walks) // 2
 
     def too_large(self) -> Iterator[BatchTooLarge]:
-        """一个也没有回答、后来却有数据的:那一次问得太多了。"""
+        """找出问得太多的那些次:一只也没有回答,后来却有数据。"""
         for doubt in self._doubts:
             if any(walk.begun for walk in doubt.walks):
                 limiter, asked = doubt.limiter, len(doubt.walks)
@@ -138,7 +141,7 @@ class FirstPages:
 
 
 def requests(walks: Sequence[Walk]) -> list[PageRequest]:
-    """各自的第一页,终点和根数都用包得住全部区间的。"""
+    """列出各自第一页的请求,终点和根数都用包得住全部区间的。"""
     window = coverage.hull([walk.window for walk in walks])
     limit = _limit(window, walks[0].task)
     own = [walk.request() for walk in walks]

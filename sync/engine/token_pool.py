@@ -25,7 +25,11 @@ class LeasedToken:
 
 
 class TokenPool:
-    """协调者手里的钱包;只由协调者的线程使用。"""
+    """一次运行租到的全部 Token;只由协调者的线程使用。
+
+    It stands between the ledger, which is slow and shared by machines, and the rate
+    limiters, which the lanes ask before each call.
+    """
 
     def __init__(
         self, tokens: Sequence[LeasedToken], *, ledger: Ledger, clock: Clock
@@ -43,12 +47,12 @@ class TokenPool:
 
     @property
     def calls(self) -> int:
-        """已经开始的请求数。"""
+        """返回已经开始的请求数。"""
         return sum(limiter.calls for limiter in self.limiters)
 
     @property
     def spent(self) -> bool:
-        """有没有 Token 只是今天的次数用完了:明天又能用。"""
+        """有没有 Token 只是用完了今天的次数,明天又能用。"""
         return any(isinstance(limiter.out, QuotaSpent) for limiter in self.limiters)
 
     @property
@@ -56,8 +60,8 @@ class TokenPool:
         """有没有 Token 只是套餐不含这个市场。"""
         return any(isinstance(each.out, MarketNotAllowed) for each in self.limiters)
 
-    def leased(self, beat: Beat) -> None:
-        """心跳之后:续上租约,拿掉已经不归我们的 Token。"""
+    def renew(self, beat: Beat) -> None:
+        """照心跳的回音续上租约,拿掉已经不归我们的 Token。"""
         until = self._clock.now() + beat.lease_seconds
         for limiter in self.limiters:
             if limiter.token.id in beat.held:

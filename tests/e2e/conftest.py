@@ -8,6 +8,9 @@ from typing import Any, Protocol
 
 import pytest
 
+from sync.engine.plan import Tuning
+from sync.services.shards import execution
+
 from .world import Staged
 
 
@@ -31,4 +34,4 @@ def simulate() -> Iterator[Simulate]:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """重试之间几乎不等。"""
-    monkeypatch.setattr("sync.engine.caller.BACKOFF", 0.01)
+    monkeypatch.setattr(execution, "TUNING", Tuning(backoff=0.01))

@@ -16,6 +16,7 @@ from sync.engine.errors import (
 from sync.engine.lanes import Lane
 from sync.engine.messages import LaneEnded, Message
 from sync.engine.pacing import RateLimiter
+from sync.engine.plan import Tuning
 from sync.engine.ports import BadBar, Failure, Page, PageRequest, Part, Task, Token
 from sync.engine.queues import LaneQueues
 
@@ -53,7 +54,7 @@ class Bench:
         self.clock = FakeClock()
         self.stop = Event()
         self.queues = LaneQueues(1, size=100)
-        self.breaker = Breaker(tokens)
+        self.breaker = Breaker(tokens, window=Tuning().breaker_window)
         self.client = FakeClient(self.answer, self.answer_many)
         sizes = batch if isinstance(batch, tuple) else (batch,) * tokens
         self.limiters = [
@@ -73,6 +74,7 @@ class Bench:
             stop=self.stop,
             clock=self.clock,
             dice=Random(1),
+            tuning=Tuning(),
         )
 
     def answer(self, token: Token, request: PageRequest) -> Page:

@@ -10,7 +10,7 @@ from datetime import date
 from random import Random
 from threading import Event
 
-from sync.engine.plan import Limits
+from sync.engine.plan import Limits, Tuning
 from sync.engine.ports import (
     Page,
     PageRequest,
@@ -58,6 +58,8 @@ class Setting:
     stop: Event = field(default_factory=Event)
     watch: Callable[[Progress], None] = lambda _progress: None
     progress: Progress = field(default_factory=Progress)
+    # The coordinator's pauses are real, so they are made short.
+    tuning: Tuning = Tuning(tick=0.005, lanes_stop=0.1)  # noqa: RUF009 - frozen
     clients: list[FakeClient] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -79,7 +81,12 @@ class Setting:
             dice=Random(1),
         )
         return Runner(
-            "HK", leased, ports=ports, limits=self.limits, progress=self.progress
+            "HK",
+            leased,
+            ports=ports,
+            limits=self.limits,
+            progress=self.progress,
+            tuning=self.tuning,
         )
 
     def connect(self) -> FakeClient:

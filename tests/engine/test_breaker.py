@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from sync.engine.breaker import WINDOW, Breaker
+from sync.engine.breaker import Breaker
+from sync.engine.plan import Tuning
+
+WINDOW = Tuning().breaker_window
 
 
 def noted(outcomes: list[tuple[int, bool]], *, tokens: int) -> Breaker:
-    breaker = Breaker(tokens)
+    breaker = Breaker(tokens, window=WINDOW)
     for number, failed in outcomes:
         breaker.note(number, failed=failed)
     return breaker

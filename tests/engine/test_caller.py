@@ -4,15 +4,22 @@ from threading import Event
 
 import pytest
 
-from sync.engine.caller import BACKOFF
+from sync.engine.caller import Next, Verdict, verdict_on
 from sync.engine.errors import (
+    AddressRefused,
+    BadAnswer,
+    Declined,
     MarketNotAllowed,
     NoData,
+    ProviderError,
     RateLimited,
+    SyncError,
+    TimedOut,
     TokenFault,
     TokenRejected,
     Transient,
     UnknownSymbol,
+    Unreachable,
 )
 from sync.engine.lanes import Lane
 from sync.engine.messages import TokenOut, TokenRests
@@ -25,6 +32,31 @@ from .bench import (
     only_part,
 )
 from .fakes import task
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict"),
+    [
+        (TokenRejected("401"), Verdict(Next.OTHER_TOKEN, token_out=True)),
+        (AddressRefused("ftp"), Verdict(Next.OTHER_TOKEN, token_out=True)),
+        (MarketNotAllowed("plan"), Verdict(Next.OTHER_TOKEN, token_out=True)),
+        (RateLimited("slow down"), Verdict(Next.OTHER_TOKEN, rests=60.0)),
+        (RateLimited("1", retry_after=7), Verdict(Next.OTHER_TOKEN, rests=7)),
+        (RateLimited("0", retry_after=0), Verdict(Next.OTHER_TOKEN, rests=0)),
+        (Unreachable("reset"), Verdict(Next.TRY_AGAIN, provider_failed=True)),
+        (TimedOut("slow"), Verdict(Next.TRY_AGAIN, provider_failed=True)),
+        (ProviderError("503"), Verdict(Next.TRY_AGAIN, provider_failed=True)),
+        (UnknownSymbol("E001"), Verdict(Next.GIVE_UP)),
+        (NoData("empty"), Verdict(Next.GIVE_UP)),
+        (Declined("no"), Verdict(Next.GIVE_UP)),
+        (BadAnswer("shape"), Verdict(Next.GIVE_UP)),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_what_an_error_means_for_the_token_and_the_call(
+    error: SyncError, verdict: Verdict
+) -> None:
+    assert verdict_on(error) == verdict
 
 
 @pytest.mark.parametrize("fault", [TokenRejected("401"), MarketNotAllowed("plan")])
@@ -117,7 +149,6 @@ def test_backoff_grows_and_is_jittered() -> None:
     for wait, plain in ((first, 0.5), (second, 1.0), (third, 2.0)):
         assert 0.5 * plain <= wait <= 1.5 * plain
         assert wait != plain
-    assert BACKOFF == 0.25
 
 
 class StopBetween(Event):

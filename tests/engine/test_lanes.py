@@ -4,12 +4,12 @@ from datetime import date, timedelta
 from itertools import repeat
 from threading import Event
 
-from sync.engine.breaker import WINDOW
 from sync.engine.errors import (
     TokenRejected,
     Unreachable,
 )
 from sync.engine.messages import TokenOut
+from sync.engine.plan import Tuning
 from sync.engine.ports import BadBar, Failure, Page, Part, Task, Window
 
 from .bench import (
@@ -183,7 +183,7 @@ def test_a_stop_on_the_last_attempt_is_no_failure() -> None:
 
 def test_an_open_breaker_puts_the_stock_back() -> None:
     bench = Bench(Unreachable("reset"))
-    for n in range(WINDOW - 1):
+    for n in range(Tuning().breaker_window - 1):
         bench.breaker.note(n % 3, failed=True)
 
     assert bench.run() == []

@@ -9,7 +9,6 @@ from threading import Event, Lock
 
 import pytest
 
-from sync.engine import runner as module
 from sync.engine.errors import (
     MarketNotAllowed,
     ProviderError,
@@ -21,7 +20,7 @@ from sync.engine.errors import (
 )
 from sync.engine.garbage import OBJECTS
 from sync.engine.messages import BARS, LEAST
-from sync.engine.plan import Limits
+from sync.engine.plan import Limits, Tuning
 from sync.engine.ports import (
     Failure,
     Grant,
@@ -33,6 +32,7 @@ from sync.engine.ports import (
     Token,
     Usage,
 )
+from sync.engine.runner import BATCH_PARTS
 
 from .fakes import (
     MemoryLedger,
@@ -108,20 +108,17 @@ def test_what_is_there_is_written_during_the_last_calls() -> None:
     assert sorted(setting.store.finished) == [0, 1]
 
 
-def test_a_lane_that_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "TICK", 60.0)
-    setting = Setting()
+def test_a_lane_that_ends_is_not_waited_for() -> None:
+    setting = Setting(tuning=Tuning(tick=60.0))
 
     setting.run(stocks(30))
 
     assert len(setting.store.finished) == 30
 
 
-def test_tasks_that_run_low_are_not_waited_for(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(module, "TICK", 60.0)
-    setting = Setting(limits=Limits(tokens_per_thread=3, queue_size=5))
+def test_tasks_that_run_low_are_not_waited_for() -> None:
+    limits = Limits(tokens_per_thread=3, queue_size=5)
+    setting = Setting(limits=limits, tuning=Tuning(tick=60.0))
 
     setting.run(stocks(300))
 
@@ -354,7 +351,7 @@ def test_lanes_are_held_back_while_the_store_is_slow() -> None:
     setting.run(stocks(1000))
 
     assert len(store.finished) == 1000
-    assert store.called_before <= waiting + module.BATCH_PARTS
+    assert store.called_before <= waiting + BATCH_PARTS
 
 
 def test_failures_are_recorded_within_a_second_even_where_nothing_is_stored() -> None:
@@ -380,3 +377,13 @@ def test_failures_are_recorded_within_a_second_even_where_nothing_is_stored() ->
 
     assert setting.failed == [0]
     assert setting.store.finished == [1]
+
+
+def test_a_small_minutes_calls_are_made_without_waiting_for_the_coordinator() -> None:
+    """Which looks every minute here; five calls are all that the token has."""
+    setting = Setting(tokens=1, minute_limit=5, tuning=Tuning(tick=60.0))
+
+    setting.run(stocks(5))
+
+    assert setting.watchdog.calls == {1: 5}
+    assert setting.clock.waits == []

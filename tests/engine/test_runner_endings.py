@@ -7,13 +7,12 @@ from threading import Barrier, Lock
 
 import pytest
 
-from sync.engine import runner as module
 from sync.engine.errors import (
     LostLease,
     ProviderError,
     TokenRejected,
 )
-from sync.engine.plan import Limits
+from sync.engine.plan import Limits, Tuning
 from sync.engine.ports import (
     Beat,
     Failure,
@@ -44,11 +43,9 @@ def test_the_breaker_opens_and_the_rest_is_recorded_as_provider_down() -> None:
     assert setting.watchdog.calls.total() < 70
 
 
-def test_a_stop_in_the_middle_leaves_no_failures_and_loses_nothing(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_stop_in_the_middle_leaves_no_failures_and_loses_nothing() -> None:
     # Of the clock here, which runs whenever a lane waits: no lane is left behind.
-    monkeypatch.setattr(module, "LANES_STOP", 1_000.0)
+    tuning = Tuning(tick=0.005, lanes_stop=1_000.0)
     lock, seen = Lock(), Counter[str]()
 
     def answer(token: Token, request: PageRequest) -> Page:
@@ -58,7 +55,7 @@ def test_a_stop_in_the_middle_leaves_no_failures_and_loses_nothing(
                 setting.stop.set()
         return EXCHANGE.fetch(request)
 
-    setting = Setting(answer)
+    setting = Setting(answer, tuning=tuning)
 
     setting.run(stocks(5000))
 

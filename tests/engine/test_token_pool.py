@@ -14,7 +14,7 @@ def pool(
 ) -> TokenPool:
     leased = [LeasedToken(token(n, minute_limit=limit)) for n in range(1, tokens + 1)]
     found = TokenPool(leased, ledger=ledger, clock=clock)
-    found.leased(Beat(HOUR, ALL))
+    found.renew(Beat(HOUR, ALL))
     return found
 
 
@@ -74,7 +74,7 @@ def test_a_refusal_leaves_the_credit_there_is() -> None:
 def test_a_token_that_is_no_longer_held_is_retired() -> None:
     held = pool(MemoryLedger(), FakeClock())
 
-    held.leased(Beat(HOUR, frozenset({1, 3})))
+    held.renew(Beat(HOUR, frozenset({1, 3})))
 
     assert [bool(limiter.out) for limiter in held.limiters] == [False, True, False]
 
@@ -86,7 +86,7 @@ def test_no_call_after_the_lease_unless_it_was_renewed() -> None:
     clock.advance(HOUR)
     late = held.limiters[0].ready_in(clock.now())
 
-    held.leased(Beat(HOUR, ALL))
+    held.renew(Beat(HOUR, ALL))
 
     assert late == float("inf")
     assert held.limiters[0].ready_in(clock.now()) == 0
@@ -96,7 +96,7 @@ def test_a_resting_token_rests_on() -> None:
     held = TokenPool(
         [LeasedToken(token(1), rests=30.0)], ledger=MemoryLedger(), clock=FakeClock()
     )
-    held.leased(Beat(HOUR, ALL))
+    held.renew(Beat(HOUR, ALL))
     held.top_up()
 
     assert held.limiters[0].ready_in(0.0) == 30.0

@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce
 from django.db.utils import DatabaseError
 
 from sync.engine.errors import LostLease
-from sync.engine.plan import Limits
+from sync.engine.plan import Limits, Tuning
 from sync.engine.ports import Beat, Progress, Task
 from sync.engine.runner import Ports, Runner
 from sync.engine.token_pool import LeasedToken, TokenPool
@@ -39,6 +39,7 @@ logger = logging.getLogger(__name__)
 
 # A lane stops calling this long before its lease is over.
 MARGIN = 10.0
+TUNING = Tuning()
 LOOK_AGAIN = 1.0  # seconds between two looks for free tokens
 Watch = Callable[[SyncRun, Progress, str], None]
 
@@ -244,6 +245,7 @@ class Execution:
                 ports=self._ports(),
                 limits=limits,
                 progress=self.progress,
+                tuning=TUNING,
             )
             unless_it_is_made.pop_all()  # from here on it gives them back itself
         return runner

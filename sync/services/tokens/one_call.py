@@ -105,7 +105,7 @@ def borrowed(
         raise _why_not(row, at=now())
     pool = TokenPool(leased, ledger=ledger, clock=SharedClock())
     try:
-        pool.leased(Beat(LEASE, frozenset({row.pk})))
+        pool.renew(Beat(LEASE, frozenset({row.pk})))
         pool.top_up()
         yield Call(_in_turn(pool.limiters[0]), ledger, market)
     finally:

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from sync.engine import breaker
 from sync.engine.errors import ProviderError, RateLimited, TokenRejected, Unreachable
+from sync.engine.plan import Tuning
 from sync.engine.ports import Page, PageRequest, Token
 from sync.models import SyncFailure, SyncRun
 from sync.services import cancel
+from sync.services.shards import execution
 from sync.storage.failures import RetryFailures
 from tests.fixtures import MakeToken, Provider
 from tests.rows import AT, PATIENCE, failure, stock
@@ -94,7 +95,7 @@ def test_the_rest_of_a_stock_whose_token_is_out_counts_as_no_attempt(
 
 
 def test_a_rest_counts_as_no_attempt(asking: Asking, monkeypatch: Any) -> None:
-    monkeypatch.setattr("sync.engine.caller.SHORTEST_REST", 0.0)
+    monkeypatch.setattr(execution, "TUNING", Tuning(beat=0.01, shortest_rest=0.0))
     stock()
     limited = row()
 
@@ -129,8 +130,8 @@ def test_stocks_that_a_provider_which_is_down_was_not_asked_for_count_no_attempt
     asking: Asking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The breaker opens within the first stock's attempts.
-    monkeypatch.setattr(breaker, "WINDOW", 3)
-    monkeypatch.setattr("sync.engine.caller.BACKOFF", 0.0)
+    tuning = Tuning(beat=0.01, backoff=0.0, breaker_window=3)
+    monkeypatch.setattr(execution, "TUNING", tuning)
     rows = [row(stock(code).stock_code) for code in ("1", "2", "3")]
     for one in rows:
         asking.faults[one.stock_code] = ProviderError("503")
