@@ -187,6 +187,15 @@ def test_a_spurious_429_counts_as_an_accepted_call() -> None:
     assert (len(usage.calls), usage.refused) == (1, 0)
 
 
+def test_a_429_may_be_endless_and_say_one_second_each_time() -> None:
+    quirks = Quirks(rate_limit="http_429_retry_after")
+    with Simulator(faults=Faults(spurious_429=1.0), quirks=quirks) as sim:
+        answers = [kline(sim) for _ in range(5)]
+
+    assert {answer.status_code for answer in answers} == {429}
+    assert {answer.headers["Retry-After"] for answer in answers} == {"1"}
+
+
 def test_a_spurious_e001_denies_a_known_stock() -> None:
     with faulty(spurious_e001=1.0) as sim:
         assert kline(sim).json()["code"] == "E001"
