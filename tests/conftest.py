@@ -18,9 +18,9 @@ from django.conf import settings
 from django.utils import translation
 from pytest_django import Settings
 
-from .fixtures import keys, make_token, provider
+from .fixtures import empty_cache, keys, make_token, provider
 
-__all__ = ["keys", "make_token", "provider"]
+__all__ = ["empty_cache", "keys", "make_token", "provider"]
 
 SQLITE, MARIADB = "sqlite", "mariadb"
 # Tests of these folders run on one database: processes, limits and outages on what

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any, Protocol
 
 import pytest
 from cryptography.fernet import Fernet
+from django.core.cache import cache
 from pytest_django import Settings
 
 from sync.engine.plan import Tuning
@@ -46,6 +47,14 @@ def keys(settings: Settings) -> list[str]:
     made = [Fernet.generate_key().decode() for _ in range(2)]
     settings.TOKEN_ENCRYPTION_KEYS = made[:1]
     return made
+
+
+@pytest.fixture
+def empty_cache() -> Iterator[None]:
+    """次数和记住的数目都从头算起。"""
+    cache.clear()
+    yield
+    cache.clear()
 
 
 Provider = Callable[[Answer], list[FakeClient]]

@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+
+from common.admin import display
 
 from ..models import FailureStatus, RunKind, RunState, ShardState, SyncRun
 
@@ -38,10 +39,8 @@ COLOURS: dict[Any, str] = {
 
 
 def badge(value: Any, label: str) -> SafeString:
-    """一个带颜色的词。"""
-    return format_html(
-        '<span class="badge {}">{}</span>', COLOURS.get(value, "idle"), label
-    )
+    """给状态的名字带上它的颜色。"""
+    return display.badge(COLOURS.get(value, "idle"), label)
 
 
 def state_badge(run: SyncRun) -> SafeString:
@@ -53,11 +52,6 @@ def number(value: int | None) -> SafeString:
     """右对齐的数字,千位有逗号。"""
     message = "–" if value is None else f"{value:,}"
     return format_html('<span class="num">{}</span>', message)
-
-
-def moment(at: datetime | None) -> str:
-    """时刻,到分钟。"""
-    return f"{timezone.localtime(at):%Y-%m-%d %H:%M}" if at else "–"
 
 
 def duration(seconds: float) -> str:

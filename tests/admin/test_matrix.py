@@ -11,13 +11,14 @@ from django.http.response import HttpResponseBase
 from django.test import Client
 from django.urls import URLResolver, get_resolver, resolve
 
-from tests.api import people
-from tests.api.conftest import empty_cache
+from tests import people
 from tests.api.test_matrix import MATRIX as API
 
 from .things import contents, things
 
-__all__ = ["empty_cache", "things"]
+__all__ = ["things"]
+
+pytestmark = pytest.mark.usefixtures("empty_cache")
 
 # anonymous, staff without permissions, Viewer, Operator, Token keeper, superuser: first
 # what a GET is answered, then a POST that says what its page is for (DEEDS). "in" is

@@ -14,7 +14,8 @@ from django.utils import timezone
 from django_q.models import OrmQ, Schedule, Task
 from django_q.signing import SignedPackage
 
-from tests.api import people, rows
+from tests import people
+from tests.api import rows
 from tests.fixtures import MakeToken
 
 

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from django.core.cache import cache
 from rest_framework.test import APIClient
 
-from .people import OPERATOR, VIEWER, signed_in
+from tests.people import OPERATOR, VIEWER, signed_in
 
 
 @pytest.fixture(autouse=True)
-def empty_cache() -> Iterator[None]:
-    """次数和记住的数目都从头算起。"""
-    cache.clear()
-    yield
-    cache.clear()
+def _empty_cache(empty_cache: None) -> None:
+    """Each test counts from nothing."""
 
 
 @pytest.fixture

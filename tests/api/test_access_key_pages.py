@@ -14,8 +14,7 @@ from django.utils import timezone
 
 import sync.admin.access  # noqa: F401 the page registers itself
 from sync.models import AccessKey
-
-from . import people
+from tests import people
 
 LIST = "/admin/sync/accesskey/"
 ADD = f"{LIST}add/"

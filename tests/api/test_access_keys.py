@@ -13,8 +13,9 @@ from pytest_django import DjangoAssertNumQueries
 
 from sync.models import AccessKey
 from sync.models.access import SHAPE
+from tests import people
 
-from . import people, rows
+from . import rows
 
 PATH = "/api/stock/sync/failure/list"
 SECOND = timedelta(seconds=1)

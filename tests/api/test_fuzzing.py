@@ -11,9 +11,10 @@ import pytest
 from django.db import connection
 from pytest_django.live_server_helper import LiveServer
 
+from tests import people
 from tests.fixtures import MakeToken
 
-from . import people, rows
+from . import rows
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [

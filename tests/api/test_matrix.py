@@ -12,9 +12,10 @@ from rest_framework.views import APIView
 
 from sync.api.permissions import Nobody
 from sync.models import SyncRun
+from tests import people
 from tests.fixtures import MakeToken
 
-from . import people, rows
+from . import rows
 
 # Who may do what is the same, however it is stored.
 pytestmark = pytest.mark.runs_on("sqlite")

@@ -10,9 +10,10 @@ from django_q.models import OrmQ
 from rest_framework.test import APIClient
 
 from sync.models import SyncFailure, SyncRun
+from tests import people
 from tests.fixtures import MakeToken
 
-from . import people, rows
+from . import rows
 
 PATH = "/api/stock/sync/retry-failed"
 WANTED = {"stock_code": "700", "market": "HK", "max_retry_count": 5}

@@ -12,9 +12,10 @@ from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
 from sync.models import SyncRun
+from tests import people
 from tests.fixtures import MakeToken
 
-from . import people, rows
+from . import rows
 
 PATH = "/api/stock/sync/runs"
 START = {"start": "2024-03-04"}

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import call_command
 from rest_framework.test import APIClient
 
-from . import people
+from tests import people
 
 ERRORS = {
     "failure_list": {"400", "404"},

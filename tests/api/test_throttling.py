@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pytest_django import Settings
 
-from . import people
+from tests import people
 
 PATH = "/api/stock/sync/runs"
 WRONG = f"Bearer {8 * 'a'}.{43 * 'b'}"

@@ -13,9 +13,10 @@ from rest_framework.test import APIClient
 
 from sync.api import health
 from sync.models import SyncFailure
+from tests import people
 from tests.fixtures import MakeToken
 
-from . import people, rows
+from . import rows
 
 HOUR = timedelta(hours=1)
 Samples = dict[tuple[str, ...], float]

@@ -9,6 +9,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from common.admin.display import badge, moment
+
 from .. import secrets
 from ..models import ApiToken
 from ..states import TokenState, state_of
@@ -38,14 +40,14 @@ def state(token: ApiToken, *, at: datetime, holder: str) -> SafeString:
     `holder` is how whoever holds it is shown.
     """
     now = state_of(token, at=at)
-    lines = [format_html('<span class="badge {}">{}</span>', COLOURS[now], now.label)]
+    lines = [badge(COLOURS[now], now.label)]
     if token.leased_by and token.leased_until is not None and token.leased_until > at:
         lines.append(format_html("{}", holder))
     if token.resting_until is not None and token.resting_until > at:
         until = f"{timezone.localtime(token.resting_until):%H:%M:%S}"
         lines.append(format_html("{}", _("rests until %s") % until))
     if why := unreadable(token):
-        lines.append(format_html('<span class="badge bad">{}</span>', why))
+        lines.append(badge("bad", why))
     return format_html_join("", "<div>{}</div>", ((line,) for line in lines))
 
 
@@ -97,8 +99,3 @@ def last_error(token: ApiToken) -> str:
         token.last_error,
         moment(token.last_error_at),
     )
-
-
-def moment(at: datetime | None) -> str:
-    """时刻,到分钟。"""
-    return f"{timezone.localtime(at):%Y-%m-%d %H:%M}" if at else "–"

@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from common.admin.display import moment
 from common.admin.filters import DeletedFilter
 from common.admin.strict import StrictActions
 
@@ -96,17 +97,17 @@ class ApiTokenAdmin(StrictActions):
     @admin.display(description=gettext_lazy("expires"))
     def expires(self, token: ApiToken) -> str:
         """什么时候过期。"""
-        return columns.moment(token.expire_time)
+        return moment(token.expire_time)
 
     @admin.display(description=gettext_lazy("created"))
     def created(self, token: ApiToken) -> str:
         """什么时候存进来的。"""
-        return columns.moment(token.created_at)
+        return moment(token.created_at)
 
     @admin.display(description=gettext_lazy("changed"))
     def changed(self, token: ApiToken) -> str:
         """什么时候改的。"""
-        return columns.moment(token.updated_at)
+        return moment(token.updated_at)
 
     # --- who may ---
 

@@ -16,11 +16,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from common.admin.display import moment
 from sync.models import FailureStatus, SyncFailure
 from sync.models.failures import SyncFailureQuerySet
 
 from ..counting import BoundedPaginator
-from ..display import badge, moment, run_url
+from ..display import badge, run_url
 from .actions import FailureActions
 from .filters import (
     MarketFilter,

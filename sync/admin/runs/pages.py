@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
+from common.admin.display import moment
 from sync import services
 from sync.models import RunKind, SyncRun
 
@@ -26,7 +27,6 @@ from ..display import (
     duration,
     elapsed,
     lanes,
-    moment,
     number,
     run_url,
     state_badge,

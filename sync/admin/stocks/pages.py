@@ -16,11 +16,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
+from common.admin.display import moment
 from common.admin.filters import Choices, ColumnFilter, DeletedFilter
 from sync import services
 from sync.models import Stock, SyncRun
 
-from ..display import badge, moment, run_url
+from ..display import badge, run_url
 from ..readonly import ReadOnlyAdmin
 from . import lists as stock_lists
 from .klines import klines_page

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.api.people import OPERATOR, SUPERUSER, VIEWER, person
+from tests.people import OPERATOR, SUPERUSER, VIEWER, person
 
 from .chrome import Browser
 
