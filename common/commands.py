@@ -1,4 +1,4 @@
-"""会说人话的命令:一句话说清错误,退出码 1。"""
+"""我们的命令共有的部分:出错时只说一句话,退出码是 1。"""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ WRONG_CHARSET = {1267, 1366, 3988}
 
 
 class SpokenCommand(BaseCommand):
-    """我们的命令的底子。
+    """我们的命令都从这个类开始。
 
     A database that is away is one sentence, and wrong arguments exit with 1 like every
     other bad input.
     """
 
     def run_from_argv(self, argv: list[str]) -> None:
-        """从命令行执行。"""
+        """从命令行执行,参数不对时退出码是 1 而不是 argparse 的 2。"""
         try:
             super().run_from_argv(argv)
         except SystemExit as error:
@@ -39,7 +39,7 @@ class SpokenCommand(BaseCommand):
 
 
 def sentence(error: DatabaseError) -> str:
-    """数据库的错误,一句话。"""
+    """把数据库的错误说成一句话,带上办法。"""
     text = str(error.args[-1] if error.args else error)
     if "no such table" in text or error.args[:1] == (NO_TABLE,):
         return "The database has no tables yet: run 'manage.py migrate' first."

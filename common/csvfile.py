@@ -52,12 +52,12 @@ def contents(file: str) -> bytes:
 
 
 def on_line(number: int, fault: object) -> str:
-    """第几行有什么毛病。"""
+    """说出第几行有什么毛病。"""
     return _("line %(number)d: %(fault)s") % {"number": number, "fault": fault}
 
 
 class Table:
-    """一个 CSV 文件的行。
+    """逐行读一个 CSV 文件,按列名给出每一行。
 
     Blank lines are passed over. Iterating gives each row's first line number and its
     cells by column, or the reasons why the row is not right.
@@ -73,7 +73,7 @@ class Table:
         self._columns = _checked(names, required=required, known=known)
 
     def __iter__(self) -> Iterator[tuple[int, dict[str, str] | str]]:
-        """行号,以及按列名的内容,或者这一行的毛病。"""
+        """逐行给出行号,以及按列名的内容,或者这一行的毛病。"""
         width = len(self._columns)
         for number, row in self._rows:
             cells = row[:width] + _without_empty_end(row[width:])

@@ -18,7 +18,7 @@ class CodeField(models.CharField):  # type: ignore[type-arg]
     """
 
     def db_parameters(self, connection: BaseDatabaseWrapper) -> Any:
-        """列的类型和排序规则。"""
+        """在 MySQL 和 MariaDB 上给列加上按字节比较的排序规则。"""
         parameters = super().db_parameters(connection)
         if connection.vendor == "mysql":
             return {**parameters, "collation": "utf8mb4_bin"}

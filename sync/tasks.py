@@ -39,7 +39,7 @@ def execute_shard(shard_id: int, **_: Any) -> str:
 
 
 def revive_runs(**_: Any) -> str:
-    """收拾死掉的运行。"""
+    """把死掉的分片重新排队,叫醒等到了 Token 的。"""
     done = services.revive(at=services.now())
     return (
         f"{len(done.interrupted)} interrupted, {len(done.restarted)} restarted, "
@@ -48,22 +48,22 @@ def revive_runs(**_: Any) -> str:
 
 
 def sync_daily(**_: Any) -> str:
-    """收盘以后同步每个市场。"""
+    """为收了盘的每个市场登记一次同步。"""
     return f"runs started: {services.sync_daily(at=services.now())}"
 
 
 def retry_hourly(**_: Any) -> str:
-    """补拉等待中的失败。"""
+    """为等待中的失败登记一次补拉。"""
     return f"run started: {services.retry_hourly(at=services.now())}"
 
 
 def audit_daily(**_: Any) -> str:
-    """核对最近的日子。"""
+    """核对最近的日子,登记缺口。"""
     audits = services.audit_daily(at=services.now())
     return f"holes recorded: {sum(found.recorded for found in audits)}"
 
 
 def clean_up(**_: Any) -> str:
-    """清理旧的行。"""
+    """删除旧的运行和失败的任务。"""
     cleaned = services.clean_up(at=services.now())
     return f"deleted: {cleaned.runs} runs, {cleaned.jobs} failed jobs"

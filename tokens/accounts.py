@@ -35,7 +35,7 @@ CLOSE = """
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """一个 Token 的账。
+    """一个 Token 的账:上限、用掉的、预留的。
 
     `reserved` calls were granted to the lease's holder and are not accounted for yet;
     they are part of `daily_used`. A `daily_limit` of 0 means no limit.
@@ -47,19 +47,19 @@ class Account:
     reserved: int
 
     def used_on(self, day: date) -> int:
-        """这一天用了多少次。"""
+        """算出这一天用了多少次,含预留的。"""
         first, last = quota.current_days(day)
         current = self.usage_date is not None and first <= self.usage_date <= last
         return self.daily_used if current else 0
 
     def left_on(self, day: date) -> int | None:
-        """这一天还剩多少次;None 表示不限。"""
+        """算出这一天还剩多少次;None 表示不限。"""
         if self.daily_limit == 0:
             return None
         return max(0, self.daily_limit - self.used_on(day))
 
     def turned_to(self, day: date) -> Account:
-        """翻到这一天。
+        """把账翻到这一天:新的一天从预留的次数算起。
 
         Calls granted yesterday and not accounted for may be made today, or were made
         since midnight; they count for the new day, so that no limit is ever exceeded.
@@ -79,7 +79,7 @@ class Account:
         return replace(turned, daily_used=used, reserved=pending + granted), granted
 
     def closing(self, *, unused: int, day: date) -> Account:
-        """结账:退回没用的次数。
+        """结账,退回没用的次数,返回新账。
 
         Reserved calls that are neither done nor given back stay counted.
         """

@@ -17,20 +17,20 @@ NO_LIMIT = 2**31
 
 
 def in_force(at: datetime) -> Q:
-    """启用、没删、在 `at` 还没过期。"""
+    """条件:启用、没删、在 `at` 还没过期。"""
     unexpired = Q(expire_time=None) | Q(expire_time__gt=at)
     return Q(status=ENABLED, deleted=False) & unexpired
 
 
 def free(at: datetime) -> Q:
-    """没有被占用;到期的租约不算占用。"""
+    """条件:没有被占用;到期的租约不算占用。"""
     # A holder without an end would hold for ever.
     over = Q(leased_until=None) | Q(leased_until__lte=at)
     return Q(leased_by="") | over
 
 
 def holds(column: str, code: str) -> Q:
-    """逗号分隔的列里有这个代码。
+    """条件:逗号分隔的列里有这个代码。
 
     Whole codes only: CN is not in CNH,HK.
     """
@@ -43,7 +43,7 @@ def holds(column: str, code: str) -> Q:
 
 
 def counted_today(at: datetime) -> Q:
-    """`daily_used` 算在 `at` 那天的行。"""
+    """条件:`daily_used` 算在 `at` 那天。"""
     days = quota.current_days(quota.day_of(at))
     return Q(usage_date__isnull=False, usage_date__range=days)
 

@@ -112,12 +112,12 @@ class ApiToken(models.Model):
 
     @property
     def masked(self) -> str:
-        """可以给人看的值:只有最后四位。"""
+        """返回可以给人看的值:只有最后四位。"""
         return f"****{self.last_four}"
 
     @property
     def account(self) -> Account:
-        """这一行读出来时的账。"""
+        """返回这一行读出来时的账。"""
         return Account(
             daily_limit=self.daily_limit,
             daily_used=self.daily_used,
@@ -126,7 +126,7 @@ class ApiToken(models.Model):
         )
 
     def set_secret(self, value: str) -> None:
-        """放进一个值;不保存。
+        """放进一个值,加密并算出摘要;不保存。
 
         Raises secrets.BadSecret. Sets token, token_digest and last_four, and binds the
         value to the provider, which must not change afterwards.
@@ -137,7 +137,7 @@ class ApiToken(models.Model):
         self.last_four = sealed.last_four
 
     def reveal(self) -> str:
-        """取出明文;只为了马上发请求。
+        """解密并返回值,只为了马上发请求。
 
         Raises secrets.WrongKey or secrets.ForeignSecret, and never writes.
         """
@@ -146,15 +146,15 @@ class ApiToken(models.Model):
         )
 
     def used_today(self, at: datetime) -> int:
-        """`at` 那天已经用了多少次,含预留的。"""
+        """算出 `at` 那天已经用了多少次,含预留的。"""
         return self.account.used_on(quota.day_of(at))
 
     def left_today(self, at: datetime) -> int | None:
-        """`at` 那天还剩多少次;None 表示不限。"""
+        """算出 `at` 那天还剩多少次;None 表示不限。"""
         return self.account.left_on(quota.day_of(at))
 
     def carried_calls(self, at: datetime) -> list[tuple[float, int]]:
-        """以前的请求里还要算数的:(多少秒以前, 多少次)。
+        """列出以前的请求里还要算数的:(多少秒以前, 多少次)。
 
         Those of the last 61 s, oldest first; to begin a pacer with. Read the row after
         the lease was taken, which `lease` does.

@@ -35,12 +35,12 @@ ERROR_LENGTH = 500
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
-    """Token 的查询集。"""
+    """Token 的查询:谁能用,谁在用,以及怎样改它们。"""
 
     def usable(
         self, provider: str, *, at: datetime, market: str | None = None
     ) -> ApiTokenQuerySet:
-        """能用的 Token:启用、没删、没过期,而且可以用于这个市场。
+        """留下能用的 Token:启用、没删、没过期,而且可以用于这个市场。
 
         Without a market, whatever markets they serve. Held ones and those at their
         daily limit are among them.
@@ -49,7 +49,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         return tokens.serving([market]) if market else tokens
 
     def serving(self, markets: Iterable[str]) -> ApiTokenQuerySet:
-        """至少能用于其中一个市场的 Token。
+        """留下至少能用于其中一个市场的 Token。
 
         A token serves a market that is in its list (a blank list is all of them) and
         that the provider has not said to be missing from its plan.
@@ -70,22 +70,22 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         return {market for market, count in counted.items() if count}
 
     def with_calls_left(self, *, at: datetime) -> ApiTokenQuerySet:
-        """今天还没到每日上限的 Token。"""
+        """留下今天还没到每日上限的 Token。"""
         below = Q(daily_limit=0) | Q(daily_used__lt=F("daily_limit"))
         return self.filter(below | ~conditions.counted_today(at))
 
     def free(self, *, at: datetime) -> ApiTokenQuerySet:
-        """没有被占用的 Token;到期的租约不算占用。"""
+        """留下没有被占用的 Token;到期的租约不算占用。"""
         return self.filter(conditions.free(at))
 
     def held(self, *, at: datetime) -> ApiTokenQuerySet:
-        """正被占用的 Token。"""
+        """留下正被占用的 Token。"""
         return self.exclude(leased_by="").filter(leased_until__gt=at)
 
     def available(
         self, provider: str, *, at: datetime, market: str | None = None
     ) -> ApiTokenQuerySet:
-        """现在可以租用的 Token:能用、没到每日上限、没被占用。
+        """留下现在可以租用的 Token:能用、没到每日上限、没被占用,并排好先后。
 
         Resting ones come last, before that the ones with the most calls left today,
         then by id.
@@ -231,11 +231,11 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         return enabled.update(status=DISABLED, updated_at=at)
 
     def remove(self, *, at: datetime) -> int:
-        """标记为删除。"""
+        """把没有删除的标记为删除。"""
         return self.filter(deleted=False).update(deleted=True, updated_at=at)
 
     def restore(self, *, at: datetime) -> int:
-        """取消删除;启用还是停用,和删除以前一样。"""
+        """取消删除,启用还是停用和删除以前一样。"""
         return self.filter(deleted=True).update(deleted=False, updated_at=at)
 
     def retire(self, token_id: int, *, reason: str, at: datetime) -> bool:

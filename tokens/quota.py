@@ -14,12 +14,12 @@ KEPT_SECONDS = 62
 
 
 def day_of(at: datetime) -> date:
-    """这一刻属于哪一天(TOKEN_DAY_TIME_ZONE)。"""
+    """算出这一刻属于哪一天,按 TOKEN_DAY_TIME_ZONE。"""
     return at.astimezone(ZoneInfo(settings.TOKEN_DAY_TIME_ZONE)).date()
 
 
 def next_day_at(at: datetime) -> datetime:
-    """下一天从哪一刻开始(UTC)。
+    """算出下一天从哪一刻开始(UTC)。
 
     Right where clocks change too: a midnight that does not exist gives the moment of
     the change, one that comes twice gives the first.
@@ -30,7 +30,7 @@ def next_day_at(at: datetime) -> datetime:
 
 
 def current_days(day: date) -> tuple[date, date]:
-    """哪些 usage_date 算今天:头尾都含。
+    """返回哪些 usage_date 算今天,头尾都含。
 
     Tomorrow is one of them: a machine whose clock runs a little ahead may already have
     begun the new day, and its count must not be thrown away.
@@ -49,7 +49,7 @@ def with_lost_calls(
 
 
 def carried(recent: list[list[int]], *, at: datetime) -> list[tuple[float, int]]:
-    """最近的请求:多少秒以前,多少次。
+    """把最近的请求写成:多少秒以前,多少次。
 
     Only those that still count, oldest first; the seconds are never negative.
     """

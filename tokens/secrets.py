@@ -1,4 +1,4 @@
-"""Token 值的加密:显式存取,没有自动解密;还有上传文件往返用的包裹。
+"""Token 值的加密:显式存取,没有自动解密。
 
 SecretError
 ├── BadSecret       the value cannot be a token; nothing was stored
@@ -68,7 +68,7 @@ def check_value(value: str) -> None:
 
 
 def seal(value: str, *, provider: str) -> Sealed:
-    """用第一个密钥加密。
+    """用第一个密钥加密一个值,并算出摘要和最后四位。
 
     The plaintext names the provider and the digest too, so that a ciphertext copied
     into another row is noticed. Raises BadSecret.
@@ -101,7 +101,7 @@ def unseal(ciphertext: str, *, provider: str, digest: str) -> str:
 
 
 def sealed_with_first_key(ciphertext: str) -> bool:
-    """是不是用第一个密钥加密的。"""
+    """判断密文是不是用第一个密钥加密的。"""
     try:
         Fernet(encryption_keys()[0]).decrypt(ciphertext.encode())
     except InvalidToken:
@@ -110,7 +110,7 @@ def sealed_with_first_key(ciphertext: str) -> bool:
 
 
 def digests(value: str, *, provider: str) -> list[str]:
-    """同一个值在每个密钥下的摘要。
+    """算出同一个值在每个密钥下的摘要。
 
     A row keeps the digest of the key it was stored with until rotate_token_keys comes
     by, so a search for duplicates has to ask for all of them.

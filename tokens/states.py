@@ -55,17 +55,17 @@ class TokenSummary:
 
     @property
     def usable(self) -> int:
-        """能用的:启用、没过期,不管现在是不是被占用。"""
+        """数出能用的:启用、没过期,不管现在是不是被占用。"""
         return sum(self.states[state] for state in USABLE)
 
     @property
     def out(self) -> int:
-        """停用的和过期的。"""
+        """数出停用的和过期的。"""
         return self.states[TokenState.DISABLED] + self.states[TokenState.EXPIRED]
 
 
 def summarised(tokens: Iterable[ApiToken], *, at: datetime) -> TokenSummary:
-    """这些 Token 在 `at` 的概况。"""
+    """数出这些 Token 在 `at` 的概况。"""
     rows = list(tokens)
     usable = [token for token in rows if state_of(token, at=at) in USABLE]
     lefts = [token.left_today(at) for token in usable]
@@ -81,7 +81,7 @@ def summarised(tokens: Iterable[ApiToken], *, at: datetime) -> TokenSummary:
 
 
 def state_of(token: ApiToken, *, at: datetime) -> TokenState:
-    """这一行读出来时的状态。"""
+    """判断一个 Token 在 `at` 的状态,按读出来的行。"""
     expires = token.expire_time
     tests = {
         TokenState.DELETED: token.deleted,
@@ -107,7 +107,7 @@ def _rests(token: ApiToken, *, at: datetime) -> bool:
 def in_state(
     tokens: ApiTokenQuerySet, state: TokenState, *, at: datetime
 ) -> ApiTokenQuerySet:
-    """处于这个状态的 Token;和 `state_of` 说的一样。"""
+    """留下处于这个状态的 Token,和 `state_of` 的判断一样。"""
     if state == TokenState.DELETED:
         return tokens.filter(deleted=True)
     kept = tokens.filter(deleted=False)

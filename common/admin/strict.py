@@ -18,7 +18,7 @@ class StrictActions(admin.ModelAdmin):  # type: ignore[type-arg]
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """列表。"""
+        """提交了自己不能做的动作时返回 403,其余照旧。"""
         if request.method == "POST":
             actions, chosen = self.get_actions(request), request.POST.get("action")
             if not actions or (chosen and chosen not in actions):

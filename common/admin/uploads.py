@@ -36,25 +36,25 @@ class UploadForm(forms.Form):
     )
 
     def clean_file(self) -> bytes:
-        """文件的内容。"""
+        """读出文件的内容,太大时拒绝。"""
         file: UploadedFile[bytes] = self.cleaned_data["file"]
         if file.size is None or file.size > LARGEST:
             raise ValidationError(_("The file is larger than 1 MB."))
         return bytes(file.read())
 
     def refuse(self, reasons: list[str]) -> None:
-        """文件里的毛病,一条一句。"""
+        """在表单上列出文件里的毛病,一条一句。"""
         self.add_error("file", _("Nothing can be imported from this file."))
         self.reasons = reasons
 
 
 def wrapped(request: HttpRequest, data: bytes, *, what: str) -> str:
-    """加密的文件,放进确认的表单里。"""
+    """把上传的文件加密成一段文字,放进确认的表单里。"""
     return wrap(data, purpose=_purpose(request, what))
 
 
 def unwrapped(request: HttpRequest, *, what: str) -> bytes:
-    """确认的表单带回来的文件。
+    """解开确认的表单带回来的文件。
 
     Raises StaleParcel after 15 minutes, for another person and for anything
     else than `what`.

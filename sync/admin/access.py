@@ -25,14 +25,14 @@ LIFE = timedelta(days=365)
 
 
 class AccessKeyForm(ModelForm):  # type: ignore[type-arg]
-    """建一个密钥。"""
+    """建一个密钥的表单:名字和到期的时刻。"""
 
     class Meta:
         model = AccessKey
         fields = ("user", "name", "expires_at")
 
     def clean_expires_at(self) -> datetime:
-        """要在将来。"""
+        """拒绝不在将来的到期时刻。"""
         expires_at: datetime = self.cleaned_data["expires_at"]
         if expires_at <= timezone.now():
             raise ValidationError(_("Give a moment in the future."))
@@ -64,7 +64,7 @@ class AccessKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, key: AccessKey) -> str:
-        """能不能用。"""
+        """写出密钥现在能不能用。"""
         if key.revoked_at:
             return _("revoked")
         return _("expired") if key.expires_at <= timezone.now() else _("valid")
@@ -74,14 +74,14 @@ class AccessKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         permissions=["revoke"],
     )
     def revoke(self, request: HttpRequest, queryset: AccessKeyQuerySet) -> None:
-        """撤销。"""
+        """撤销选中的密钥。"""
         count = queryset.revoke(at=timezone.now())
         _log("access_key.revoked", "%d access keys revoked by %s", count, request)
         message = ngettext("%d key is revoked.", "%d keys are revoked.", count)
         self.message_user(request, message % count, messages.SUCCESS)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """自己的。"""
+        """只列出自己的密钥,超级用户列出全部。"""
         keys = super().get_queryset(request)
         return keys if _is_superuser(request) else keys.filter(user=request.user)
 

@@ -18,11 +18,11 @@ class ReadOnlyAdmin(StrictActions):
     """
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        """首页上有没有。"""
+        """有 stock:sync:list 的人在首页上看得到。"""
         return request.user.has_perm(Permission.LIST)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """能不能看。"""
+        """有 stock:sync:list 的人可以看。"""
         return request.user.has_perm(Permission.LIST)
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
@@ -34,13 +34,13 @@ class ReadOnlyAdmin(StrictActions):
         return request.user.has_perm(Permission.RUN)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """谁也不能。"""
+        """谁也不能在表单里添加一行。"""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """谁也不能。"""
+        """谁也不能在表单里修改一行。"""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """谁也不能。"""
+        """谁也不能删除一行。"""
         return False

@@ -38,11 +38,11 @@ class FailureList(Guarded, ListAPIView[SyncFailure]):
         responses=answers({200: FailureSerializer(many=True)}, 400, 404),
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """列出。"""
+        """列出失败记录,新的在前。"""
         return super().get(request, *args, **kwargs)
 
     def filter_queryset(self, queryset: Any) -> Any:
-        """筛选。"""
+        """按请求的参数筛选;不对的参数是 400。"""
         wanted = checked(FailureForm, self.request.query_params)
         named = {name: wanted[name] for name in FILTERS if name in wanted}
         rows = queryset.filter(**named)

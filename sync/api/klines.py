@@ -41,7 +41,7 @@ class KlineList(Guarded):
         responses=answers({200: KlinePageSerializer}, 400, 404),
     )
     def get(self, request: Request) -> Response:
-        """一页。"""
+        """返回一页 K 线,旧的在前。"""
         wanted = checked(KlineForm, request.query_params)
         # One more than asked for tells whether there is a next page.
         size, stock = wanted["size"], _stock(wanted)

@@ -32,7 +32,7 @@ REMEMBERED = 30  # seconds
 
 
 class Metrics(Guarded):
-    """指标。"""
+    """给 Prometheus 的指标。"""
 
     permission_classes = (StaffOrListingKey,)
 
@@ -44,7 +44,7 @@ class Metrics(Guarded):
         responses=answers({(200, "text/plain"): OpenApiTypes.STR}),
     )
     def get(self, request: Request) -> HttpResponse:
-        """文本格式。"""
+        """返回 Prometheus 的文本格式。"""
         registry = CollectorRegistry()
         registry.register(Numbers(timezone.now()))
         return HttpResponse(
@@ -61,7 +61,7 @@ class Metrics(Guarded):
 
 
 class Numbers:
-    """此刻的数字。"""
+    """从数据库读出此刻的数字。"""
 
     def __init__(self, at: datetime) -> None:
         self._at = at

@@ -35,13 +35,13 @@ class HasPermission(BasePermission):
 
 
 class MayList(HasPermission):
-    """能看。"""
+    """有 stock:sync:list 的人可以调用。"""
 
     read = write = Permission.LIST
 
 
 class MayRetry(HasPermission):
-    """能补拉。"""
+    """有 stock:sync:retry 的人可以调用。"""
 
     read = write = Permission.RETRY
 

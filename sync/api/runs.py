@@ -43,7 +43,7 @@ class RunList(Guarded, ListAPIView[SyncRun]):
         responses=answers({200: RunSerializer(many=True)}, 400, 404),
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """列出。"""
+        """列出运行,新的在前。"""
         return super().get(request, *args, **kwargs)
 
     @extend_schema(
@@ -84,7 +84,7 @@ class RunDetail(Guarded, RetrieveAPIView[SyncRun]):
         responses=answers({200: RunDetailSerializer}, 404),
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """看一次。"""
+        """返回一次运行,带着数字和分片。"""
         return super().get(request, *args, **kwargs)
 
     def get_object(self) -> SyncRun:
@@ -109,7 +109,7 @@ class RunCancel(Guarded):
         responses=answers({202: RunDetailSerializer}, 404, 409, 415),
     )
     def post(self, request: Request, pk: int) -> Response:
-        """请求取消。"""
+        """请求取消一次运行。"""
         if not SyncRun.objects.filter(pk=pk).exists():
             raise _no_run(pk)
         run = services.cancel(pk, at=services.now())

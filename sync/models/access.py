@@ -27,13 +27,13 @@ class AccessKeyQuerySet(models.QuerySet["AccessKey"]):
     """访问密钥的查询。"""
 
     def valid(self, *, at: datetime) -> Self:
-        """没有撤销、没有过期、用户还在用的。"""
+        """留下没有撤销、没有过期、用户仍可登录的密钥。"""
         return self.filter(
             revoked_at=None, expires_at__gt=at, user__is_active=True
         ).select_related("user")
 
     def find(self, key: str, *, at: datetime) -> AccessKey | None:
-        """这个密钥对应的行;不对、过期或者撤销了都是 None。"""
+        """找到这个密钥对应的行;不对、过期或者撤销了都返回 None。"""
         if not SHAPE.fullmatch(key):
             return None
         prefix, digest = key[:PREFIX_LENGTH], _digest(key)
@@ -44,7 +44,7 @@ class AccessKeyQuerySet(models.QuerySet["AccessKey"]):
         return None
 
     def note_use(self, row: AccessKey, *, at: datetime) -> bool:
-        """记下用过;一分钟之内记过了的返回 False。"""
+        """记下密钥用过的时刻;一分钟之内记过了就不写,返回 False。"""
         due = at - USE_NOTED_EVERY
         if row.last_used_at is not None and row.last_used_at > due:
             return False
@@ -52,7 +52,7 @@ class AccessKeyQuerySet(models.QuerySet["AccessKey"]):
         return bool(self.filter(stale, pk=row.pk).update(last_used_at=at))
 
     def revoke(self, *, at: datetime) -> int:
-        """撤销,返回撤销了几个。"""
+        """撤销这些密钥,返回撤销了几个。"""
         return self.filter(revoked_at=None).update(revoked_at=at)
 
 

@@ -43,7 +43,7 @@ class SyncFailureQuerySet(CountingQuerySet["SyncFailure"]):
         market: str = "",
         max_retry_count: int | None = None,
     ) -> Self:
-        """等待补拉的记录;次数的列可以是 NULL,那算 0 次。"""
+        """留下等待补拉的记录;次数的列可以是 NULL,那算 0 次。"""
         rows = self.filter(status=FailureStatus.WAITING)
         if stock_code:
             rows = rows.of_stock(stock_code, market=market)
@@ -68,7 +68,7 @@ class SyncFailureQuerySet(CountingQuerySet["SyncFailure"]):
         return self.filter(wanted)
 
     def stubborn(self) -> Self:
-        """补拉过还是没有取到的记录,放弃了的也算。"""
+        """留下补拉过还是没有取到的记录,放弃了的也算。"""
         tried = Q(status=FailureStatus.WAITING, retry_count__gt=0)
         return self.filter(tried | Q(status=FailureStatus.GIVEN_UP))
 
@@ -108,7 +108,7 @@ class SyncFailureQuerySet(CountingQuerySet["SyncFailure"]):
             )
 
     def held_by(self, run_id: int) -> Self:
-        """归这次补拉所有、还没有结果的记录。"""
+        """留下归这次补拉所有、还没有结果的记录。"""
         return self.filter(run_id=run_id, status=FailureStatus.WAITING)
 
     def claim(self, *, run_id: int) -> int:
@@ -135,13 +135,13 @@ class SyncFailureQuerySet(CountingQuerySet["SyncFailure"]):
         )
 
     def settle(self, *, at: datetime) -> int:
-        """补拉成功。"""
+        """把等待中的记录改成补拉成功,返回改了几条。"""
         return self.waiting().update(
             status=FailureStatus.DONE, last_retry_time=at, update_time=at
         )
 
     def fail_again(self, *, reason: str, text: str, most: int, at: datetime) -> int:
-        """补拉又失败了:次数加一,到了上限就放弃。"""
+        """给等待中的记录的次数加一,到了上限就放弃,返回改了几条。"""
         tried = Coalesce("retry_count", 0) + 1
         last = Q(tried__gte=most)
         # Status first: MySQL lets later assignments see the new retry_count.
@@ -162,14 +162,14 @@ class SyncFailureQuerySet(CountingQuerySet["SyncFailure"]):
         )
 
     def give_up(self, *, at: datetime, reason: str = "", text: str = "") -> int:
-        """放弃;给了原因就换成新的原因。"""
+        """放弃等待中的记录,返回放弃了几条;给了原因就换成新的原因。"""
         changes = {"failure_reason": text, "reason_class": reason} if text else {}
         return self.waiting().update(
             status=FailureStatus.GIVEN_UP, update_time=at, **changes
         )
 
     def reopen(self, *, at: datetime) -> int:
-        """重新等待补拉,次数从零算起。"""
+        """让放弃了的记录重新等待补拉,次数从零算起,返回几条。"""
         closed = self.filter(status=FailureStatus.GIVEN_UP)
         return closed.update(
             status=FailureStatus.WAITING, retry_count=0, update_time=at
@@ -242,17 +242,17 @@ class SyncFailure(models.Model):
 
     @property
     def window(self) -> Window:
-        """没有取到的区间。"""
+        """返回没有取到的区间。"""
         return Window(self.start_date, self.end_date)
 
     @property
     def stock_key(self) -> tuple[str, str, str]:
-        """哪只股票的哪种周期。"""
+        """返回记录是哪只股票的哪种周期。"""
         return self.market, self.stock_code, self.period
 
     @property
     def key(self) -> tuple[str, str, str, date, date]:
-        """等待中的记录按它去重。"""
+        """返回去重用的键:同一个键只有一条等待中的记录。"""
         return *self.stock_key, self.start_date, self.end_date
 
 

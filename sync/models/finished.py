@@ -19,7 +19,7 @@ class FinishedQuerySet(models.QuerySet["Finished"]):
     """做完了的股票的查询。"""
 
     def of(self, run_id: int | None) -> Self:
-        """这次运行做完的。"""
+        """留下这次运行做完了的股票。"""
         return self.filter(run_id=run_id)
 
     def note(self, tasks: Iterable[Task], *, run_id: int, reason: str = "") -> None:

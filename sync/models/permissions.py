@@ -21,7 +21,7 @@ class Permission(StrEnum):
 
     @property
     def codename(self) -> str:
-        """没有应用名的代码。"""
+        """返回去掉应用名的权限代码。"""
         return self.value.removeprefix("sync.")
 
 

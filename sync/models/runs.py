@@ -48,7 +48,7 @@ class SyncRunQuerySet(CountingQuerySet["SyncRun"]):
     """运行的查询。"""
 
     def active(self) -> Self:
-        """还没有结束的。"""
+        """留下还没有结束的运行。"""
         return self.filter(state__in=ACTIVE)
 
     def end(
@@ -133,19 +133,19 @@ class SyncRun(models.Model):
 
     @property
     def window(self) -> Window:
-        """要的区间;补拉没有自己的区间。"""
+        """返回要的区间;补拉没有自己的区间,不可以问。"""
         assert self.start_date is not None
         assert self.end_date is not None
         return Window(self.start_date, self.end_date)
 
     @property
     def markets(self) -> list[str]:
-        """要的市场;空表示全部。"""
+        """返回要的市场;空表示全部。"""
         return self.market.split(",") if self.market else []
 
     @property
     def seconds(self) -> float:
-        """运行了多少秒;还没有结束时,到最后一次报到为止。"""
+        """算出运行了多少秒;还没有结束时,算到最后一次心跳为止。"""
         if self.started_at is None:
             return 0.0
         until = self.finished_at or self.heartbeat_at
@@ -153,7 +153,7 @@ class SyncRun(models.Model):
 
     @property
     def wanted_key(self) -> str | None:
-        """同样的请求有同样的键;补拉没有。"""
+        """算出这次运行的请求的键;补拉没有键,返回 None。"""
         if self.kind == RunKind.RETRY:
             return None
         return request_key(
@@ -173,7 +173,7 @@ def request_key(
     start: date,
     end: date | None,
 ) -> str:
-    """一次请求的键:要的东西一样,键就一样,不管写的顺序。"""
+    """算出一次请求的键:要的东西一样,键就一样,不管写的顺序。"""
     wanted = [sorted(markets), sorted(set(codes)), period]
     text = json.dumps([*wanted, str(start), str(end)])
     return hashlib.sha256(text.encode()).hexdigest()

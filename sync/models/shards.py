@@ -66,16 +66,16 @@ class SyncShardQuerySet(models.QuerySet["SyncShard"]):
         return shard.fence + 1 if claimed else None
 
     def held(self, pk: int, *, fence: int) -> Self:
-        """仍然归这个 fence 所有的分片。"""
+        """留下仍然归这个 fence 所有的分片,一个或没有。"""
         return self.filter(pk=pk, fence=fence, state=ShardState.RUNNING)
 
     def beat(self, pk: int, *, fence: int, at: datetime) -> bool:
-        """心跳并续租;已经被别人接管时返回 False。"""
+        """记下心跳并续租;分片已经被别人接管时返回 False。"""
         held = self.held(pk, fence=fence)
         return bool(held.update(heartbeat_at=at, leased_until=at + LEASE))
 
     def seen(self, shard: SyncShard) -> Self:
-        """还和看到的一样的这个分片:没有人抢占,没有心跳,没有换状态。"""
+        """留下还和看到的一样的这个分片:没有人抢占,没有心跳,没有换状态。"""
         return self.filter(
             pk=shard.pk,
             fence=shard.fence,
@@ -127,16 +127,16 @@ class SyncShard(models.Model):
         return f"run {self.run_id} shard {self.number}"
 
     def owner(self, fence: int) -> str:
-        """租用 Token 时用的名字。"""
+        """返回这次抢占租用 Token 时用的名字。"""
         return f"{owner_of(self.run_id)}{self.number} claim {fence}"
 
 
 def owner_of(run_id: int) -> str:
-    """一次运行的全部分片租用 Token 时,名字都这样开头。"""
+    """返回一次运行的全部分片租用 Token 时名字的开头。"""
     return f"run {run_id} shard "
 
 
 def run_of(owner: str) -> int | None:
-    """租用 Token 的名字属于哪次运行;不是运行的返回 None。"""
+    """从租用 Token 的名字里读出运行的编号;不是运行的返回 None。"""
     found = OWNER.match(owner)
     return int(found[1]) if found else None

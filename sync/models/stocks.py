@@ -24,7 +24,7 @@ class StockQuerySet(CountingQuerySet["Stock"]):
     """股票的查询。"""
 
     def active(self) -> Self:
-        """没有被删除的。"""
+        """留下没有被删除的股票。"""
         return self.filter(deleted=False)
 
     def lock(self, ids: Iterable[int]) -> None:
@@ -36,7 +36,7 @@ class StockQuerySet(CountingQuerySet["Stock"]):
         list(rows.values_list("pk"))
 
     def wanted(self, *, markets: Sequence[str], codes: Sequence[str]) -> Self:
-        """这些市场、这些代码;空表示全部。"""
+        """留下这些市场、这些代码的股票;空表示全部。"""
         stocks = self.active()
         if markets:
             stocks = stocks.filter(market__in=markets)
@@ -166,5 +166,5 @@ class Coverage(models.Model):
 
     @property
     def window(self) -> Window:
-        """覆盖的区间。"""
+        """返回覆盖的区间,头尾都含。"""
         return Window(self.start_date, self.end_date)

@@ -12,21 +12,21 @@ from .errors import BadRequest
 
 
 def check_market(market: str, *, field: str = "market") -> None:
-    """市场必须认识。"""
+    """检查市场的代码,不认识时说出认识的。"""
     if market not in MARKETS:
         text = _("Unknown market %(value)r: known are %(names)s.")
         raise BadRequest(field, _filled(text, market, MARKETS))
 
 
 def check_period(period: str) -> None:
-    """周期必须认识。"""
+    """检查周期的名字,不认识时说出认识的。"""
     if period not in PERIODS:
         text = _("Unknown period %(value)r: known are %(names)s.")
         raise BadRequest("period", _filled(text, period, PERIODS))
 
 
 def check_order(start: date, end: date) -> None:
-    """开始不能在结束之后。"""
+    """检查区间的开始不在结束之后。"""
     if start > end:
         text = _("The start %(start)s is after the end %(end)s.")
         raise BadRequest("start", text % {"start": start, "end": end})

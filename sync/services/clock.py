@@ -20,7 +20,7 @@ ATTEMPTS = 3
 
 
 class SharedClock:
-    """这个进程的时钟;做出多少个,都是同一个。
+    """这个进程的时钟;全部实例共用同一次对时的结果。
 
     What it tells is the machine's time until it has been set.
     """
@@ -29,19 +29,19 @@ class SharedClock:
     _shift: ClassVar[float | None] = None
 
     def now(self) -> float:
-        """单调时钟的秒数。"""
+        """返回单调时钟的秒数。"""
         return time.monotonic()
 
     def epoch(self) -> float:
-        """数据库的时间,纪元秒。"""
+        """返回数据库的时间,纪元秒,按上一次对时推算。"""
         return time.time() if self._shift is None else self.now() + self._shift
 
     def wait(self, event: Event, seconds: float) -> bool:
-        """等到事件发生或时间到。"""
+        """等到事件发生或时间到,返回事件是否发生。"""
         return event.wait(seconds)
 
     def set(self) -> None:
-        """向数据库对时。
+        """向数据库对时,结果给这个进程里全部的时钟用。
 
         A process that was frozen while it asked would date its calls by the time of its
         sleep, so it asks again; where all answers are slow it keeps what it knew.
@@ -58,18 +58,18 @@ class SharedClock:
 
 
 def moment() -> datetime:
-    """数据库的时间,从上一次对时算起。"""
+    """返回数据库的时间,按上一次对时推算,不问数据库。"""
     return datetime.fromtimestamp(SharedClock().epoch(), UTC)
 
 
 def now() -> datetime:
-    """数据库的时间,对过时再说。"""
+    """向数据库对时,然后返回它的时间。"""
     SharedClock().set()
     return moment()
 
 
 def database_time() -> float:
-    """问数据库的时间,纪元秒。"""
+    """向数据库问它的时间,返回纪元秒。"""
     if connection.vendor != "mysql":
         return time.time()
     with connection.cursor() as cursor:

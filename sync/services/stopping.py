@@ -13,7 +13,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def stop_on_signals() -> Iterator[Event]:
-    """收到信号时设置事件;再来一次就按系统原来的方式处理。"""
+    """收到 Ctrl-C 或 SIGTERM 时设置事件;同一信号再来一次就按系统原来的方式处理。"""
     stop = Event()
     before = {number: signal.getsignal(number) for number in SIGNALS}
 
@@ -32,7 +32,7 @@ def stop_on_signals() -> Iterator[Event]:
 
 @contextmanager
 def stop_after(seconds: float, stop: Event) -> Iterator[None]:
-    """过了期限时设置事件。"""
+    """过了期限时设置 `stop`;提前做完就不设置。"""
     timer = Timer(seconds, stop.set)
     timer.daemon = True
     timer.start()

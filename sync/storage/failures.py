@@ -27,7 +27,7 @@ NO_ATTEMPT = {NoToken.reason, ProviderDown.reason, Cancelled.reason}
 
 @dataclass(frozen=True, slots=True)
 class CoverageChange:
-    """一只股票的覆盖范围从什么变成了什么。"""
+    """一只股票的覆盖范围,写入之前的和之后的。"""
 
     task: Task
     before: Window | None
@@ -35,19 +35,19 @@ class CoverageChange:
 
 
 class FailureBooks(Protocol):
-    """失败记录的账;只由写入的线程调用。"""
+    """失败记录随运行的结果怎样变化;只由写入的线程调用。"""
 
     def saved(
         self, parts: Sequence[Part], changes: Sequence[CoverageChange], *, at: datetime
     ) -> None:
-        """K 线写好之后,在同一个事务里。"""
+        """在 K 线写好之后调用,在同一个事务里。"""
 
     def failed(self, failures: Sequence[Failure], *, at: datetime) -> None:
-        """股票失败之后,用自己的事务。"""
+        """在股票失败之后调用,在存储打开的另一个事务里。"""
 
 
 class BatchFailures:
-    """批量和单只同步:记下失败;等待中的记录被新的覆盖范围包住,就算补上了。"""
+    """批量和单只同步的失败记录:记下新的失败;等待中的被新的覆盖范围包住就算成功。"""
 
     def __init__(self, run: SyncRun) -> None:
         self._run = run
@@ -55,7 +55,7 @@ class BatchFailures:
     def saved(
         self, parts: Sequence[Part], changes: Sequence[CoverageChange], *, at: datetime
     ) -> None:
-        """补上被包住的记录。"""
+        """把被新的覆盖范围包住的记录改成补拉成功。"""
         by_key = {_key(change.task): change for change in changes}
         whole = {_key(part.task) for part in parts if part.last}
         rows = SyncFailure.objects.waiting().filter(
@@ -78,7 +78,7 @@ class BatchFailures:
             Finished.objects.note(again, run_id=self._run.pk)
 
     def failed(self, failures: Sequence[Failure], *, at: datetime) -> None:
-        """记下失败。"""
+        """记下新的失败,一只股票的一个区间只有一条等待中的。"""
         SyncFailure.objects.record(failures, run_id=self._run.pk, at=at)
         _note_failed(failures, self._run)
 
@@ -100,7 +100,7 @@ class BatchFailures:
 
 
 class RetryFailures:
-    """补拉:占有的记录随结果变化,不添新的记录。"""
+    """补拉的失败记录:占有的记录随结果变化,不添新的记录。"""
 
     def __init__(self, run: SyncRun) -> None:
         self._run = run
@@ -108,12 +108,12 @@ class RetryFailures:
     def saved(
         self, parts: Sequence[Part], changes: Sequence[CoverageChange], *, at: datetime
     ) -> None:
-        """取齐了的股票,它的记录都算成功。"""
+        """把取齐了的股票的记录都改成补拉成功。"""
         if whole := [part.task for part in parts if part.last]:
             self._held(whole).settle(at=at)
 
     def failed(self, failures: Sequence[Failure], *, at: datetime) -> None:
-        """没有取到的区间次数加一,同一只股票里已经取到的算成功。"""
+        """给没有取到的区间的次数加一,同一只股票里已经取到的改成补拉成功。"""
         with transaction.atomic():
             for failure in failures:
                 held = self._held([failure.task])

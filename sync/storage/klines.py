@@ -45,7 +45,7 @@ VALUES = ("open", "high", "low", "close", "volume", "turnover")
 
 
 class DatabaseStore:
-    """一个分片的结果写进数据库。
+    """把一个分片的结果写进数据库。
 
     Used by one thread. `now` tells the time, `retrying` repeats what the database asks
     to try again, `beaten` is called in each heartbeat once the shard is known to be
@@ -73,7 +73,7 @@ class DatabaseStore:
         self._books = books
 
     def save(self, parts: Sequence[Part]) -> None:
-        """写入 K 线和覆盖范围:一个事务,以检查 fence 开始。"""
+        """写入 K 线和覆盖范围,用一个以检查 fence 开始的事务。"""
         self._retrying(lambda: self._write(parts))
 
     def record(self, failures: Sequence[Failure]) -> None:
@@ -93,7 +93,7 @@ class DatabaseStore:
             )
 
     def beat(self, _progress: Progress) -> Beat:
-        """心跳:续租,保存进度,看看有没有人要求停下。"""
+        """报一次心跳:续租,保存进度,看看有没有人要求停下。"""
         return self._retrying(self._beat)
 
     def _write(self, parts: Sequence[Part]) -> None:

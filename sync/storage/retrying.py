@@ -54,19 +54,19 @@ class Unavailable(OperationalError):
 
 
 class Retrying(Protocol):
-    """执行一段数据库工作,也许不止一遍。"""
+    """怎样执行一段数据库工作:一遍,或者到成功为止。"""
 
     def __call__(self, work: Callable[[], T]) -> T:
         """执行到成功为止,返回结果。"""
 
 
 def at_once(work: Callable[[], T]) -> T:
-    """只做一遍:没有耐心。"""
+    """只执行一遍,出错就抛出。"""
     return work()
 
 
 class DatabaseRetry:
-    """一次运行对数据库的耐心;只由一个线程使用。
+    """数据库暂时不能用时重做一个事务;只由一个线程使用。
 
     Raises `Unavailable` where the disk is full, and where the database has been away
     for `limit` seconds, or is away when `stop` is set. From then on until it is back

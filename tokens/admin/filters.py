@@ -1,4 +1,4 @@
-"""Token 列表的筛选;DeletedFilter 别的列表也用。"""
+"""Token 列表的筛选。"""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from ..states import TokenState, in_state
 
 
 class StateFilter(admin.SimpleListFilter):
-    """按状态,和列表里的词一样。"""
+    """按状态筛选,用列表里的词。"""
 
     title = gettext_lazy("state")
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """没有删除的那些状态。"""
+        """列出没有删除的那些状态。"""
         states = [state for state in TokenState if state != TokenState.DELETED]
         return [(state.value, str(state.label)) for state in states]
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[ApiToken]
     ) -> QuerySet[ApiToken]:
-        """筛选;不是状态就是错误。"""
+        """留下这个状态的 Token;不认识的值是错误。"""
         value = self.value()
         if value is None:
             return queryset

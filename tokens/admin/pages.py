@@ -81,32 +81,32 @@ class ApiTokenAdmin(StrictActions):
 
     @admin.display(description=gettext_lazy("limits"))
     def shown_limits(self, token: ApiToken) -> str:
-        """套餐的上限。"""
+        """写出套餐的上限,一行一个。"""
         return columns.limits(token)
 
     @admin.display(description=gettext_lazy("calls today"))
     def used_today(self, token: ApiToken) -> SafeString:
-        """今天用了多少、还剩多少。"""
+        """写出今天用了多少、还剩多少。"""
         return columns.used_today(token, at=timezone.now())
 
     @admin.display(description=gettext_lazy("last error"))
     def shown_error(self, token: ApiToken) -> str:
-        """最近的错误。"""
+        """写出最近的错误和它的时刻。"""
         return columns.last_error(token)
 
     @admin.display(description=gettext_lazy("expires"))
     def expires(self, token: ApiToken) -> str:
-        """什么时候过期。"""
+        """写出过期的时刻。"""
         return moment(token.expire_time)
 
     @admin.display(description=gettext_lazy("created"))
     def created(self, token: ApiToken) -> str:
-        """什么时候存进来的。"""
+        """写出存进来的时刻。"""
         return moment(token.created_at)
 
     @admin.display(description=gettext_lazy("changed"))
     def changed(self, token: ApiToken) -> str:
-        """什么时候改的。"""
+        """写出最后改动的时刻。"""
         return moment(token.updated_at)
 
     # --- who may ---
@@ -128,7 +128,7 @@ class ApiTokenAdmin(StrictActions):
     # --- pages ---
 
     def get_urls(self) -> list[URLPattern]:
-        """加上导入。"""
+        """加上导入的地址。"""
         page = self.admin_site.admin_view(self.import_view)
         return [
             path("import/", page, name="tokens_apitoken_import"),
@@ -136,7 +136,7 @@ class ApiTokenAdmin(StrictActions):
         ]
 
     def import_view(self, request: HttpRequest) -> HttpResponse:
-        """从 CSV 导入。"""
+        """打开导入的页面。"""
         return import_page(self, request)
 
     def get_fieldsets(self, request: HttpRequest, obj: ApiToken | None = None) -> Any:
@@ -206,7 +206,7 @@ class ApiTokenAdmin(StrictActions):
 
     @admin.action(description=gettext_lazy("Enable"), permissions=["change"])
     def enable(self, request: HttpRequest, queryset: ApiTokenQuerySet) -> None:
-        """启用。"""
+        """启用选中的 Token。"""
         count = self._changed(request, queryset, _("Enabled."), ApiTokenQuerySet.enable)
         message = ngettext("%d token is enabled.", "%d tokens are enabled.", count)
         self.message_user(request, message % count, messages.SUCCESS)
@@ -215,7 +215,7 @@ class ApiTokenAdmin(StrictActions):
         description=gettext_lazy("Disable: no run uses them"), permissions=["change"]
     )
     def disable(self, request: HttpRequest, queryset: ApiTokenQuerySet) -> None:
-        """停用。"""
+        """停用选中的 Token。"""
         act = ApiTokenQuerySet.disable
         count = self._changed(request, queryset, _("Disabled."), act)
         message = ngettext("%d token is disabled.", "%d tokens are disabled.", count)
@@ -225,7 +225,7 @@ class ApiTokenAdmin(StrictActions):
         description=gettext_lazy("Delete: hide and never use"), permissions=["remove"]
     )
     def remove(self, request: HttpRequest, queryset: ApiTokenQuerySet) -> None:
-        """标记为删除。"""
+        """把选中的 Token 标记为删除。"""
         count = self._changed(request, queryset, _("Deleted."), ApiTokenQuerySet.remove)
         message = ngettext(
             "%d token is deleted. It can be restored.",
@@ -238,7 +238,7 @@ class ApiTokenAdmin(StrictActions):
         description=gettext_lazy("Restore deleted ones"), permissions=["remove"]
     )
     def restore(self, request: HttpRequest, queryset: ApiTokenQuerySet) -> None:
-        """恢复。"""
+        """恢复选中的 Token。"""
         act = ApiTokenQuerySet.restore
         count = self._changed(request, queryset, _("Restored."), act)
         message = ngettext("%d token is restored.", "%d tokens are restored.", count)

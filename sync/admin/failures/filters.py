@@ -30,13 +30,13 @@ DAY = timedelta(days=1)
 
 
 class StatusFilter(ColumnFilter):
-    """按状态。"""
+    """按状态筛选失败记录。"""
 
     title = gettext_lazy("status")
     parameter_name = column = "status"
 
     def known(self) -> Choices:
-        """三种状态。"""
+        """列出三种状态。"""
         return [(str(value), str(label)) for value, label in FailureStatus.choices]
 
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
@@ -60,7 +60,7 @@ class ReasonFilter(ColumnFilter):
 
 
 class MarketFilter(ColumnFilter):
-    """按市场。"""
+    """按市场筛选失败记录。"""
 
     title = gettext_lazy("market")
     parameter_name = column = "market"
@@ -73,13 +73,13 @@ class MarketFilter(ColumnFilter):
 
 
 class PeriodFilter(ColumnFilter):
-    """按周期。"""
+    """按周期筛选失败记录。"""
 
     title = gettext_lazy("period")
     parameter_name = column = "period"
 
     def known(self) -> Choices:
-        """所有周期。"""
+        """列出所有周期。"""
         return [(period, period) for period in PERIODS]
 
 
@@ -123,7 +123,7 @@ class RecordedFilter(admin.ListFilter):
         self.others: dict[str, str] = {}
 
     def has_output(self) -> bool:
-        """总是显示。"""
+        """这个筛选总是显示。"""
         return True
 
     def expected_parameters(self) -> list[str | None]:
@@ -131,7 +131,7 @@ class RecordedFilter(admin.ListFilter):
         return list(self.names)
 
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
-        """筛选。"""
+        """留下这段日期里记录的。"""
         if since := self._day("since"):
             queryset = queryset.filter(create_time__gte=_midnight(since))
         if until := self._day("until"):
@@ -139,7 +139,7 @@ class RecordedFilter(admin.ListFilter):
         return queryset
 
     def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
-        """常用的几个。"""
+        """列出常用的几段日期。"""
         params = changelist.params.items()
         self.others = {k: v for k, v in params if k not in {*self.names, "p"}}
         today = timezone.localdate()

@@ -92,12 +92,12 @@ class SyncFailureAdmin(FailureActions):
 
     @admin.display(description=gettext_lazy("status"))
     def shown_status(self, failure: SyncFailure) -> SafeString:
-        """状态。"""
+        """写出状态,带颜色。"""
         return badge(failure.status, failure.get_status_display() or _("unknown"))
 
     @admin.display(description=gettext_lazy("last retry"))
     def last_retry(self, failure: SyncFailure) -> str:
-        """上一次补拉。"""
+        """写出上一次补拉的时刻。"""
         return moment(failure.last_retry_time)
 
     @admin.display(description=gettext_lazy("recorded"))
@@ -137,7 +137,7 @@ class SyncFailureAdmin(FailureActions):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """列表。"""
+        """打开列表,标题是「失败记录」。"""
         context = {"title": _("Failures")}
         return super().changelist_view(request, context | (extra_context or {}))
 

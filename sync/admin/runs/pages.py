@@ -68,12 +68,12 @@ class SyncRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("run"))
     def shown_run(self, run: SyncRun) -> str:
-        """编号。"""
+        """写出运行的编号。"""
         return _("run %d") % run.pk
 
     @admin.display(description=gettext_lazy("state"))
     def shown_state(self, run: SyncRun) -> SafeString:
-        """状态。"""
+        """写出状态,带颜色。"""
         return state_badge(run)
 
     @admin.display(description=gettext_lazy("asked for"))
@@ -91,7 +91,7 @@ class SyncRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("lanes (tokens)"))
     def shown_lanes(self, run: SyncRun) -> str:
-        """通道。"""
+        """写出有几条通道,各有几个 Token。"""
         return lanes(run.tokens_per_thread)
 
     # --- pages ---
@@ -166,7 +166,7 @@ class SyncRunAdmin(ReadOnlyAdmin):
         return TemplateResponse(request, "admin/sync/syncrun/start.html", context)
 
     def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """取消。"""
+        """请求取消这次运行。"""
         if not self.has_run_permission(request):
             raise PermissionDenied
         run = self._run(request, pk)

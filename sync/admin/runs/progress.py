@@ -43,7 +43,7 @@ class Progress:
 
     @property
     def active(self) -> bool:
-        """还没有结束。"""
+        """判断运行是否还没有结束。"""
         return self.run.state in ACTIVE
 
     @property
@@ -71,12 +71,12 @@ class Progress:
 
     @property
     def asked(self) -> str:
-        """要的是什么。"""
+        """用一句话写出要的是什么。"""
         return asked(self.run)
 
     @property
     def lanes(self) -> str:
-        """通道。"""
+        """写出有几条通道,各有几个 Token。"""
         return lanes(self.run.tokens_per_thread)
 
     @property

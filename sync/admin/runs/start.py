@@ -26,7 +26,7 @@ class DateInput(forms.DateInput):
 
 
 class WindowFields(forms.Form):
-    """周期和区间。"""
+    """表单里的周期、区间和是否重新取。"""
 
     period = forms.ChoiceField(
         label=_("Period"), choices=[(name, name) for name in PERIODS], initial="day"
@@ -114,7 +114,7 @@ class Preview:
 
     @property
     def asked(self) -> str:
-        """要的是什么。"""
+        """用一句话写出要的是什么。"""
         wanted = self.request
         run = SyncRun(
             market=",".join(wanted.markets),
@@ -128,12 +128,12 @@ class Preview:
 
     @property
     def to_fetch(self) -> int:
-        """要取的股票。"""
+        """数出要取的股票。"""
         return self.forecast.stocks - self.forecast.skipped
 
     @property
     def took(self) -> str:
-        """大约多久。"""
+        """写出大约要多久。"""
         return duration(self.forecast.seconds_expected)
 
     @property

@@ -38,7 +38,7 @@ from .sync import MOST, WindowForm
 
 
 class StockMarketFilter(ColumnFilter):
-    """按市场。"""
+    """按市场筛选股票。"""
 
     title = gettext_lazy("market")
     parameter_name = column = "market"
@@ -81,7 +81,7 @@ class StockAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("newest K-line"))
     def newest(self, stock: Stock) -> str:
-        """最新的日线。"""
+        """写出最新的日线是哪一天的。"""
         return str(stock.stats.newest or "–")  # type: ignore[attr-defined]
 
     @admin.display(description=gettext_lazy("waiting failures"))
@@ -159,7 +159,7 @@ class StockAdmin(ReadOnlyAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """一只股票。"""
+        """打开一只股票的页面,带着它的覆盖范围和失败。"""
         stock = self.get_object(request, object_id)
         context: dict[str, Any] = {"title": str(stock), "subtitle": None}
         if isinstance(stock, Stock):
@@ -170,7 +170,7 @@ class StockAdmin(ReadOnlyAdmin):
         )
 
     def klines_view(self, request: HttpRequest) -> HttpResponse:
-        """K 线。"""
+        """打开 K 线的页面。"""
         if not self.has_view_permission(request):
             raise PermissionDenied
         return klines_page(request, self.page(request, _("K-lines")))

@@ -48,7 +48,7 @@ class CheckedTokenAdmin(ApiTokenAdmin):
         return format_html('<a href="{}">{}</a>', run_url(run_id), holder_name(owner))
 
     def get_urls(self) -> list[URLPattern]:
-        """加上试一下。"""
+        """加上「试一下」的地址。"""
         check = self.admin_site.admin_view(require_POST(self.check_view))
         return [
             path("<int:pk>/check/", check, name="tokens_apitoken_check"),

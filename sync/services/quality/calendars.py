@@ -25,13 +25,13 @@ _loading = Lock()
 
 
 def known(market: str) -> Window | None:
-    """日历知道的日期范围;没有日历时返回 None。"""
+    """返回日历知道的日期范围;没有日历时返回 None。"""
     days = _days(market)
     return Window(days[0], days[-1]) if days else None
 
 
 def is_session(market: str, *, day: date) -> bool:
-    """这一天是不是交易日;日历不知道的日子,工作日就算。"""
+    """判断这一天是不是交易日;日历不知道的日子,工作日就算。"""
     days = _days(market)
     if not days or not days[0] <= day <= days[-1]:
         return day.weekday() < SATURDAY
@@ -39,14 +39,14 @@ def is_session(market: str, *, day: date) -> bool:
 
 
 def sessions(market: str, *, window: Window) -> list[date]:
-    """区间里的交易日,旧的在前。"""
+    """列出区间里的交易日,旧的在前。"""
     length = (window.end - window.start).days + 1
     days = (window.start + n * DAY for n in range(length))
     return [day for day in days if is_session(market, day=day)]
 
 
 def last_session(market: str, *, until: date) -> date:
-    """到 `until` 为止(含)最后一个交易日。"""
+    """找出到 `until` 为止(含)的最后一个交易日。"""
     day = until
     while not is_session(market, day=day):
         day -= DAY

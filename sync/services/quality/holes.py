@@ -31,7 +31,7 @@ FEW = 50  # stocks whose days are held in memory
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """一个交易日里,应该有 K 线的股票和真的有的。"""
+    """一个交易日里,应该有 K 线的股票数和真的有的股票数。"""
 
     day: date
     have: int
@@ -40,7 +40,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class MarketDays:
-    """一个市场里要比较的东西。
+    """一个市场的交易日,以及每只股票应该在哪些日子有 K 线。
 
     `spans` holds the stocks' ids by the window in which each ought to have a bar on
     every session: what was asked for, within its coverage, from its first bar on.
@@ -53,12 +53,12 @@ class MarketDays:
 
     @property
     def stocks(self) -> int:
-        """多少只股票。"""
+        """返回要核对的股票数。"""
         return sum(map(len, self.spans.values()))
 
     @property
     def traded(self) -> list[date]:
-        """至少有一只股票有 K 线的交易日。"""
+        """列出至少有一只股票有 K 线的交易日。"""
         return [day.day for day in self.days if day.have]
 
 
@@ -76,7 +76,7 @@ def market_days(market: str, *, window: Window) -> MarketDays:
 
 
 def missing(found: MarketDays) -> Iterator[tuple[int, list[date]]]:
-    """每只有缺的股票,以及缺的交易日,旧的在前。
+    """逐只给出缺 K 线的股票和它缺的交易日,旧的在前。
 
     Only days on which another stock has a bar.
     """
@@ -108,7 +108,7 @@ def runs_of(days: Sequence[date], *, among: Sequence[date]) -> Iterator[Window]:
 
 
 def within(days: Sequence[date], window: Window) -> Sequence[date]:
-    """区间里的日子;`days` 旧的在前。"""
+    """取出区间里的日子;`days` 要旧的在前。"""
     return days[bisect_left(days, window.start) : bisect_right(days, window.end)]
 
 

@@ -33,7 +33,7 @@ def follow(
     watch: Watch,
     now: Callable[[], datetime] = moment,
 ) -> SyncRun:
-    """执行一次运行并等它结束;有几个分片时,别的进程也可以一起做。
+    """执行一次运行并等到它结束;分片有几个时,别的进程也可以一起做。
 
     `stop` stops the whole run: one with several shards is cancelled for the others as
     well, which are not waited for longer than a few seconds. Otherwise as `execute`. A

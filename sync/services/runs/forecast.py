@@ -39,7 +39,7 @@ class Forecast:
 
     @property
     def suffices(self) -> bool:
-        """今天的次数够不够。"""
+        """判断今天剩下的次数够不够。"""
         left = self.calls_left_today
         return left is None or left >= self.calls_needed
 

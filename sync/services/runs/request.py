@@ -61,13 +61,13 @@ class SyncRequest:
 
     @property
     def window(self) -> Window:
-        """检查过的请求的区间。"""
+        """返回区间;请求要先检查过。"""
         assert self.end is not None
         return Window(self.start, self.end)
 
     @property
     def key(self) -> str:
-        """同样的请求有同样的键。"""
+        """返回请求的键;同样的请求有同样的键。"""
         return request_key(
             markets=self.markets,
             codes=self.codes,

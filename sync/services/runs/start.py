@@ -22,7 +22,7 @@ from .request import SyncRequest
 def start(
     request: SyncRequest, *, at: datetime, by: str = "", background: bool = False
 ) -> SyncRun:
-    """登记一次运行,等待执行。
+    """检查请求并登记一次运行,等待执行。
 
     Raises Refused: bad values, the same request running already or waiting for calls
     that there are not yet, no token enabled at all.

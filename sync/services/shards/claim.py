@@ -78,7 +78,7 @@ def _work_on(
     now: Callable[[], datetime],
     retrying: DatabaseRetry,
 ) -> None:
-    """做这个分片,再做还排着队的;结果在 `shard.run` 里。"""
+    """执行这个分片,再执行同一次运行里还排着队的;`shard.run` 随之更新。"""
     run = shard.run
     work = partial(_claim_and_work, stop=stop, watch=watch, now=now, retrying=retrying)
     ended = work(shard)

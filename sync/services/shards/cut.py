@@ -25,12 +25,12 @@ WHOLE = Cut()
 
 
 def capacity() -> int:
-    """一个进程用得了多少 Token。"""
+    """算出一个进程最多用得了多少 Token。"""
     return int(settings.STOCK_SYNC_TOKENS_PER_THREAD * settings.STOCK_SYNC_MAX_THREADS)
 
 
 def cut(*, wanted: int, background: bool, tokens: int, stocks: int) -> Cut:
-    """要几片就分几片;没有说的,后台的按 Token 数分。
+    """决定一次运行分成几片;没有说几片的后台运行按 Token 数分。
 
     Who waits at a terminal has one process and all the tokens, unless told otherwise.
     """

@@ -45,7 +45,7 @@ Watch = Callable[[SyncRun, Progress, str], None]
 
 
 class Execution:
-    """一个分片的一次执行。
+    """一次抢占之后,一个分片的执行。
 
     The shard is claimed already, so the constructor asks nobody for anything: what
     fails from here on is written into the shard by `run_to_end`.
@@ -288,7 +288,12 @@ class Execution:
         return Beat(LEASE.total_seconds() - MARGIN, held, self._cancelled)
 
     def _complete(self, market: str) -> bool:
-        """这个市场已经齐全、不需要 Token 了吗;是的话股票都算跳过。"""
+        """判断这个市场是否已经齐全、不需要 Token;是的话把股票都算作跳过。
+
+        Looked at before tokens are leased, so that a run which has nothing to fetch
+        waits for none; the tasks are read again for the engine, after the wait, because
+        what there is to fetch may have changed. It stops at the first that is missing.
+        """
         stocks = 0
         for task in self._tasks(market):
             if task.windows:

@@ -26,7 +26,7 @@ PUT_BACK: dict[str, Any] = {"attempts": F("attempts") - 1, "process": ""}
 
 
 class Finish:
-    """归一个 fence 所有的分片的结局;`numbers` 说出到此刻的数字。"""
+    """写下归一个 fence 所有的分片的结局;`numbers` 给出到此刻的数字。"""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Finish:
         self._numbers = numbers
 
     def write(self, state: ShardState, *, error: str = "", **columns: Any) -> None:
-        """写下状态;数据库不在时留给下一次运行去收拾。"""
+        """写下分片的状态和由此得出的运行的状态;写不下去时只写日志,由 `reap` 收拾。"""
         shard, run = self._shard, self._shard.run
         columns |= {"numbers": self._numbers(), "error": error[:ERROR_LENGTH]}
         settle = partial(
@@ -63,7 +63,7 @@ class Finish:
             run.error = error or str(fault)
 
     def interrupted(self) -> ShardState:
-        """有人要这个进程停下:后台的放回队列,由别的进程接着做,不算一次尝试。"""
+        """这个进程被要求停下:后台的放回队列,由别的进程接着做,不算一次尝试。"""
         if not self._shard.run.background:
             self.write(ShardState.INTERRUPTED)
             return ShardState.INTERRUPTED
@@ -72,7 +72,7 @@ class Finish:
         return ShardState.QUEUED
 
     def parked(self, parked: Parked) -> ShardState:
-        """停下来等 Token,不占着进程;不算一次尝试。"""
+        """让分片停下来等 Token,不占着进程,不算一次尝试。"""
         logger.warning(
             "%s waits until %s: %s",
             *(self._shard, f"{parked.until:%Y-%m-%d %H:%M} UTC", parked),
@@ -83,10 +83,11 @@ class Finish:
         return ShardState.WAITING
 
     def left(self) -> ShardState:
-        """放回队列:手里有 Token 的分片做完了会来接。"""
+        """把分片放回队列,由同一次运行里手里有 Token 的分片做完了来接。"""
         self.write(ShardState.QUEUED, **PUT_BACK)
-        # It looks for queued ones after its own end is written, we for it after ours:
-        # so at least one of the two sees the other.
+        # Order matters. A sibling writes its end, then looks for queued shards; we have
+        # written QUEUED and now look for running siblings. Whoever is second sees the
+        # first, so the shard is never left without both.
         siblings = self._shard.run.shards.filter(state=ShardState.RUNNING)
         if not self._retrying(siblings.exists):
             self._enqueue()

@@ -9,7 +9,7 @@ from sync.models import SyncShard
 
 
 def enqueue(shard: SyncShard) -> None:
-    """请一个工作进程来执行这个分片。"""
+    """发出一个任务,叫一个工作进程来执行这个分片。"""
     async_task("sync.tasks.execute_shard", shard.pk, task_name=str(shard))
 
 

@@ -49,12 +49,12 @@ def set_shard_state(
 
 
 def locked(run_id: int) -> SyncRun:
-    """锁住运行的行,在调用者的事务里。"""
+    """锁住并返回运行的行,在调用者的事务里。"""
     return SyncRun.objects.select_for_update().get(pk=run_id)
 
 
 def update_run(run: SyncRun, *, at: datetime) -> None:
-    """由分片得出运行的状态和数字;在锁住了运行的事务里。
+    """由全部分片得出运行的状态和数字,并写下;在锁住了运行的事务里调用。
 
     While a shard is at work or in the queue the run goes on; then it waits, where one
     waits for quota; then it has ended.
@@ -111,7 +111,7 @@ def ended_state(
 
 
 def totals(shards: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """各分片的数字加起来:运行的各列。
+    """把各分片的数字加起来,返回运行的各列。
 
     Numbers that an older version has saved may lack some.
     """
@@ -134,13 +134,13 @@ def totals(shards: Iterable[dict[str, Any]]) -> dict[str, Any]:
 def numbers_of(
     progress: Progress, lanes: Sequence[int], unserved: Sequence[str]
 ) -> dict[str, Any]:
-    """一个分片的数字,存进它的行。"""
+    """把进度变成存进分片的行里的数字。"""
     told = {"tokens_per_thread": list(lanes), "unserved": list(unserved)}
     return {**asdict(progress), **told}
 
 
 def resumed(kind: str, before: dict[str, Any], *, failed: dict[str, int]) -> Progress:
-    """接着以前的数字做:以前做完的还会再遇到一次,不过没有什么要取的了。
+    """从以前的数字得出接着做时的进度;以前做完的股票还会遇到一次,已没有要取的。
 
     `failed` are the stocks that are not tried again, by reason. A retry does not meet
     any of them again: their rows are settled or left out. What an

@@ -18,7 +18,7 @@ from .rows import Listed, StockList, store
 
 @dataclass(frozen=True, slots=True)
 class StockPreview:
-    """会有多少,和其中前几只。"""
+    """导入会新建、更新多少只股票,以及其中的前几只。"""
 
     listed: Listed
     created: list[Stock]

@@ -38,7 +38,7 @@ USUAL_CODES = {"HK": "700", "SH": "600519", "SZ": "000001", "US": "AAPL"}
 
 
 class Outcome(StrEnum):
-    """试出来的结果。"""
+    """试一个 Token 的结果是哪一种。"""
 
     WORKS = "works"
     GAVE_NOTHING = "gave_nothing"
@@ -58,7 +58,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """一次试验。
+    """试一个 Token 的结果:哪一种,以及服务商的原话。
 
     `text` is what the provider said, the holder's name where the token is held, or
     what to mend; `seconds` is how long the token has to wait, where that is known.

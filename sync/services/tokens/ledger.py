@@ -33,7 +33,7 @@ QUIET = timedelta(seconds=15)
 
 
 class TokenLedger:
-    """一个持有者的账本;只由一个线程使用。
+    """一个持有者租用的 Token 的账,写进 tokens 应用;只由一个线程使用。
 
     `retrying` repeats what the database asks to try again: an answer that was lost may
     make a call count twice, and never one of them not at all. Leases are made for

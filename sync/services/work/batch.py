@@ -35,7 +35,7 @@ class Slice:
     of: int = 1
 
     def holds(self, stock_id: int) -> bool:
-        """这只股票在不在里面。"""
+        """判断这只股票属不属于这一份。"""
         return stock_id % self.of == self.number
 
 
@@ -43,12 +43,12 @@ ALL = Slice()
 
 
 def stocks_of(run: SyncRun) -> StockQuerySet:
-    """这次运行涉及的股票。"""
+    """留下这次运行涉及的股票。"""
     return Stock.objects.wanted(markets=run.markets, codes=run.codes)
 
 
 def count_of(run: SyncRun) -> int:
-    """这次运行涉及多少只股票。"""
+    """数出这次运行涉及多少只股票。"""
     if run.kind == RunKind.RETRY:
         return (
             held_rows(run).values("market", "stock_code", "period").distinct().count()
@@ -57,7 +57,7 @@ def count_of(run: SyncRun) -> int:
 
 
 def markets_of(run: SyncRun, *, retrying: Retrying = at_once) -> list[str]:
-    """这次运行涉及的市场,按字母顺序。"""
+    """列出这次运行涉及的市场,按字母顺序。"""
     rows = held_rows(run) if run.kind == RunKind.RETRY else stocks_of(run)
     found = rows.order_by().values_list("market", flat=True).distinct()
     return sorted(retrying(lambda: set(found)) & set(markets.MARKETS))
@@ -71,7 +71,7 @@ def tasks_of(
     of: Slice = ALL,
     retrying: Retrying = at_once,
 ) -> Iterator[Task]:
-    """一个市场的任务,包括已经齐全、没有区间要取的。
+    """逐个给出一个市场的任务,包括已经齐全、没有区间要取的。
 
     Read in chunks, each of which `retrying` may read again: an error that got through
     would end the iterator.
@@ -84,7 +84,7 @@ def tasks_of(
 
 
 def failed_of(run: SyncRun, of: Slice, *, retrying: Retrying) -> dict[str, int]:
-    """这次运行试过而取不到、不再去试的股票:每种原因几只。"""
+    """数出这次运行试过而取不到、不再去试的股票,按原因。"""
     failed = Finished.objects.of(run.pk).exclude(reason="")
     rows = retrying(lambda: list(failed.values_list("stock_id", "reason")))
     return dict(Counter(reason for stock_id, reason in rows if of.holds(stock_id)))

@@ -18,14 +18,14 @@ CHUNK = 500
 
 
 def held_rows(run: SyncRun) -> SyncFailureQuerySet:
-    """这次补拉占有、还没有结果的记录。"""
+    """留下这次补拉占有、还没有结果的记录。"""
     return SyncFailure.objects.held_by(run.pk)
 
 
 def retry_tasks(
     run: SyncRun, market: str, *, at: datetime, retrying: Retrying = at_once
 ) -> Iterator[Task]:
-    """一个市场的任务,一只股票的一种周期一个。
+    """逐个给出一个市场的补拉任务,一只股票的一种周期一个。
 
     Each row's own window, whatever is covered: a row may be a hole in the coverage.
     Windows that overlap or touch become one; one that had not begun when the retry was
