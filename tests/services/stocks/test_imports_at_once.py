@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
 
 from sync import services
 from sync.models import Stock
 from sync.models.stocks import StockQuerySet
 from sync.services.stocks.preview import preview_stocks
+from tests.admin.people import signed_in
 from tests.racing import Meeting, at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -86,3 +92,29 @@ def test_changes_of_the_same_stocks_at_once_are_one_or_the_other() -> None:
 
     names = set(Stock.objects.values_list("stock_name", flat=True))
     assert len({name.split()[0] for name in names}) == 1
+
+
+def test_two_confirm_pages_and_a_command_at_once_all_end_well() -> None:
+    file, page = listing(300), reverse("admin:sync_stock_import")
+    # Not by a group: between such tests the tables are emptied, groups and all.
+    clients = [signed_in(name, superuser=True) for name in ("ann", "ben")]
+    parcels = []
+    for client in clients:
+        upload = SimpleUploadedFile("stocks.csv", file)
+        shown = client.post(page, {"file": upload}).content.decode()
+        parcels += re.findall(r'name="parcel" value="([^"]+)"', shown)
+
+    def confirm(client: Client, parcel: str) -> int:
+        return client.post(page, {"parcel": parcel}).status_code
+
+    pages = [partial(confirm, *pair) for pair in zip(clients, parcels, strict=True)]
+
+    def command() -> int:
+        services.import_stocks(file)
+        return 302
+
+    calls: list[Callable[[], int]] = [*pages, command]
+    answers = at_once(calls)
+
+    assert answers == [302, 302, 302]
+    assert Stock.objects.count() == 300
