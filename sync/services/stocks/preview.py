@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
 
-from django.db import transaction
-from django.utils import timezone
-
-from common.races import again_after_a_lost_race
 from sync.models import Stock
 
 from .files import read_stocks
-from .rows import Listed, StockList, store
+from .rows import Listed, changes, count, listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,25 +20,19 @@ class StockPreview:
     updated: list[Stock]
 
 
-def preview_stocks(
-    data: bytes, *, most: int, now: Callable[[], datetime] = timezone.now
-) -> StockPreview:
-    """导入一次,看结果,再撤销。
+def preview_stocks(data: bytes, *, most: int) -> StockPreview:
+    """比较列表和数据库,说出导入会带来的变化;什么也不写。
 
-    The import itself, so that the preview cannot differ from it. Raises Refused as the
-    import does. `most` bounds each list; the figures are of all.
+    The import's own comparison, so that the preview cannot differ from it. Raises
+    Refused as the import does. `most` bounds each list; the figures are of all. Reads
+    only: a page that changes nothing takes nobody's turn to write.
     """
     stocks = read_stocks(data)
-    return again_after_a_lost_race(lambda: _preview(stocks, most=most, at=now()))
-
-
-def _preview(stocks: StockList, *, most: int, at: datetime) -> StockPreview:
-    with transaction.atomic():
-        listed = store(stocks)
-        rows = Stock.objects.order_by("market", "stock_code")
-        # The rows that were written since: the import's own, for nobody else's
-        # unfinished work can be seen here.
-        created = list(rows.filter(created_at__gte=at)[:most])
-        updated = list(rows.filter(updated_at__gte=at, created_at__lt=at)[:most])
-        transaction.set_rollback(True)
-    return StockPreview(listed, created, updated)
+    counts: Counter[str] = Counter()
+    created: list[Stock] = []
+    updated: list[Stock] = []
+    for found in changes(stocks):
+        count(found, counts)
+        created += found.created[: most - len(created)]
+        updated += found.updated[: most - len(updated)]
+    return StockPreview(listed(stocks, counts), created, updated)

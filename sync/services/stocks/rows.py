@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -15,6 +17,7 @@ from sync.engine.markets import MARKETS
 from sync.models import Stock
 
 CHUNK = 500
+CHANGING = ("stock_name", "exchange", "deleted", "updated_at")
 LONGEST_NAME = 200
 LONGEST_EXCHANGE = 50
 
@@ -85,32 +88,65 @@ class StockList:
     notes: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """一段列表会带来的变化;股票还没有写进数据库。"""
+
+    created: list[Stock]
+    updated: list[Stock]
+    unchanged: int
+
+
+def changes(stocks: StockList) -> Iterator[Changes]:
+    """比较列表和数据库,说出会变的股票,一段一段;什么也不写。
+
+    In one order, whatever the order of the lists: who inserts them has fewer deadlocks.
+    """
+    rows = sorted(stocks.entries, key=lambda entry: (entry.market, entry.code))
+    for first in range(0, len(rows), CHUNK):
+        yield _changes_of(rows[first : first + CHUNK])
+
+
 def store(stocks: StockList) -> Listed:
     """把股票存进数据库,一个事务;没有变化的不写。
 
-    To be called by `again_after_a_lost_race`. Everybody inserts in one order, whatever
-    the order of the lists: fewer deadlocks.
+    To be called by `again_after_a_lost_race`.
     """
-    counts = {"created": 0, "updated": 0, "unchanged": 0}
-    rows = sorted(stocks.entries, key=lambda entry: (entry.market, entry.code))
+    counts: Counter[str] = Counter()
     with transaction.atomic():
-        for first in range(0, len(rows), CHUNK):
-            _store_chunk(rows[first : first + CHUNK], counts)
+        for found in changes(stocks):
+            Stock.objects.bulk_create(found.created)
+            Stock.objects.bulk_update(found.updated, CHANGING, batch_size=CHUNK)
+            count(found, counts)
+    return listed(stocks, counts)
+
+
+def count(found: Changes, counts: Counter[str]) -> None:
+    """把一段变化记进数目。"""
+    counts["created"] += len(found.created)
+    counts["updated"] += len(found.updated)
+    counts["unchanged"] += found.unchanged
+
+
+def listed(stocks: StockList, counts: Counter[str]) -> Listed:
+    """导入的结果:变化的数目,和列表里没有要的。"""
     return Listed(
-        **counts,
+        created=counts["created"],
+        updated=counts["updated"],
+        unchanged=counts["unchanged"],
         repeated=stocks.repeated,
         left_out=stocks.left_out,
         notes=stocks.notes,
     )
 
 
-def _store_chunk(entries: list[Entry], counts: dict[str, int]) -> None:
+def _changes_of(entries: list[Entry]) -> Changes:
     stocks = Stock.objects.filter(
         market__in={entry.market for entry in entries},
         stock_code__in=[entry.code for entry in entries],
     )
     old = {(stock.market, stock.stock_code): stock for stock in stocks}
-    changed, created = [], []
+    created, updated = [], []
     for entry in entries:
         stock = old.get((entry.market, entry.code))
         if stock is None:
@@ -126,14 +162,8 @@ def _store_chunk(entries: list[Entry], counts: dict[str, int]) -> None:
             stock.stock_name, stock.deleted = entry.name, False
             stock.exchange = entry.exchange or stock.exchange
             stock.updated_at = timezone.now()
-            changed.append(stock)
-    Stock.objects.bulk_create(created)
-    Stock.objects.bulk_update(
-        changed, ["stock_name", "exchange", "deleted", "updated_at"], batch_size=CHUNK
-    )
-    counts["created"] += len(created)
-    counts["updated"] += len(changed)
-    counts["unchanged"] += len(entries) - len(created) - len(changed)
+            updated.append(stock)
+    return Changes(created, updated, len(entries) - len(created) - len(updated))
 
 
 def _differs(stock: Stock, entry: Entry) -> bool:
