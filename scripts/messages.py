@@ -33,6 +33,7 @@ NAMES = (
     "ngettext",
     "ngettext_lazy",
     "gettext_noop",
+    "Message",
 )
 # In place of the moment it was made, which would make a difference where there is none.
 NEVER = datetime(2026, 1, 1, tzinfo=UTC)

@@ -18,6 +18,8 @@ from django.db import models, transaction
 from django.db.models import Case, Count, F, Q, Value, When
 from django.db.models.functions import Concat
 
+from common.messages import Message
+
 from . import accounts, conditions
 from .accounts import Closing, Opening
 from .availability import why_none_available
@@ -99,7 +101,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
 
     def why_none_available(
         self, provider: str, *, at: datetime, markets: Iterable[str] = ()
-    ) -> str:
+    ) -> Message:
         """用一句话说明为什么没有可用的 Token。
 
         With markets: why none is available for any of them. Blank if one is.

@@ -12,12 +12,11 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from common.fields import CodeField
+from common.messages import MessageField
 
 from ..engine.ports import Window
 from .counting import CountingQuerySet
 from .permissions import PERMISSIONS
-
-ERROR_LENGTH = 500
 
 
 class RunState(models.TextChoices):
@@ -60,7 +59,7 @@ class SyncRunQuerySet(CountingQuerySet["SyncRun"]):
             .filter(pk=pk)
             .update(
                 state=state,
-                error=error[:ERROR_LENGTH],
+                error=error,
                 finished_at=at,
                 request_key=None,
                 waiting_until=None,
@@ -108,9 +107,7 @@ class SyncRun(models.Model):
     unserved = models.JSONField(_("markets without a token"), default=list, blank=True)
     threads = models.PositiveSmallIntegerField(_("threads"), default=0)
     tokens_per_thread = models.JSONField(_("tokens per thread"), default=list)
-    error = models.CharField(
-        _("error"), max_length=ERROR_LENGTH, blank=True, default=""
-    )
+    error = MessageField(_("error"), blank=True, default="")
     created_at = models.DateTimeField(_("asked"))
     started_at = models.DateTimeField(_("started"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)

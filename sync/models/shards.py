@@ -11,8 +11,9 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from common.fields import CodeField
+from common.messages import MessageField
 
-from .runs import ERROR_LENGTH, SyncRun
+from .runs import SyncRun
 
 LEASE = timedelta(seconds=60)
 # So long a run waits for a database that is away.
@@ -102,9 +103,7 @@ class SyncShard(models.Model):
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     process = models.CharField(_("process"), max_length=200, blank=True, default="")
     numbers = models.JSONField(_("numbers"), default=dict, blank=True)
-    error = models.CharField(
-        _("error"), max_length=ERROR_LENGTH, blank=True, default=""
-    )
+    error = MessageField(_("error"), blank=True, default="")
     resume_at = models.DateTimeField(_("goes on"), null=True)
     waits_for = models.CharField(
         _("waits for tokens of"), max_length=200, blank=True, default=""

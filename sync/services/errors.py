@@ -10,9 +10,14 @@ The text is one sentence for people: what is wrong and what to do.
 
 from __future__ import annotations
 
+from common.messages import Message, words_of
+
 
 class Refused(Exception):
-    """请求不能执行;文字说明原因和办法。"""
+    """请求不能执行;文字说明原因和办法,用读者的语言。"""
+
+    def __str__(self) -> str:
+        return words_of(self.args[0])
 
 
 class BadRequest(Refused):
@@ -35,4 +40,5 @@ class NoUsableToken(Refused):
 
     def __init__(self, why: str) -> None:
         self.why = why
-        super().__init__(f"没有可用的 Token: {why}")
+        self.message = Message("没有可用的 Token: %(why)s", why=why)
+        super().__init__(self.message)

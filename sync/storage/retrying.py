@@ -21,6 +21,8 @@ from typing import Protocol, TypeVar
 from django.db import connection
 from django.db.utils import Error, InterfaceError, InternalError, OperationalError
 
+from common.messages import Message
+
 from ..engine.ports import Clock
 from ..models.shards import AWAY
 
@@ -98,8 +100,11 @@ class DatabaseRetry:
         """等一会儿;不该再等的时候抛出。在处理异常时调用。"""
         if _is_full(error):
             raise Unavailable(
-                f"The disk of the database is full: {_text(error)}. Nothing was "
-                "half-written: make room, then start the run again to go on."
+                Message(
+                    "The disk of the database is full: %(text)s. Nothing was "
+                    "half-written: make room, then start the run again to go on.",
+                    text=_text(error),
+                )
             ) from error
         if _is_lost(error):
             self._outlast(error)
@@ -121,8 +126,12 @@ class DatabaseRetry:
         away = now - self._lost_at
         if self._stop.is_set() or away >= self._limit:
             raise Unavailable(
-                f"The database has been away for {away:.0f} seconds: {_text(error)}. "
-                "What was fetched before is stored: start the run again to go on."
+                Message(
+                    "The database has been away for %(seconds)d seconds: %(text)s. "
+                    "What was fetched before is stored: start the run again to go on.",
+                    seconds=round(away),
+                    text=_text(error),
+                )
             ) from error
         if self._losses == 2:  # noqa: PLR2004 - said once, not at each attempt
             logger.warning(

@@ -249,7 +249,7 @@ def test_a_token_that_must_wait_its_turn_is_not_marked(
     with pytest.raises(services.Refused) as caught:
         services.sync_stocks(["HK"])
 
-    told = "Every free token of HK has made its calls of this minute: try again in "
+    told = "Every free token of HK has made its calls of this minute. Try again in "
     assert str(caught.value).startswith(told)
     token.refresh_from_db()
     assert (asked, token.last_error, token.resting_until) == ([], "", None)
@@ -298,7 +298,7 @@ def test_the_command_waits_and_says_for_what(
 
     assert run("HK", stderr=err).startswith("HK: created 2,")
     assert err.getvalue() == (
-        "waiting: Every free token of HK has made its calls of this minute\n"
+        "waiting: Every free token of HK has made its calls of this minute.\n"
     )
 
 

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db.models.functions import Coalesce
 from django.db.utils import DatabaseError
 
+from common.messages import Message
 from sync.engine.errors import LostLease
 from sync.engine.plan import Limits, Tuning
 from sync.engine.ports import Beat, Progress, Task
@@ -126,7 +127,7 @@ class Execution:
             return self._finish.left()
         except Unavailable as error:
             if not self._stop.is_set():
-                self._finish.write(ShardState.FAILED, error=str(error))
+                self._finish.write(ShardState.FAILED, error=_message(error))
                 raise
             logger.warning("%s stops: %s", self.shard, error)
             return self._finish.interrupted()
@@ -144,9 +145,10 @@ class Execution:
         self._finish.write(ShardState.DONE, error=self._untold())
         return ShardState.DONE
 
-    def _untold(self) -> str:
+    def _untold(self) -> Message:
         """没有 Token 可用的市场:说一次。"""
-        return str(NoUsableToken(self._serving.why)) if self._serving.unserved else ""
+        asked = self._serving
+        return NoUsableToken(asked.why).message if asked.unserved else Message()
 
     def _load(self) -> None:
         """读出分成几片,以及以前做到哪里。"""
@@ -159,8 +161,8 @@ class Execution:
         if self.run.background or self.progress.calls:
             return self._finish.parked(parked)
         # Nothing was begun, and somebody is there to be told.
-        error = NoUsableToken(str(parked))
-        self._finish.write(ShardState.FAILED, error=str(error))
+        error = NoUsableToken(parked.why)
+        self._finish.write(ShardState.FAILED, error=error.message)
         raise error
 
     def work(self) -> None:
@@ -353,7 +355,8 @@ class Execution:
         return numbers
 
 
-def _message(error: Exception) -> str:
+def _message(error: Exception) -> Message:
     if isinstance(error, (NoUsableToken, DatabaseError)):
-        return str(error)
-    return f"{type(error).__name__}: see the log"
+        said = error.args[-1] if error.args else ""
+        return said if isinstance(said, Message) else Message(str(error))
+    return Message("%(kind)s: see the log", kind=type(error).__name__)

@@ -12,7 +12,6 @@ from django.db.models import F
 from django.db.utils import DatabaseError
 
 from sync.models import RunState, ShardState, SyncShard
-from sync.models.runs import ERROR_LENGTH
 from sync.storage.retrying import DatabaseRetry, Unavailable
 
 from .jobs import enqueue_after_commit
@@ -46,7 +45,7 @@ class Finish:
     def write(self, state: ShardState, *, error: str = "", **columns: Any) -> None:
         """写下分片的状态和由此得出的运行的状态;写不下去时只写日志,由 `reap` 收拾。"""
         shard, run = self._shard, self._shard.run
-        columns |= {"numbers": self._numbers(), "error": error[:ERROR_LENGTH]}
+        columns |= {"numbers": self._numbers(), "error": error}
         settle = partial(
             set_shard_state, shard, fence=self._fence, state=state, **columns
         )
@@ -79,7 +78,7 @@ class Finish:
             extra={"event": "run.waiting", "run": self._shard.run_id},
         )
         waits = {"resume_at": parked.until, "waits_for": ",".join(parked.markets)}
-        self.write(ShardState.WAITING, error=str(parked), **waits, **PUT_BACK)
+        self.write(ShardState.WAITING, error=parked.why, **waits, **PUT_BACK)
         return ShardState.WAITING
 
     def left(self) -> ShardState:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
+from common.messages import Message
 from sync.engine.token_pool import LeasedToken
 from sync.models import SyncRun
 from sync.models.shards import LEASE, UNFINISHED, owner_of
@@ -25,8 +26,11 @@ LONGEST_WAIT = timedelta(minutes=2)
 class Parked(Exception):
     """要等很久才有用于这些市场的 Token;分片先停下,到时候再继续。"""
 
-    def __init__(self, why: str, *, until: datetime, markets: Sequence[str]) -> None:
+    def __init__(
+        self, why: Message, *, until: datetime, markets: Sequence[str]
+    ) -> None:
         super().__init__(why)
+        self.why = why
         self.until = until
         self.markets = markets
 
@@ -41,7 +45,7 @@ def soonest(waits: Sequence[Parked | LeftToSiblings]) -> Parked | LeftToSiblings
     if len(parked) < len(waits):
         return LeftToSiblings()
     return Parked(
-        str(parked[0]),
+        parked[0].why,
         until=min(wait.until for wait in parked),
         markets=[market for wait in parked for market in wait.markets],
     )
@@ -89,7 +93,7 @@ class Leasing:
             if not self._wait(why):
                 return []
 
-    def _why_none(self, market: str, *, began: datetime, at: datetime) -> str:
+    def _why_none(self, market: str, *, began: datetime, at: datetime) -> Message:
         """为什么要等;不该等的时候抛出。"""
         require_token([market], at=at)
         self._check_siblings(market, at=at)
@@ -115,7 +119,7 @@ class Leasing:
             raise LeftToSiblings
 
     def _check_wait(
-        self, market: str, why: str, *, began: datetime, at: datetime
+        self, market: str, why: Message, *, began: datetime, at: datetime
     ) -> None:
         usable = ApiToken.objects.usable(PROVIDER, at=at, market=market)
         # One query: another run may give its tokens back between two.

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
+from common.messages import Message
 from sync.models import RunState, ShardState
 from sync.models.runs import SyncRunQuerySet
 from tokens.models import ApiToken
@@ -31,7 +32,7 @@ def leave_parked(runs: SyncRunQuerySet, wanted: Sequence[str], *, at: datetime) 
         return
     why = tokens.why_none_available(PROVIDER, at=at, markets=wanted)
     message = _("The same request waits already as %(run)s: %(why)s")
-    raise AlreadyRunning(message % {"run": parked, "why": why})
+    raise AlreadyRunning(message % {"run": parked, "why": why.words})
 
 
 def replace_parked(runs: SyncRunQuerySet, *, at: datetime) -> None:
@@ -43,6 +44,7 @@ def replace_parked(runs: SyncRunQuerySet, *, at: datetime) -> None:
     for parked in runs.filter(state=RunState.WAITING):
         run = locked(parked.pk)
         run.shards.filter(state=ShardState.WAITING).update(
-            state=ShardState.CANCELLED, error="It waited and was asked for again."
+            state=ShardState.CANCELLED,
+            error=Message("It waited and was asked for again."),
         )
         update_run(run, at=at)

@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Q
 
+from common.messages import Message
 from sync.models import ShardState, SyncShard
 from sync.models.shards import SILENT
 from tokens.models import ApiToken
@@ -44,7 +45,7 @@ def _interrupt(shard: SyncShard, *, at: datetime) -> bool:
         if not SyncShard.objects.seen(shard).update(
             state=ShardState.INTERRUPTED,
             fence=shard.fence + 1,
-            error="The process that worked on it has died.",
+            error=Message("The process that worked on it has died."),
         ):
             return False
         ApiToken.objects.lapse(owner=shard.owner(shard.fence), at=at)

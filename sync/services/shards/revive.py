@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 from django_q.brokers import get_broker
 
+from common.messages import Message
 from sync.models import RunState, ShardState, SyncRun, SyncShard
 from sync.models.runs import ACTIVE
 from sync.models.shards import ATTEMPTS
@@ -117,7 +118,9 @@ def _restart(shard: SyncShard, *, at: datetime) -> bool:
         _end_interrupted(
             shard.run,
             state=RunState.CANCELLED,
-            error="Interrupted; the same request has been started again since.",
+            error=Message(
+                "Interrupted; the same request has been started again since."
+            ),
         )
         return False
     logger.warning(
@@ -151,9 +154,10 @@ def _requeued(shard: SyncShard, *, at: datetime) -> bool:
 
 
 def _give_up(shard: SyncShard, *, at: datetime) -> bool:
-    error = (
-        f"Interrupted {shard.attempts} times and given up. What was fetched is stored: "
-        "find out what kills its process, then start it again."
+    error = Message(
+        "Interrupted %(attempts)d times and given up. What was fetched is stored: find "
+        "out what kills its process, then start it again.",
+        attempts=shard.attempts,
     )
     with transaction.atomic():
         run = locked(shard.run_id)

@@ -14,9 +14,9 @@ from typing import Any
 
 from django.db import transaction
 
+from common.messages import Message
 from sync.engine.ports import Progress
 from sync.models import Finished, RunKind, RunState, ShardState, SyncRun, SyncShard
-from sync.models.runs import ERROR_LENGTH
 
 ADDED = ("stocks", "succeeded", "failed", "skipped", "klines", "dropped", "calls")
 AT_WORK = {ShardState.QUEUED, ShardState.RUNNING}
@@ -63,7 +63,7 @@ def update_run(run: SyncRun, *, at: datetime) -> None:
     states = {ShardState(shard.state) for shard in shards}
     numbers = totals(shard.numbers for shard in shards)
     active = SyncRun.objects.active().filter(pk=run.pk)
-    error = next((shard.error for shard in shards if shard.error), "")
+    error = next((shard.error for shard in shards if shard.error), Message())
     if states & AT_WORK:
         at_work = ShardState.RUNNING in states
         state = RunState.RUNNING if at_work else RunState.QUEUED
@@ -73,7 +73,7 @@ def update_run(run: SyncRun, *, at: datetime) -> None:
         active.update(
             state=RunState.WAITING,
             waiting_until=until,
-            error=error[:ERROR_LENGTH],
+            error=error,
             background=True,
             **numbers,
         )

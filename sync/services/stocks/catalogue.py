@@ -10,6 +10,7 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from common.csvfile import Refused as BadRow
+from common.messages import Message
 from common.races import again_after_a_lost_race
 from sync.engine.errors import SyncError
 from sync.engine.ports import Token
@@ -33,12 +34,10 @@ BAD_CODE = "bad_row"
 
 
 class NotItsTurn(Exception):
-    """现在没有轮到任何一个 Token:`seconds` 秒以后再来。"""
+    """现在没有轮到任何一个 Token:`seconds` 秒以后再看。"""
 
-    def __init__(self, why: str, *, seconds: int) -> None:
-        super().__init__(
-            _("%(why)s: try again in %(seconds)d s.") % {"why": why, "seconds": seconds}
-        )
+    def __init__(self, why: Message, *, seconds: int) -> None:
+        super().__init__(why)
         self.why = why
         self.seconds = seconds
 
@@ -75,7 +74,13 @@ def _sync_market(
             rows = _asked(market, now=now)
         except NotItsTurn as turn:
             if wait is None:
-                raise Refused(str(turn)) from None
+                raise Refused(
+                    Message(
+                        "%(why)s Try again in %(seconds)d s.",
+                        why=turn.why,
+                        seconds=turn.seconds,
+                    )
+                ) from None
             if not wait(turn.why, turn.seconds):
                 return None
         else:
@@ -149,11 +154,14 @@ def _nobody_asked(market: str, turns: Sequence[NotLent], *, at: datetime) -> Exc
     """一个也没有问的原因:都要等,或者没有能用的。"""
     waits = [turn.seconds for turn in turns if turn.why == Why.MUST_WAIT]
     if waits:
-        message = _("Every free token of %s has made its calls of this minute")
-        return NotItsTurn(message % market, seconds=min(filter(None, waits), default=1))
+        message = Message(
+            "Every free token of %(market)s has made its calls of this minute.",
+            market=market,
+        )
+        return NotItsTurn(message, seconds=min(filter(None, waits), default=1))
     why = ApiToken.objects.why_none_available(PROVIDER, at=at, markets=[market])
     usable = ApiToken.objects.usable(PROVIDER, at=at, market=market)
     if usable.with_calls_left(at=at).held(at=at).exists():
-        return NotItsTurn(why.rstrip("."), seconds=1)
+        return NotItsTurn(why, seconds=1)
     unfit = next((turn.text for turn in turns if turn.text), "")
     return NoUsableToken(why or unfit or _("none of them can be read"))

@@ -41,10 +41,10 @@ def serving(wanted: Sequence[str], *, at: datetime) -> Serving:
     found = ApiToken.objects.usable(PROVIDER, at=at).markets_served(wanted)
     served = tuple(market for market in wanted if market in found)
     unserved = tuple(market for market in wanted if market not in found)
-    why = unserved and ApiToken.objects.why_none_available(
-        PROVIDER, at=at, markets=unserved
-    )
-    return Serving(served, unserved, why or "")
+    if not unserved:
+        return Serving(served)
+    why = ApiToken.objects.why_none_available(PROVIDER, at=at, markets=unserved)
+    return Serving(served, unserved, why)
 
 
 def require_token(wanted: Sequence[str], *, at: datetime) -> None:

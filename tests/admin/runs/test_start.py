@@ -11,7 +11,9 @@ from django.test import Client
 from django.urls import reverse
 from django_q.models import OrmQ
 
+from common.messages import Message
 from sync.models import Stock, SyncRun, SyncShard
+from sync.services import NoUsableToken
 from tests.fixtures import MakeToken
 from tokens.models import ApiToken
 
@@ -107,7 +109,7 @@ def test_a_refusal_is_in_the_language_of_the_reader() -> None:
 
     page = otto().post(page_of(made, "again"), follow=True, headers=chinese)
 
-    assert "没有可用的 Token: 还没有 itick 的 Token" in text(page)
+    assert "没有可用的 Token:还没有 itick 的 Token" in text(page)
     assert "There is no token" not in text(page)
 
 
@@ -292,3 +294,22 @@ def test_nobody_adds_changes_or_deletes_by_a_form(
     assert answer.status_code == 403
     assert SyncRun.objects.count() == 1
     assert not ApiToken.objects.exists()
+
+
+def test_why_a_run_failed_is_in_the_language_of_the_reader() -> None:
+    # Written by a worker, in English, long before somebody looks.
+    why = Message(
+        "No usable token of %(provider)s serves %(markets)s.",
+        provider="itick",
+        markets="HK",
+    )
+    made = run("failed")
+    SyncRun.objects.update(error=NoUsableToken(why).message)
+
+    client = otto()
+
+    page = client.get(page_of(made), headers={"accept-language": "zh-hans"})
+
+    assert "没有可用的 Token:itick 可用的 Token 都不支持 HK" in text(page)
+    assert "No usable token" not in text(page)
+    assert "没有可用的 Token: No usable token" in text(client.get(page_of(made)))
