@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 from django.db.models import QuerySet
@@ -12,18 +11,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
-from ..engine import markets
-from ..engine.ports import Window
 from ..models import Kline, Stock
-from ..models.stocks import EARLIEST
 from .forms import KlineForm, checked
 from .guard import Guarded
 from .permissions import MayList
 from .schema import answers
 from .shapes import KlinePageSerializer, KlineSerializer
 
-# No K-line lies outside, and no zone and no step leads out of the calendar.
-LAST = date(2199, 12, 31)
 COLUMNS = KlineSerializer.Meta.fields
 
 
@@ -68,21 +62,11 @@ def _stock(wanted: dict[str, Any]) -> Stock:
 
 
 def _klines(stock: Stock, wanted: dict[str, Any]) -> QuerySet[Any, dict[str, Any]]:
-    period = wanted["period"]
-    window = Window(
-        _inside(wanted.get("start", EARLIEST)), _inside(wanted.get("end", LAST))
-    )
-    first, end = markets.bounds(window, market=stock.market, period=period)
-    klines: QuerySet[Any] = Kline.objects.filter(
-        stock=stock, period=period, time__gte=first, time__lt=end
-    )
+    named = {name: wanted.get(name) for name in ("start", "end")}
+    klines: QuerySet[Any] = Kline.objects.of(stock, period=wanted["period"], **named)
     if cursor := wanted.get("cursor"):
         klines = klines.filter(time__gt=cursor)
     return klines.order_by("time").values(*COLUMNS)
-
-
-def _inside(day: date) -> date:
-    return min(max(day, EARLIEST), LAST)
 
 
 def _next(request: Request, cursor: str) -> str:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from common.fields import CodeField
 
+from ..engine import markets
 from ..engine.codes import BadCode, homes
 from ..engine.ports import Window
 from .counting import CountingQuerySet
@@ -18,6 +19,8 @@ from .counting import CountingQuerySet
 # Before that no exchange's data are of use; a slip of the keys costs calls, and other
 # programs may ask for everything since the year 1, where dates end.
 EARLIEST = date(1900, 1, 1)
+# No K-line is later, and no zone and no step leads out of the calendar.
+LATEST = date(2199, 12, 31)
 
 
 class StockQuerySet(CountingQuerySet["Stock"]):
@@ -110,11 +113,37 @@ class Stock(models.Model):
         return f"{self.market} {self.stock_code}"
 
 
+class KlineQuerySet(models.QuerySet["Kline"]):
+    """K 线的查询。"""
+
+    def of(
+        self,
+        stock: Stock,
+        *,
+        period: str,
+        start: date | None = None,
+        end: date | None = None,
+    ) -> Self:
+        """留下一只股票一种周期在两个交易日之间的 K 线,头尾都含。
+
+        Without a start or an end there is no bound on that side. Read along the primary
+        key.
+        """
+        first, last = (
+            min(max(day, EARLIEST), LATEST)
+            for day in (start or EARLIEST, end or LATEST)
+        )
+        since, until = markets.bounds(
+            Window(first, last), market=stock.market, period=period
+        )
+        return self.filter(stock=stock, period=period, time__gte=since, time__lt=until)
+
+
 class Kline(models.Model):
     """一根 K 线。
 
-    Written by `storage.py` only. `time` is UTC: the bar's start for intraday periods,
-    midnight UTC of the trade date otherwise.
+    Written by `storage.klines` only. `time` is UTC: the bar's start for intraday
+    periods, midnight UTC of the trade date otherwise.
     """
 
     pk = models.CompositePrimaryKey("stock_id", "period", "time")
@@ -131,6 +160,8 @@ class Kline(models.Model):
     close = models.DecimalField(_("close"), max_digits=20, decimal_places=8)
     volume = models.DecimalField(_("volume"), max_digits=22, decimal_places=4)
     turnover = models.DecimalField(_("turnover"), max_digits=26, decimal_places=4)
+
+    objects = KlineQuerySet.as_manager()
 
     class Meta:
         db_table = "stk_kline"

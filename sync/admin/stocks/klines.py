@@ -7,7 +7,7 @@ own. It reads one page along the primary key and never counts.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,15 +21,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from sync.engine import markets
-from sync.engine.ports import Window
 from sync.models import Coverage, Kline, Stock
-from sync.models.stocks import EARLIEST
 
 from ..runs.start import DateInput
 
 ROWS = 100
 STAMP = "%Y-%m-%dT%H:%M:%S.%f"
-LATEST = date(2999, 12, 31)
 # Of the chart, in its own units.
 WIDTH, HEIGHT = 1000, 160
 
@@ -178,8 +175,9 @@ def _labels() -> list[str]:
 def _shown(form: KlineForm) -> dict[str, Any]:
     wanted = form.cleaned_data
     stock, period = wanted["stock"], wanted["period"]
-    klines = Kline.objects.filter(stock=stock, period=period)
-    klines = _within(klines, wanted["start"], wanted["end"], stock, period)
+    klines = Kline.objects.of(
+        stock, period=period, start=wanted["start"], end=wanted["end"]
+    )
     page = page_of(klines, before=wanted["before"], after=wanted["after"])
     covered = Coverage.objects.filter(stock=stock, period=period).first()
     intraday = markets.PERIODS[period].intraday
@@ -192,25 +190,6 @@ def _shown(form: KlineForm) -> dict[str, Any]:
         "chart": chart_of(page.klines),
         "links": _links(form, page),
     }
-
-
-def _within(
-    klines: QuerySet[Kline],
-    start: date | None,
-    end: date | None,
-    stock: Stock,
-    period: str,
-) -> QuerySet[Kline]:
-    if start is None and end is None:
-        return klines
-    window = Window(_sane(start or EARLIEST), _sane(end or LATEST))
-    since, until = markets.bounds(window, market=stock.market, period=period)
-    return klines.filter(time__gte=since, time__lt=until)
-
-
-def _sane(day: date) -> date:
-    # The calendar's own first and last day have no neighbour in every zone.
-    return min(max(day, EARLIEST), LATEST)
 
 
 def _links(form: KlineForm, page: Page) -> dict[str, str]:

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.utils.translation import gettext as _
 
 from sync import services
 from sync.engine.markets import parse_day
@@ -75,7 +76,7 @@ def _request(options: dict[str, Any]) -> services.SyncRequest:
 
 def _shards(wanted: int | None) -> int:
     if wanted is not None and wanted < 1:
-        raise services.Refused("--shards must be 1 or more.")
+        raise services.BadRequest("shards", _("--shards must be 1 or more."))
     return wanted or 0
 
 
@@ -83,6 +84,7 @@ def _date(name: str, text: str) -> date:
     try:
         return parse_day(text)
     except ValueError:
-        raise services.Refused(
-            f"{name} {text!r} is not a date: write it as YYYY-MM-DD."
+        message = _("%(option)s %(value)r is not a date: write it as YYYY-MM-DD.")
+        raise services.BadRequest(
+            name.removeprefix("--"), message % {"option": name, "value": text}
         ) from None
