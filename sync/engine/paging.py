@@ -20,7 +20,8 @@ from .coverage import DAY, SATURDAY, widen
 from .errors import BadAnswer
 from .ports import BadBar, Kline, Page, PageRequest, Task, Window
 
-PAGE_SIZE = 1000
+# What the provider answers at most, by its documentation. Fewer prove nothing.
+PAGE_SIZE = 500
 # Bars to ask for beyond the window, so that one page shows a bar before its start.
 SLACK = 12
 # The share of a day in which an exchange trades, about.
@@ -38,13 +39,14 @@ def most_bars(days: float, period: str) -> int:
 
 
 def pages(window: Window, period: str) -> int:
-    """估计要翻多少页,按服务商不少给来算。"""
+    """估计要翻多少页,按服务商每页不少给来算。"""
     kind = markets.PERIODS[period]
     if kind.intraday:
         bars = weekdays(window) * (DAY / kind.interval) * SESSION
     else:
         bars = most_bars(days(window), period)
-    return max(1, math.ceil(bars / PAGE_SIZE))
+    # Each page repeats a bar of the one before, the last shows one before the window.
+    return max(1, math.ceil(bars / (PAGE_SIZE - 1)))
 
 
 def limit(window: Window, period: str) -> int:
@@ -75,6 +77,8 @@ class Walk:
             self.window, market=task.market, period=task.period
         )
         self._klines: dict[datetime, Kline] = {}
+        self._idle: set[datetime] = set()
+        self._readable = False
         self._end_ms = markets.end_stamp(self.window.end, market=task.market)
         self._oldest_ms: int | None = None
         self._done = False
@@ -128,8 +132,10 @@ class Walk:
         )
         inside = page.klines[first:last]
         self._klines.update(zip(map(_TIME, inside), inside, strict=True))
+        self._idle.update(time for time in page.idle if self._is_inside(time))
         for bar in page.bad:
             self._bad[bar.time or bar.text] = bar
+        self._readable |= bool(page.klines or page.idle)
         reached = self._reached(page)
         moved = self._oldest_ms is None or page.oldest_ms < self._oldest_ms
         self._exhausted = not moved and not reached
@@ -145,8 +151,19 @@ class Walk:
             bar
             for bar in self._bad.values()
             if bar.time is None
-            or (self._since <= bar.time < self._until and bar.time not in self._klines)
+            or (self._is_inside(bar.time) and bar.time not in self._klines)
         ]
+
+    @property
+    def complaint(self) -> str:
+        """取到的 K 线全都不能用时,为什么;连区间以外的也没有一根好的才算。"""
+        if self._readable or not self._bad:
+            return ""
+        first = next(iter(self._bad.values()))
+        return f"none of {len(self._bad)} bars can be used: {first.text}"
+
+    def _is_inside(self, time: datetime) -> bool:
+        return self._since <= time < self._until
 
     @property
     def before_coverage(self) -> bool:
@@ -163,18 +180,20 @@ class Walk:
         return [self._klines[time] for time in sorted(self._klines)]
 
     def newest(self) -> date | None:
-        """返回区间里最新一根的交易日。"""
-        if not self._klines:
+        """返回区间里最新一根的交易日;服务商说没有交易的那天也算。"""
+        known = self._klines.keys() | self._idle
+        if not known:
             return None
         return markets.trade_date(
-            max(self._klines), market=self.task.market, period=self.task.period
+            max(known), market=self.task.market, period=self.task.period
         )
 
     def _reached(self, page: Page) -> bool:
         # A bad bar's own stamp counts only where there is nothing better.
         assert page.oldest_ms is not None
-        sound = page.klines[0].time if page.klines else self._bar_time(page.oldest_ms)
-        return sound <= self._since
+        sound = [page.klines[0].time] if page.klines else []
+        oldest = min([*sound, *page.idle], default=self._bar_time(page.oldest_ms))
+        return oldest <= self._since
 
     def _bar_time(self, stamp_ms: int) -> datetime:
         return markets.bar_time(

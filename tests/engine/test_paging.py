@@ -137,7 +137,7 @@ def test_the_limit_fits_the_window() -> None:
 
 @pytest.mark.parametrize(
     ("first", "last", "expected"),
-    [(14, 14, 1), (12, 14, 2), (14, 17, 1), (3, 16, 4), (15, 16, 1)],
+    [(14, 14, 1), (12, 14, 3), (14, 17, 2), (3, 16, 8), (15, 16, 1)],
 )
 def test_the_pages_of_minutes_are_estimated_by_weekdays(
     first: int, last: int, expected: int
@@ -145,6 +145,67 @@ def test_the_pages_of_minutes_are_estimated_by_weekdays(
     window = Window(date(2024, 6, first), date(2024, 6, last))
 
     assert pages(window, "1m") == expected
+
+
+@pytest.mark.parametrize("count", [30, 498, 499, 500, 998, 999, 1231])
+def test_as_many_pages_are_forecast_as_it_takes(count: int) -> None:
+    days = weekdays(FAR_BACK, LAST)[-count:]
+    exchange = Exchange(daily(weekdays(date(2015, 1, 1), LAST)), cap=PAGE_SIZE)
+    window = Window(days[0], days[-1])
+
+    walk(exchange, window)
+
+    assert 0 <= pages(window, "day") - len(exchange.requests) <= 1
+
+
+def test_a_suspended_day_shows_that_the_window_is_reached_and_its_end_is_final() -> (
+    None
+):
+    done = Walk(task(1, WINDOW), WINDOW)
+    sound = page(daily([date(2024, 6, 3)]))
+    first, last = datetime(2024, 1, 9, tzinfo=UTC), datetime(2024, 6, 14, tzinfo=UTC)
+    [oldest] = daily([first.date()])
+
+    done.accept(Page(sound.klines, oldest, idle=(first, last)))
+
+    assert done.done
+    assert not done.exhausted
+    assert done.newest() == last.date()
+    assert done.klines() == sound.klines
+
+
+def test_a_suspended_day_outside_the_window_is_not_its_newest() -> None:
+    done = Walk(task(1, WINDOW), WINDOW)
+    sound = page(daily([date(2024, 6, 3)]))
+
+    done.accept(Page(sound.klines, sound.oldest_ms, idle=(at(2024, 6, 17),)))
+
+    assert done.newest() == date(2024, 6, 3)
+
+
+@pytest.mark.parametrize(
+    ("idle", "sound", "complaint"),
+    [
+        ([], [], "none of 1 bars can be used: no close"),
+        ([], [date(2024, 6, 3)], ""),
+        ([3], [], ""),
+    ],
+)
+def test_a_walk_on_which_no_bar_can_be_used_says_so(
+    idle: list[int], sound: list[date], complaint: str
+) -> None:
+    done = Walk(task(1, WINDOW), WINDOW)
+    [oldest] = daily([date(2024, 6, 3)])
+    times = tuple(at(2024, 6, day) for day in idle)
+    bad = [BadBar("no close", at(2024, 6, 4))]
+
+    done.accept(Page(page(daily(sound)).klines, oldest, bad, times))
+
+    assert done.complaint == complaint
+
+
+def at(year: int, month: int, day: int) -> datetime:
+    return datetime(year, month, day, tzinfo=UTC)
 
 
 def test_the_limit_shrinks_with_what_is_left() -> None:

@@ -72,7 +72,7 @@ def test_a_stock_of_several_pages_goes_alone() -> None:
     long = days(3000)
     assert pages(long, "day") > 1
     assert not Group(of(long)).open
-    assert not joins(of(days(900)), of(long))
+    assert not joins(of(days(600)), of(long))
 
 
 def test_a_stock_of_several_windows_goes_alone() -> None:
@@ -83,10 +83,10 @@ def test_a_stock_of_several_windows_goes_alone() -> None:
 
 
 def test_one_answer_stays_within_bounds() -> None:
-    group = Group(of(days(900)))
+    group = Group(of(days(600)))
 
-    assert not all(group.join(of(days(900))) for _ in range(50))
-    assert len(group.tasks) == MOST_BARS // limit(days(900), "day")
+    assert not all(group.join(of(days(600))) for _ in range(60))
+    assert len(group.tasks) == MOST_BARS // limit(days(600), "day")
 
 
 def test_all_codes_of_a_call_have_one_end_and_one_limit_that_reach_every_start() -> (
