@@ -3,12 +3,14 @@
 from . import access
 from .activity import jobs
 from .failures.pages import SyncFailureAdmin
+from .failures.rejected import RejectedBarAdmin
 from .runs.pages import SyncRunAdmin
 from .stocks.pages import StockAdmin
 from .tokens.pages import CheckedTokenAdmin
 
 __all__ = [
     "CheckedTokenAdmin",
+    "RejectedBarAdmin",
     "StockAdmin",
     "SyncFailureAdmin",
     "SyncRunAdmin",

@@ -30,7 +30,7 @@ from .sharing import FirstPages
 
 
 class StockInProgress:
-    """正在做的一只股票:还没有取到的段,和取到了却缺 K 线的段。
+    """正在做的一只股票:还没有取到的段。
 
     `walk` is that of the first piece, which may get its first page together with other
     stocks.
@@ -39,13 +39,11 @@ class StockInProgress:
     def __init__(self, task: Task) -> None:
         self.task = task
         self.left = coverage.cut(task.windows, task.covered, task.period)
-        self.spoiled: list[Walk] = []
         self.walk = Walk(task, self.left[0])
 
     def rest(self) -> Task:
         """返回没有做完的部分,留给别的通道。"""
-        again = [*self.left, *(walk.window for walk in self.spoiled)]
-        windows = tuple(coverage.remaining(self.task.windows, again))
+        windows = tuple(coverage.remaining(self.task.windows, self.left))
         return replace(self.task, windows=windows)
 
 
@@ -154,20 +152,17 @@ class Lane:
     def _fetch_one(self, stock: StockInProgress) -> None:
         """取一只股票的全部区间,报告每一段;失败了报告还缺的区间。
 
-        What has been reported is taken out of `left`. Pieces with bars that had to be
-        left out are stored, join `spoiled`, and make the stock fail in the end: a bar
-        that is missing must not be missing silently.
+        What has been reported is taken out of `left`. Bars that cannot be used keep no
+        stock from being done: they go with their part, and are kept beside the others.
         """
-        task, left, spoiled = stock.task, stock.left, stock.spoiled
-        walk = stock.walk
+        task, left, walk = stock.task, stock.left, stock.walk
         while left:
             try:
                 self._fetch_pages(walk)
             except LANE_ENDINGS:
                 raise
             except SyncError as error:
-                missed = [*left, *(walk.window for walk in spoiled)]
-                window = coverage.hull(missed)
+                window = coverage.hull(left)
                 self._report(Failure(task, window, error.reason, str(error)))
                 return
             fetched = walk.window
@@ -177,13 +172,9 @@ class Lane:
                 older = [window for window in left if window.end < fetched.start]
                 fetched = coverage.hull([fetched, *older])
                 left[:] = [window for window in left if window not in older]
-            if walk.bad:
-                spoiled.append(walk)
-            self._report(_part(walk, fetched, last=not left and not spoiled))
+            self._report(_part(walk, fetched, last=not left))
             if left:
                 walk = Walk(task, left[0])
-        if spoiled:
-            self._report(_spoiled(task, spoiled))
 
     def _fetch_pages(self, walk: Walk) -> None:
         while not walk.done:
@@ -197,14 +188,16 @@ class Lane:
             else:
                 end = walk.window.end
                 raise NoData(f"no data up to {end}: the answer was empty")
+        if walk.complaint:
+            raise BadAnswer(walk.complaint)
 
     def _page(self, walk: Walk) -> Page:
-        """取下一页;空的或有坏数据的页,换一个 Token 再问一次。"""
+        """取下一页;不该空的却空了,换一个 Token 再问一次。"""
         call = partial(self._call, walk)
         page = self._caller.ask(call)
         expected = walk.begun or walk.task.covered
-        if page.bad or (page.oldest_ms is None and expected):
-            page = _together(page, self._caller.ask(call))
+        if page.oldest_ms is None and expected:
+            page = self._caller.ask(call)
         return page
 
     def _call(self, walk: Walk, limiter: RateLimiter) -> Page:
@@ -214,22 +207,9 @@ class Lane:
         return page
 
 
-def _together(first: Page, second: Page) -> Page:
-    """问了两次的一页:第一次里好的 K 线,第二次里是坏的也算数。"""
-    both = {kline.time: kline for kline in (*first.klines, *second.klines)}
-    return replace(second, klines=[both[time] for time in sorted(both)])
-
-
-def _spoiled(task: Task, walks: list[Walk]) -> Failure:
-    bad = [bar.text for walk in walks for bar in walk.bad]
-    window = coverage.hull([walk.window for walk in walks])
-    text = f"bars left out: {len(bad)}, the first: {bad[0]}"
-    return Failure(task, window, BadAnswer.reason, text)
-
-
 def _part(walk: Walk, fetched: Window, *, last: bool) -> Part:
     task = walk.task
     covered = coverage.confirmed(
         fetched, newest=walk.newest(), final=task.final, period=task.period
     )
-    return Part(task, walk.klines(), covered, last, len(walk.bad))
+    return Part(task, walk.klines(), covered, last, walk.bad)

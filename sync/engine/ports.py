@@ -131,14 +131,15 @@ class Task:
 class Part:
     """取到的一段:区间里的 K 线,以及其中可以算作已覆盖的部分。
 
-    `last` marks the stock's last part: with it the stock is complete.
+    `last` marks the stock's last part: with it the stock is complete. `rejected` are
+    the bars in it that cannot be used.
     """
 
     task: Task
     klines: Sequence[Kline]
     covered: Window | None
     last: bool
-    dropped: int = 0
+    rejected: Sequence[BadBar] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,7 @@ class Progress:
         """记入写好的几段。"""
         self.succeeded += sum(part.last for part in parts)
         self.klines += sum(len(part.klines) for part in parts)
-        self.dropped += sum(part.dropped for part in parts)
+        self.dropped += sum(len(part.rejected) for part in parts)
 
     def not_stored(self, failures: Sequence[Failure]) -> None:
         """记入失败。"""

@@ -2,7 +2,7 @@
 
 The provider takes one end and one limit for all codes of a call, so the window around
 all of them is asked for, and each stock's walk picks its own bars out of its page.
-Sharing only saves calls: a stock whose page is missing, bad or too short goes on by
+Sharing only saves calls: a stock whose page is missing or too short goes on by
 itself as if it had been alone.
 """
 
@@ -150,9 +150,7 @@ def requests(walks: Sequence[Walk]) -> list[PageRequest]:
 
 
 def _take(walk: Walk, page: Page, request: PageRequest) -> None:
-    """收下好的一页;有坏数据的、不是所问的不收,留给单独的请求。"""
-    if page.bad:
-        return
+    """收下一页;不是所问的不收,留给单独的请求。"""
     try:
         walk.check(page, request)
     except BadAnswer:

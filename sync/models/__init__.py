@@ -3,6 +3,7 @@
 from .access import AccessKey
 from .failures import FailureStatus, SyncFailure
 from .finished import Finished
+from .rejected import RejectedBar
 from .runs import RunKind, RunState, SyncRun
 from .shards import ShardState, SyncShard
 from .stocks import Coverage, Kline, Stock
@@ -13,6 +14,7 @@ __all__ = [
     "FailureStatus",
     "Finished",
     "Kline",
+    "RejectedBar",
     "RunKind",
     "RunState",
     "ShardState",

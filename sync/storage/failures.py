@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from ..engine import coverage, markets
-from ..engine.errors import Cancelled, NoToken, ProviderDown
+from ..engine.errors import BadAnswer, Cancelled, NoToken, ProviderDown
 from ..engine.ports import Failure, Part, Task, Window
 from ..models import Finished, SyncFailure, SyncRun
 from ..models.failures import SyncFailureQuerySet
@@ -42,6 +42,9 @@ class FailureBooks(Protocol):
     ) -> None:
         """在 K 线写好之后调用,在同一个事务里。"""
 
+    def rejected(self, failures: Sequence[Failure], *, at: datetime) -> None:
+        """头一次见到的不能用的 K 线,在同一个事务里;它们的股票算取到了。"""
+
     def failed(self, failures: Sequence[Failure], *, at: datetime) -> None:
         """在股票失败之后调用,在存储打开的另一个事务里。"""
 
@@ -61,6 +64,8 @@ class BatchFailures:
         rows = SyncFailure.objects.waiting().filter(
             stock_code__in={change.task.code for change in changes}
         )
+        # A part before may have been stored with a bar missing.
+        rows = rows.exclude(run=self._run, reason_class=BadAnswer.reason)
         done = [
             row.pk
             for row in rows
@@ -76,6 +81,11 @@ class BatchFailures:
         ]
         if again:
             Finished.objects.note(again, run_id=self._run.pk)
+
+    def rejected(self, failures: Sequence[Failure], *, at: datetime) -> None:
+        """等下一次补拉再问一遍。"""
+        if failures:
+            SyncFailure.objects.record(failures, run_id=self._run.pk, at=at)
 
     def failed(self, failures: Sequence[Failure], *, at: datetime) -> None:
         """记下新的失败,一只股票的一个区间只有一条等待中的。"""
@@ -111,6 +121,9 @@ class RetryFailures:
         """把取齐了的股票的记录都改成补拉成功。"""
         if whole := [part.task for part in parts if part.last]:
             self._held(whole).settle(at=at)
+
+    def rejected(self, failures: Sequence[Failure], *, at: datetime) -> None:
+        """问过这一遍,就不再问了。"""
 
     def failed(self, failures: Sequence[Failure], *, at: datetime) -> None:
         """给没有取到的区间的次数加一,同一只股票里已经取到的改成补拉成功。"""

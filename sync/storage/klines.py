@@ -5,7 +5,8 @@ Implements the engine's `Store`. What is written, in one transaction:
 1. the fence check, which locks the shard's row: whoever has lost the shard writes
    nothing;
 2. the klines, one statement for thousands of rows;
-3. the coverage of their stocks.
+3. the coverage of their stocks;
+4. the bars that were rejected, and a failure where one is to be asked for again.
 
 Why these statements: see docs/decisions/writing-klines.md.
 """
@@ -27,7 +28,9 @@ from ..engine.errors import LostLease
 from ..engine.ports import Beat, Failure, Part, Progress
 from ..models import Coverage, SyncShard
 from .failures import CoverageChange, FailureBooks
+from .rejected import keep_rejected
 from .retrying import Retrying, Unavailable
+from .upserts import unique_fields
 
 logger = logging.getLogger(__name__)
 
@@ -99,9 +102,13 @@ class DatabaseStore:
     def _write(self, parts: Sequence[Part]) -> None:
         with transaction.atomic():
             self._check_fence()
+            at = self._now()
             write_klines(parts)
             changes = write_coverage(parts)
-            self._books.saved(parts, changes, at=self._now())
+            news = keep_rejected(parts, run_id=self.shard.run_id, at=at)
+            self._books.saved(parts, changes, at=at)
+            # After what is covered now is settled: these stand in the coverage.
+            self._books.rejected(news, at=at)
 
     def _record(self, failures: Sequence[Failure]) -> None:
         with transaction.atomic():
@@ -166,7 +173,7 @@ def _store_coverage(changes: Sequence[CoverageChange]) -> None:
         ],
         update_conflicts=True,
         update_fields=["start_date", "end_date"],
-        unique_fields=_unique_fields("stock", "period"),
+        unique_fields=unique_fields("stock", "period"),
     )
 
 
@@ -258,9 +265,3 @@ def _ahead(statements: Iterator[str]) -> Iterator[str]:
         while statement := coming.result():
             coming = pool.submit(next, statements, "")
             yield statement
-
-
-def _unique_fields(*names: str) -> list[str] | None:
-    """MySQL 不许指明唯一键,SQLite 必须指明。"""
-    targeted = connection.features.supports_update_conflicts_with_target
-    return list(names) if targeted else None

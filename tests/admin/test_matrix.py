@@ -83,6 +83,12 @@ TABLE = """
 /admin/django_q/schedule/{}/delete/   in 403 403 403 403 200 |  in 403 403 403 403 302
 /admin/django_q/schedule/{}/change/   in 403 403 403 403 200 |  in 403 403 403 403 200
 /admin/django_q/schedule/{}/          in 302 302 302 302 302 |  in 302 302 302 302 302
+/admin/sync/rejectedbar/              in 403 200 200 200 200 |  in 403 403 403 403 403
+/admin/sync/rejectedbar/add/          in 403 403 403 403 403 |  in 403 403 403 403 403
+/admin/sync/rejectedbar/{}/history/   in 403 200 200 200 200 |  in 403 200 200 200 200
+/admin/sync/rejectedbar/{}/delete/    in 403 403 403 403 403 |  in 403 403 403 403 403
+/admin/sync/rejectedbar/{}/change/    in 403 200 200 200 200 |  in 403 403 403 403 403
+/admin/sync/rejectedbar/{}/           in 302 302 302 302 302 |  in 302 302 302 302 302
 /admin/sync/syncrun/start/            in 403 403 200 403 200 |  in 403 403 302 403 302
 /admin/sync/syncrun/{}/progress/      in 403 200 200 200 200 |  in 405 405 405 405 405
 /admin/sync/syncrun/{}/cancel/        in 405 405 405 405 405 |  in 403 403 302 403 302

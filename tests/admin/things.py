@@ -54,6 +54,7 @@ def things(db: None, make_token: MakeToken) -> dict[str, str]:
         "accesskey": people.drawn(user),
         "stock": rows.stock(),
         "syncfailure": rows.failure(),
+        "rejectedbar": rows.rejected_bar(),
         "syncrun": rows.run(state="partial", start_date="2024-01-01"),
         "success": tasks[0],
         "failure": tasks[1],

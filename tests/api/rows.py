@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sync.models import Kline, Stock, SyncFailure, SyncRun, SyncShard
+from sync.models import Kline, RejectedBar, Stock, SyncFailure, SyncRun, SyncShard
 
 AT = datetime(2024, 3, 12, 8, 0, tzinfo=UTC)
 
@@ -59,3 +59,15 @@ def kline(of: Stock, time: datetime, *, period: str = "day", price: str = "1") -
         volume=number,
         turnover=number,
     )
+
+
+def rejected_bar(of: Stock | None = None, **columns: Any) -> RejectedBar:
+    wanted: dict[str, Any] = {
+        "stock": of or stock("9988"),
+        "period": "day",
+        "time": datetime(2024, 3, 6, tzinfo=UTC),
+        "sent": "t=1709654400000 o=10 h=9 l=9 c=9 v=5",
+        "reason": "open or close lies outside low and high",
+        "seen_at": AT,
+    }
+    return RejectedBar.objects.create(**wanted | columns)

@@ -32,7 +32,7 @@ TRANSIENT = [
 DAYS = weekdays(date(2024, 5, 1), date(2024, 6, 28))
 GOOD = page(daily(weekdays(date(2024, 5, 31), date(2024, 6, 14))))
 EMPTY = Page((), None)
-BAD = Page(GOOD.klines[:-1], GOOD.oldest_ms, [BadBar("2024-06-14: no close")])
+BAD = Page(GOOD.klines[:-1], GOOD.oldest_ms, [BadBar("no close")])
 
 
 Step = Page | Exception | Callable[[], Page] | dict[str, Page]

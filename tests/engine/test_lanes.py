@@ -4,13 +4,18 @@ from datetime import date, timedelta
 from itertools import repeat
 from threading import Event
 
+import pytest
+
 from sync.engine.errors import (
+    BadAnswer,
+    Declined,
+    SyncError,
     TokenRejected,
     Unreachable,
 )
 from sync.engine.messages import TokenOut
 from sync.engine.plan import Tuning
-from sync.engine.ports import BadBar, Failure, Page, Part, Task, Window
+from sync.engine.ports import BadBar, Page, Task, Window
 
 from .bench import (
     BAD,
@@ -86,61 +91,85 @@ def test_two_empty_pages_in_the_middle_fail_the_stock() -> None:
     assert only_failure(bench.run()).reason == "no_data"
 
 
-def test_bad_bars_are_asked_for_once_more() -> None:
-    bench = Bench(BAD, GOOD)
+def test_bars_that_cannot_be_used_go_with_the_part_and_the_stock_is_done() -> None:
+    bench = Bench(BAD)
 
     part = only_part(bench.run())
 
-    assert part.dropped == 0
-    assert len(part.klines) == 10
-    assert bench.tokens_asked == [1, 2]
+    assert [bar.text for bar in part.rejected] == ["no close"]
+    assert (part.last, len(part.klines)) == (True, 9)
+    assert bench.tokens_asked == [1]
 
 
-def test_bars_that_stay_bad_are_dropped_counted_and_recorded() -> None:
-    bench = Bench(BAD, BAD)
-
-    part, failure = bench.run()
-
-    assert isinstance(part, Part)
-    assert isinstance(failure, Failure)
-    assert (part.dropped, part.last, len(part.klines)) == (1, False, 9)
-    assert failure.reason == "bad_data"
-    assert failure.text == "bars left out: 1, the first: 2024-06-14: no close"
-
-
-def test_of_a_page_asked_for_twice_the_good_bars_of_both_count() -> None:
-    late, early = GOOD.klines[-1], GOOD.klines[0]
-    first = Page(GOOD.klines[:-1], GOOD.oldest_ms, [BadBar("bad", late.time)])
-    second = Page(GOOD.klines[1:], GOOD.oldest_ms, [BadBar("bad", early.time)])
-    bench = Bench(first, second)
-
-    part = only_part(bench.run())
-
-    assert (part.dropped, len(part.klines)) == (0, 10)
-
-
-def test_a_bad_bar_outside_the_window_spoils_nothing() -> None:
+def test_a_bad_bar_outside_the_window_is_nobodys() -> None:
     outside = BadBar("bad", GOOD.klines[0].time - timedelta(days=30))
     odd = Page(GOOD.klines, GOOD.oldest_ms, [outside])
-    bench = Bench(odd, odd)
+    bench = Bench(odd)
 
-    assert only_part(bench.run()).dropped == 0
+    assert only_part(bench.run()).rejected == []
 
 
-def test_a_stock_put_back_asks_again_for_what_was_spoiled() -> None:
+def test_a_stock_of_which_no_bar_can_be_used_fails_at_once() -> None:
+    bad = [BadBar("no close", kline.time) for kline in GOOD.klines]
+    bench = Bench(Page((), GOOD.oldest_ms, bad))
+
+    failure = only_failure(bench.run())
+
+    assert failure.reason == "bad_data"
+    assert failure.text == "none of 11 bars can be used: no close"
+    assert bench.tokens_asked == [1]
+
+
+def test_an_older_page_of_bad_bars_does_not_undo_the_newer_ones() -> None:
+    newer, older = GOOD.klines[6:], GOOD.klines[:6]
+    bad = [BadBar("no close", kline.time) for kline in older]
+    bench = Bench(
+        page(daily([kline.time.date() for kline in newer])),
+        Page((), GOOD.oldest_ms, bad),
+    )
+
+    part = only_part(bench.run())
+
+    assert part.klines == newer
+    assert len(part.rejected) == 5  # of the sixth nothing was wanted
+    assert part.last
+
+
+def test_a_stock_suspended_all_the_while_is_done_without_a_bar() -> None:
+    idle = tuple(kline.time for kline in GOOD.klines)
+    bench = Bench(Page((), GOOD.oldest_ms, idle=idle))
+
+    part = only_part(bench.run())
+
+    assert (list(part.klines), part.last) == ([], True)
+    assert part.covered == Window(date(2024, 6, 3), date(2024, 6, 14))
+
+
+@pytest.mark.parametrize("error", [BadAnswer("not a list"), Declined("code 5")])
+def test_an_answer_that_arrived_is_asked_for_once_and_no_outage(
+    error: SyncError,
+) -> None:
+    bench = Bench(error)
+
+    assert only_failure(bench.run()).reason == error.reason
+    assert bench.tokens_asked == [1]
+    assert list(bench.breaker._outcomes) == [(1, False)]
+
+
+def test_a_stock_put_back_asks_again_for_what_was_not_stored() -> None:
     before = Window(date(2024, 1, 1), date(2024, 2, 1))
     windows = (before, Window(date(2024, 6, 3), date(2024, 6, 14)))
-    bench = Bench(BAD, BAD, TokenRejected("401"), TokenRejected("401"), tokens=2)
+    bench = Bench(BAD, TokenRejected("401"), TokenRejected("401"), tokens=2)
 
     bench.run(task(1, *windows))
 
     [left] = bench.queues.drain()
-    assert left.windows == windows
+    assert left.windows == (before,)
 
 
-def test_an_answer_newer_than_asked_for_is_tried_again_and_then_a_failure() -> None:
+def test_an_answer_newer_than_asked_for_is_a_failure() -> None:
     newest = page(daily(DAYS[-5:]))
-    bench = Bench(newest, newest, newest, newest)
+    bench = Bench(newest)
 
     assert only_failure(bench.run()).reason == "bad_data"
 

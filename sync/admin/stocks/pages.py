@@ -22,6 +22,7 @@ from sync import services
 from sync.models import Stock, SyncRun
 
 from ..display import badge, run_url
+from ..failures.rejected import rejected_link
 from ..readonly import ReadOnlyAdmin
 from . import lists as stock_lists
 from .klines import klines_page
@@ -69,7 +70,7 @@ class StockAdmin(ReadOnlyAdmin):
     actions = ("sync_window",)
     fields = (
         *("stock_code", "market", "stock_name", "exchange", "state"),
-        *("coverage", "waiting", "created", "updated"),
+        *("coverage", "waiting", "rejected", "created", "updated"),
     )
 
     # --- columns ---
@@ -108,6 +109,11 @@ class StockAdmin(ReadOnlyAdmin):
     def waiting(self, stock: Stock) -> SafeString | str:
         """等待补拉的失败。"""
         return waiting_link(stock, stats([stock])[stock.pk].waiting)
+
+    @admin.display(description=gettext_lazy("rejected bars"))
+    def rejected(self, stock: Stock) -> SafeString | str:
+        """不能用、没有存下来的 K 线。"""
+        return rejected_link(stock)
 
     @admin.display(description=gettext_lazy("created"))
     def created(self, stock: Stock) -> str:

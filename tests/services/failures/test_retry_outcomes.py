@@ -9,10 +9,11 @@ import pytest
 
 from sync.engine.errors import UnknownSymbol
 from sync.engine.ports import BadBar, Page, PageRequest, Token
-from sync.models import Kline, SyncFailure
+from sync.models import Kline, RejectedBar, SyncFailure
 from tests.fixtures import MakeToken, Provider
 from tests.rows import AT, stock
-from tests.runs import BARS, honest
+from tests.runs import BARS, honest, started
+from tests.runs import executed as executed_batch
 
 from .retries import DONE, GIVEN_UP, HOUR, WAITS, Asking, march, outcome, retried, row
 
@@ -140,19 +141,64 @@ def _second_fails(asking: Asking) -> Any:
     return answer
 
 
-def test_a_bar_that_had_to_be_left_out_counts_as_an_attempt(asking: Asking) -> None:
+def test_a_bar_that_cannot_be_used_is_kept_and_asked_for_no_more(
+    asking: Asking,
+) -> None:
     stock()
     spoiled = row()
 
     def answer(token: Token, request: PageRequest) -> Page:
-        return replace(honest(token, request), bad=[BadBar("the price is negative")])
+        bad = [BadBar("the price is negative", values="c=-1")]
+        return replace(honest(token, request), bad=bad)
 
     asking.answer = answer
 
     run = retried()
 
-    assert (run.succeeded, run.failed, run.klines) == (0, 1, BARS)
-    assert outcome(spoiled) == (WAITS, 1, "bad_data")
+    assert (run.succeeded, run.failed, run.klines) == (1, 0, BARS)
+    assert (run.state, run.dropped) == ("succeeded", 1)
+    assert outcome(spoiled)[:2] == (DONE, 0)
+    assert RejectedBar.objects.get().sent == "c=-1"
+    assert not SyncFailure.objects.waiting().exists()
+
+
+def newest_is_bad(token: Token, request: PageRequest) -> Page:
+    page = honest(token, request)
+    newest = BadBar("high is below low", page.klines[-1].time, "h=1 l=2")
+    return replace(page, klines=page.klines[:-1], bad=[newest])
+
+
+def test_a_bar_that_cannot_be_used_is_asked_for_once_by_the_next_retry(
+    asking: Asking,
+) -> None:
+    stock()
+    asking.answer = newest_is_bad
+
+    first = executed_batch(started())
+    again, after = retried(at=AT + HOUR), retried(at=AT + 2 * HOUR)
+
+    assert (first.state, first.succeeded, first.dropped) == ("succeeded", 1, 1)
+    assert (again.state, again.succeeded, again.calls) == ("succeeded", 1, 1)
+    assert (after.stocks, after.calls) == (0, 0)
+    assert len(asking.asked) == 2
+    assert RejectedBar.objects.get().run_id == again.pk
+    assert [row.status for row in SyncFailure.objects.all()] == [DONE]
+
+
+def test_a_bar_that_is_sound_when_it_is_asked_for_again_is_stored(
+    asking: Asking,
+) -> None:
+    stock()
+    asking.answer = newest_is_bad
+    executed_batch(started())
+    newest = RejectedBar.objects.get().time
+    asking.answer = honest
+
+    run = retried(at=AT + HOUR)
+
+    assert (run.succeeded, run.dropped) == (1, 0)
+    assert Kline.objects.filter(time=newest).exists()
+    assert not RejectedBar.objects.exists()
 
 
 @pytest.mark.parametrize(
