@@ -13,7 +13,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from sync.engine.markets import last_final
+
+from .sign_in import SIMULATOR
 
 ROOT = Path(__file__).resolve().parent.parent
 VAR = ROOT / "var"
@@ -21,10 +26,13 @@ MANAGE = [sys.executable, str(ROOT / "manage.py")]
 TOKENS = 12
 STOCKS = 300
 MINUTE_LIMIT = 120
+YEAR = timedelta(days=365)
+HISTORY = {"HK": 2, "SH": 1}  # years up to the last day that is over
 
 NEXT = """
 What next:
   make serve            the admin in your browser, on these data
+                        {sign_in}
   make test             all tests, on SQLite and on a MariaDB of its own
   {again}
                         nothing to do: what is there is not fetched again
@@ -38,23 +46,22 @@ def main() -> int:
     database = demo_database()
     os.environ["DATABASE_URL"] = f"sqlite:///{database}"
     os.environ.setdefault("LOG_LEVEL", "WARNING")
-    batch = sync_klines("HK", start="2024-01-01", end="2025-12-31")
-    real = sync_klines("US", start="2000-01-01", end="2013-12-31")
+    syncs = {market: sync_klines(market) for market in HISTORY}
     try:
         manage("migrate", "--verbosity", "0")
         with simulator() as tokens:
             say(f"{TOKENS} tokens of {MINUTE_LIMIT} calls a minute:")
             manage("import_tokens", str(tokens))
-            say(f"The stocks: {STOCKS} made-up ones of HK, five real ones of US:")
-            manage("sync_stocks", "--market", "HK", "US")
-            say("Two years of daily bars of HK:")
-            manage(*batch)
-            say("Thirteen years of daily bars of AAPL, FB, GOOG, IBM and MSFT:")
-            manage(*real)
+            say(f"The stocks, {STOCKS} made-up ones of each market:")
+            manage("sync_stocks", "--market", *HISTORY)
+            for market, command in syncs.items():
+                say(f"Daily bars of {market}, up to the last day that is over:")
+                manage(*command)
     except subprocess.CalledProcessError as error:
         return error.returncode
-    again = f".venv/bin/python manage.py {' '.join(batch)}"
-    print(NEXT.format(again=again, database=database.relative_to(ROOT)))
+    again = f".venv/bin/python manage.py {' '.join(syncs['HK'])}"
+    place = database.relative_to(ROOT)
+    print(NEXT.format(again=again, database=place, sign_in=sign_in()))
     return 0
 
 
@@ -74,7 +81,9 @@ def has_other_tokens(database: Path) -> bool:
     """库里有没有不是模拟器的 Token。"""
     if not database.exists():
         return False
-    query = "SELECT 1 FROM stk_api_token WHERE name NOT LIKE 'simulated %' LIMIT 1"
+    query = (
+        f"SELECT 1 FROM stk_api_token WHERE base_url NOT LIKE '{SIMULATOR}%' LIMIT 1"
+    )
     with closing(sqlite3.connect(database)) as connection:
         try:
             return connection.execute(query).fetchone() is not None
@@ -110,9 +119,23 @@ def simulator() -> Iterator[Path]:
             process.wait(timeout=10)
 
 
-def sync_klines(market: str, *, start: str, end: str) -> list[str]:
-    """一条同步命令。"""
-    return ["sync_klines", "--market", market, "--start", start, "--end", end]
+def sync_klines(market: str) -> list[str]:
+    """一条同步命令:到最后一个已经收盘的日子为止,哪一天运行都不落后。"""
+    end = last_final(market, at=datetime.now(UTC))
+    start = end - HISTORY[market] * YEAR
+    return ["sync_klines", "--market", market, "--start", str(start), "--end", str(end)]
+
+
+def sign_in() -> str:
+    """做好看一看用的登录;返回怎样登录,或者为什么没有。"""
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.sign_in", "--make"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return (done.stdout or done.stderr).strip()
 
 
 def manage(*words: str) -> None:

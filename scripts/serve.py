@@ -32,8 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     migrated = subprocess.run([*MANAGE, "migrate", "--verbosity", "0"], check=False)
     if migrated.returncode:
         return migrated.returncode
-    print(f"Open http://localhost:{port}/ and press Ctrl-C here to stop.")
-    print("No user yet? .venv/bin/python manage.py createsuperuser", flush=True)
+    print(f"Open http://localhost:{port}/ and press Ctrl-C here to stop.", flush=True)
+    subprocess.run([sys.executable, "-m", "scripts.sign_in"], cwd=ROOT, check=False)
+    print("No user of your own? .venv/bin/python manage.py createsuperuser", flush=True)
     return run_together([web(port), [*MANAGE, "qcluster"]])
 
 
