@@ -10,10 +10,10 @@ PYTHON=.venv/bin/python
 LOG=var/test-mariadb.log
 failed=0
 cores=$(nproc 2>/dev/null || echo 2)
-# In the order of tests/conftest.py, and what it groups in one process.
+# In the order and the portions of tests/conftest.py.
 PYTEST=(
     "$PYTHON" -m pytest --durations=25
-    -n "$((cores < 2 ? 2 : cores > 4 ? 4 : cores))" --dist loadgroup --no-loadscope-reorder
+    -n "$((cores < 2 ? 2 : cores > 4 ? 4 : cores))" --dist loadscope --no-loadscope-reorder
 )
 # Every process reads all tests: compiled ones are kept for the next.
 unset PYTHONDONTWRITEBYTECODE

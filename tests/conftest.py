@@ -12,6 +12,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -62,11 +63,17 @@ def pytest_collection_modifyitems(
             item.add_marker(name)
         if (needs := item.get_closest_marker("needs")) and here not in needs.args:
             item.add_marker(pytest.mark.skip(reason=f"needs {needs.args[0]}"))
-        if _is_slow(item):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
     result = yield  # others choose by marker, and shuffle
     items.sort(key=_turn)
     return result
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """几个进程一起跑的时候,怎样分。"""
+    from .portions import InTurn  # noqa: PLC0415  # one process alone needs no xdist
+
+    return InTurn(config, log, whole=SLOW)
 
 
 def _turn(item: pytest.Item) -> int:
