@@ -81,6 +81,12 @@ def finished(
     return subprocess.CompletedProcess(process.args, process.wait(), stdout, stderr)
 
 
+def kill_once(condition: Callable[[], bool], process: Process) -> None:
+    """等到有这么回事,马上杀掉这个进程。"""
+    until(condition)
+    process.kill()
+
+
 def until(condition: Callable[[], bool]) -> None:
     """等到有这么回事。"""
     latest = monotonic() + PATIENCE

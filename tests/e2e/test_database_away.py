@@ -31,8 +31,8 @@ COMMAND = [
 # The same command, with less retrying.
 HASTY = f"""
 from stocksync_site import wsgi
-from sync.services import claiming
-claiming.AWAY = 1.0
+from sync.services.shards import claim
+claim.AWAY = 1.0
 from django.core.management import execute_from_command_line
 execute_from_command_line(["manage.py", *{COMMAND!r}])
 """
