@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.allow_hosts(["127.0.0.1"]),
     pytest.mark.django_db(transaction=True),
 ]
-REJECTED = "The provider refused the token: Invalid API key in request"
+REJECTED = "The provider refused the token (HTTP 401): Invalid API key in request"
 
 
 @pytest.fixture
