@@ -27,8 +27,9 @@ SQLITE, MARIADB = "sqlite", "mariadb"
 # Tests of these folders run on one database: processes, limits and outages on what
 # production has; pages in a browser once, for each has tests of its own on both.
 ONCE = {"browser": SQLITE, "e2e": MARIADB}
-# They wait for processes, so they begin early, and a file of theirs stays together.
-SLOW = {"e2e", "faults", "project"}
+# Folders whose files are taken whole by one process, and their turn: they wait long, so
+# they begin early; those of e2e empty the database.
+WHOLE = {"faults": 0, "e2e": 3}
 EMPTYING = {"transactional_db", "live_server"}
 
 # A shell starts its background jobs deaf to Ctrl-C, and so would be all that the tests
@@ -73,17 +74,20 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
     """几个进程一起跑的时候,怎样分。"""
     from .portions import InTurn  # noqa: PLC0415  # one process alone needs no xdist
 
-    return InTurn(config, log, whole=SLOW)
+    return InTurn(config, log, whole=WHOLE)
 
 
 def _turn(item: pytest.Item) -> int:
     # What migrations have put into the database is there until the first test that
     # empties it, so all that do come after all that do not.
+    whole = [turn for folder, turn in WHOLE.items() if folder in item.path.parts]
+    if whole:
+        return whole[0]
     if not _touches_a_database(item):
-        return 0 if _is_slow(item) else 4
+        return 1 if "project" in item.path.parts else 5  # those start processes, too
     if not _empties_the_database(item):
-        return 1
-    return 2 if _is_slow(item) else 3
+        return 2
+    return 3 if item.get_closest_marker("timeout") else 4
 
 
 def _touches_a_database(item: pytest.Item) -> bool:
@@ -99,11 +103,6 @@ def _empties_the_database(item: pytest.Item) -> bool:
 
 def _fixtures(item: pytest.Item) -> list[str]:
     return getattr(item, "fixturenames", [])
-
-
-def _is_slow(item: pytest.Item) -> bool:
-    has_a_limit = item.get_closest_marker("timeout") is not None
-    return has_a_limit or not SLOW.isdisjoint(item.path.parts)
 
 
 @pytest.fixture(scope="session")
