@@ -79,6 +79,12 @@ class ApiToken(models.Model):
         validators=[validate_market_list],
         help_text=_("As told by the provider."),
     )
+    depth = models.JSONField(
+        _("how far back it sees"), default=dict, blank=True, editable=False
+    )
+    plan_revision = models.PositiveIntegerField(
+        _("changes of its plan"), default=0, editable=False
+    )
     expire_time = models.DateTimeField(_("expires at"), null=True, blank=True)
     deleted = models.BooleanField(_("deleted"), default=False)
     resting_until = models.DateTimeField(_("rests until"), null=True, blank=True)
@@ -135,6 +141,16 @@ class ApiToken(models.Model):
         self.token = sealed.ciphertext
         self.token_digest = sealed.digest
         self.last_four = sealed.last_four
+
+    def renew_plan(self) -> tuple[str, ...]:
+        """忘掉从它的回答里学到的:套餐可能变了;不保存,返回改了的列。
+
+        To be called with every change that a person makes. The number tells whoever has
+        asked this token before that it may answer differently now.
+        """
+        self.depth = {}
+        self.plan_revision += 1
+        return "depth", "plan_revision"
 
     def reveal(self) -> str:
         """解密并返回值,只为了马上发请求。

@@ -271,6 +271,11 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
             logger.warning("token %s: %s", token_id, reason, extra=extra)
         return shrunk
 
+    def learn(self, token_id: int, *, depth: dict[str, Any], revision: int) -> bool:
+        """记下它看得到多久以前;套餐在此期间变过就不记,返回 False。"""
+        same = self.filter(pk=token_id, plan_revision=revision)
+        return bool(same.update(depth=depth))
+
     def exclude_market(
         self, token_id: int, *, market: str, reason: str, at: datetime
     ) -> bool:

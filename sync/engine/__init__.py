@@ -4,6 +4,7 @@ No Django, no clock of its own, no I/O: what it needs of the world comes through
 protocols of `ports`. To read in this order; each imports only from those above it.
 
     errors      what can go wrong, as a tree
+    depth       how far back a token's plan sees, learned from its answers
     ports       the values it works with, and what it asks of the world
     markets     time zones, sessions, periods: from a stamp to a trade date
     codes       how a stock's code is written
@@ -15,6 +16,7 @@ protocols of `ports`. To read in this order; each imports only from those above 
     token_pool  the tokens of a run: calls reserved, leases renewed, all given back
     breaker     whether the provider is down
     caller      one question until it is answered: other tokens, rests, attempts
+    search      older and older pages of one stock: whom to ask, and where it ends
     sharing     several stocks in one call
     queues      which lane works on which stock
     lanes       take, fetch, report: one thread each

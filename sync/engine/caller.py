@@ -9,7 +9,7 @@ left, Cancelled after a stop, ProviderDown when the breaker is open.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 from random import Random
@@ -72,6 +72,10 @@ def verdict_on(error: SyncError) -> Verdict:
     return Verdict(Next.GIVE_UP)
 
 
+class NoneOfThem(Exception):
+    """指定的 Token 都不在这条通道里了。"""
+
+
 class Caller:
     """轮流使用几个 Token 的请求者,每个 Token 按自己的节奏。
 
@@ -104,25 +108,31 @@ class Caller:
         """最先可以请求的 Token 一次能问几只股票;问的时候可能换成了别的。"""
         return self._soonest()[1].batch if self.limiters else 1
 
-    def ready(self) -> RateLimiter | None:
-        """返回轮到的下一个可以请求的 Token;没有就等一会儿,返回 None。"""
+    def ready(self, among: Collection[int] | None = None) -> RateLimiter | None:
+        """返回轮到的下一个可以请求的 Token;没有就等一会儿,返回 None。
+
+        With `among`: of these only; raises NoneOfThem where they are gone.
+        """
         self.wake.clear()
         self._check()
-        wait, limiter = self._soonest()
+        wait, limiter = self._soonest(among)
         if wait <= 0:
             return limiter
         self._clock.wait(self.wake, min(wait, LONGEST_WAIT))
         return None
 
-    def ask(self, call: Callable[[RateLimiter], T]) -> T:
+    def ask(
+        self, call: Callable[[RateLimiter], T], *, among: Collection[int] | None = None
+    ) -> T:
         """问到一个回答为止,按错误的种类换 Token、休息或重试。
 
         Raises the error that gives the call up, the one of the last attempt, or what
-        the module's first lines name.
+        the module's first lines name; with `among` only these tokens are asked, and
+        NoneOfThem is raised where none of them is left here.
         """
         failures = 0
         while True:
-            limiter = self._next_limiter()
+            limiter = self._next_limiter(among)
             try:
                 return self._called(call, limiter)
             except SyncError as error:
@@ -162,22 +172,28 @@ class Caller:
         if not self._stop.is_set():
             self._breaker.note(limiter.token.id, failed=failed)
 
-    def _next_limiter(self) -> RateLimiter:
-        while (limiter := self.ready()) is None:
+    def _next_limiter(self, among: Collection[int] | None) -> RateLimiter:
+        while (limiter := self.ready(among)) is None:
             pass
         # To the back: tokens take turns, and a second opinion comes from another one.
         self.limiters.remove(limiter)
         self.limiters.append(limiter)
         return limiter
 
-    def _soonest(self) -> tuple[float, RateLimiter]:
+    def _soonest(
+        self, among: Collection[int] | None = None
+    ) -> tuple[float, RateLimiter]:
         """找出轮到的第一个可以请求的 Token;都要等的话,找等得最短的。"""
         now = self._clock.now()
         waits: list[tuple[float, RateLimiter]] = []
         for limiter in self.limiters:
+            if among is not None and limiter.token.id not in among:
+                continue
             waits.append((limiter.ready_in(now), limiter))
             if waits[-1][0] <= 0:
                 return waits[-1]
+        if not waits:
+            raise NoneOfThem
         return min(waits, key=lambda each: each[0])
 
     def _check(self) -> None:

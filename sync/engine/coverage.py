@@ -37,6 +37,11 @@ def last_whole(day: date, period: str) -> date:
     return day if unit_end(day, period) == day else unit_start(day, period) - DAY
 
 
+def whole_from(day: date, period: str) -> date:
+    """从 `day` 起第一个完整单位的首日。"""
+    return day if unit_start(day, period) == day else unit_end(day, period) + DAY
+
+
 def widen(window: Window, period: str) -> Window:
     """把区间扩展到整周或整月。"""
     return Window(unit_start(window.start, period), unit_end(window.end, period))

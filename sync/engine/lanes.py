@@ -10,41 +10,108 @@ What an error means for the stock is decided here, for the token and the call in
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
 from random import Random
 from threading import Event
 
-from . import coverage
+from . import coverage, markets, paging
 from .breaker import Breaker
-from .caller import LANE_ENDINGS, LONGEST_WAIT, Caller
-from .errors import BadAnswer, NoData, SyncError
+from .caller import LANE_ENDINGS, LONGEST_WAIT, Caller, NoneOfThem
+from .depth import Depths, Place, Unreached
+from .errors import BadAnswer, SyncError
 from .messages import LaneEnded, Message
 from .pacing import RateLimiter
 from .paging import Walk
 from .plan import Tuning
 from .ports import Client, Clock, Failure, Page, Part, Task, Window
 from .queues import LaneQueues
+from .search import Search
 from .sharing import FirstPages
 
 
 class StockInProgress:
     """正在做的一只股票:还没有取到的段。
 
-    `walk` is that of the first piece, which may get its first page together with other
-    stocks.
+    `search` is that of the first piece, which may get its first page together with
+    other stocks; `unreached` is what is known so far of older history.
     """
 
-    def __init__(self, task: Task) -> None:
+    def __init__(
+        self, task: Task, *, depths: Depths, epoch: Callable[[], float]
+    ) -> None:
         self.task = task
         self.left = coverage.cut(task.windows, task.covered, task.period)
-        self.walk = Walk(task, self.left[0])
+        self.unreached = task.unreached
+        self._depths = depths
+        self._epoch = epoch
+        self.search = self._next(after=None)
 
     def rest(self) -> Task:
         """返回没有做完的部分,留给别的通道。"""
         windows = tuple(coverage.remaining(self.task.windows, self.left))
         return replace(self.task, windows=windows)
+
+    def taken(self) -> Part:
+        """交出翻完了的一段,开始下一段。
+
+        Where the walk ended because nothing is older, or nobody sees it, the older
+        pieces need not be asked for.
+        """
+        search, walk = self.search, self.search.walk
+        del self.left[0]
+        if walk.exhausted:
+            self.left[:] = [w for w in self.left if w.end > walk.window.end]
+            self.unreached = search.unreached
+        elif self.unreached and walk.window.start < self.unreached.place.day:
+            self.unreached = None
+        part = _part(search, last=not self.left, unreached=self.unreached)
+        if self.left:
+            self.search = self._next(after=walk)
+        return part
+
+    def handed_on(self) -> tuple[Part, Task]:
+        """交出翻到的部分;更旧的留给别的通道的 Token。"""
+        search, walk = self.search, self.search.walk
+        search.give_up()
+        unreached = search.unreached
+        assert unreached
+        part = _part(search, last=False, unreached=unreached)
+        covered = self.task.covered
+        if part.covered:
+            covered = coverage.join(covered, part.covered)
+        older = min(walk.window.end, unreached.place.day - coverage.DAY)
+        self.left[0] = Window(walk.window.start, older)
+        return part, replace(self.rest(), covered=covered, unreached=unreached)
+
+    def _next(self, *, after: Walk | None) -> Search:
+        window = self.left[0]
+        walk = Walk(self.task, window, self._top(window, after))
+        before = self.unreached
+        if before and window.end >= before.place.day:
+            before = None
+        wanted = min(window.start for window in self.left)
+        return Search(
+            walk,
+            trades=walk.before_coverage or bool(before or after),
+            wanted=markets.unit_start(wanted, self.task.period),
+            depths=self._depths,
+            epoch=self._epoch,
+            before=before,
+        )
+
+    def _top(self, window: Window, after: Walk | None) -> Place:
+        """这个区间从这只股票最新的第几根以前开始。"""
+        day = window.end + coverage.DAY
+        if after and after.window.start == day:
+            return replace(after.place, day=day)
+        if self.unreached and day <= self.unreached.place.day:
+            return replace(self.unreached.place, day=day)
+        if day > self.task.final:
+            return Place(day, 0)
+        newer = Window(day, self.task.final)
+        return Place(day, *paging.estimated(newer, self.task.period))
 
 
 class Lane:
@@ -66,11 +133,14 @@ class Lane:
         clock: Clock,
         dice: Random,
         tuning: Tuning,
+        depths: Depths,
     ) -> None:
         self.number = number
         self.client = connect()
         self._queues = queues
         self._report = report
+        self._depths = depths
+        self._epoch = clock.epoch
         self._caller = Caller(
             limiters,
             breaker=breaker,
@@ -132,84 +202,99 @@ class Lane:
         return True
 
     def _take(self, most: int) -> list[StockInProgress]:
-        tasks = self._queues.take(self.number, most=most)
+        tasks = self._queues.take(self.number, most=most, fits=self._fits)
         if not tasks:
-            self._queues.wait(LONGEST_WAIT)
-        return [StockInProgress(task) for task in tasks]
+            self._queues.wait(LONGEST_WAIT, fits=self._fits)
+        return [
+            StockInProgress(task, depths=self._depths, epoch=self._epoch)
+            for task in tasks
+        ]
+
+    def _fits(self, task: Task) -> bool:
+        """这条通道的 Token 看不看得到;哪里都没有看得到的,谁拿都一样。"""
+        unreached = task.unreached
+        if unreached is None or task.windows[0].start >= unreached.place.day:
+            return True
+        worth = self._depths.worth_asking(
+            task.period, unreached.place, asked=unreached.asked, at=self._epoch()
+        )
+        return not worth or not worth.isdisjoint(self._tokens)
+
+    @property
+    def _tokens(self) -> set[int]:
+        return {limiter.token.id for limiter in self.limiters}
 
     def _fetch(self, stocks: list[StockInProgress]) -> None:
         """取这几只股票;做完一只拿掉一只。"""
-        walks = [stock.walk for stock in stocks]
-        first = FirstPages(walks, caller=self._caller, client=self.client)
+        searches = [stock.search for stock in stocks]
+        first = FirstPages(searches, caller=self._caller, client=self.client)
         first.ask()
         while stocks:
-            self._fetch_one(stocks[0])
-            self._queues.finish()
+            if rest := self._fetch_one(stocks[0]):
+                self._queues.put_back(self.number, rest)
+            else:
+                self._queues.finish()
             del stocks[0]
         for trouble in first.too_large():
             self._report(trouble)
 
-    def _fetch_one(self, stock: StockInProgress) -> None:
+    def _fetch_one(self, stock: StockInProgress) -> Task | None:
         """取一只股票的全部区间,报告每一段;失败了报告还缺的区间。
 
-        What has been reported is taken out of `left`. Bars that cannot be used keep no
-        stock from being done: they go with their part, and are kept beside the others.
+        Returns what tokens of other lanes have to be asked for. What has been reported
+        is taken out of `left`. Bars that cannot be used keep no stock from being done:
+        they go with their part, and are kept beside the others.
         """
-        task, left, walk = stock.task, stock.left, stock.walk
-        while left:
+        while stock.left:
             try:
-                self._fetch_pages(walk)
+                ended = self._fetch_pages(stock.search)
             except LANE_ENDINGS:
                 raise
             except SyncError as error:
-                window = coverage.hull(left)
-                self._report(Failure(task, window, error.reason, str(error)))
-                return
-            fetched = walk.window
-            del left[0]
-            if walk.exhausted:
-                # Nothing is older, so the older pieces need not be asked for.
-                older = [window for window in left if window.end < fetched.start]
-                fetched = coverage.hull([fetched, *older])
-                left[:] = [window for window in left if window not in older]
-            self._report(_part(walk, fetched, last=not left))
-            if left:
-                walk = Walk(task, left[0])
+                window = coverage.hull(stock.left)
+                self._report(Failure(stock.task, window, error.reason, str(error)))
+                return None
+            if not ended:
+                part, rest = stock.handed_on()
+                self._report(part)
+                return rest
+            self._report(stock.taken())
+        return None
 
-    def _fetch_pages(self, walk: Walk) -> None:
-        while not walk.done:
-            page = self._page(walk)
-            if page.oldest_ms is not None:
-                walk.accept(page)
-            elif walk.before_coverage and not walk.begun:
-                # The stock is known to trade later, and two answers agree that it did
-                # not yet: before the listing, which is no fault.
-                walk.end_here()
+    def _fetch_pages(self, search: Search) -> bool:
+        """翻到头为止;更旧的只有别的通道的 Token 看得到时返回 False。"""
+        while not search.walk.done:
+            worth = search.worth
+            if worth is not None and not worth:
+                search.end_here()
+            elif worth is not None and worth.isdisjoint(self._tokens):
+                return False
             else:
-                end = walk.window.end
-                raise NoData(f"no data up to {end}: the answer was empty")
-        if walk.complaint:
-            raise BadAnswer(walk.complaint)
+                self._next_page(search, worth)
+        if search.walk.complaint:
+            raise BadAnswer(search.walk.complaint)
+        return True
 
-    def _page(self, walk: Walk) -> Page:
-        """取下一页;不该空的却空了,换一个 Token 再问一次。"""
-        call = partial(self._call, walk)
-        page = self._caller.ask(call)
-        expected = walk.begun or walk.task.covered
-        if page.oldest_ms is None and expected:
-            page = self._caller.ask(call)
-        return page
+    def _next_page(self, search: Search, among: Collection[int] | None) -> None:
+        """取下一页;`among` 是值得问的 Token,None 是谁都行。"""
+        try:
+            token, page = self._caller.ask(
+                partial(self._call, search.walk), among=among
+            )
+        except NoneOfThem:
+            return  # they have left the run meanwhile: look again
+        search.take(token, page)
 
-    def _call(self, walk: Walk, limiter: RateLimiter) -> Page:
+    def _call(self, walk: Walk, limiter: RateLimiter) -> tuple[int, Page]:
         request = walk.request()
         page = self.client.fetch(limiter.token, request)
         walk.check(page, request)
-        return page
+        return limiter.token.id, page
 
 
-def _part(walk: Walk, fetched: Window, *, last: bool) -> Part:
-    task = walk.task
-    covered = coverage.confirmed(
+def _part(search: Search, *, last: bool, unreached: Unreached | None) -> Part:
+    walk, task, fetched = search.walk, search.walk.task, search.fetched
+    covered = fetched and coverage.confirmed(
         fetched, newest=walk.newest(), final=task.final, period=task.period
     )
-    return Part(task, walk.klines(), covered, last, walk.bad)
+    return Part(task, walk.klines(), covered, last, walk.bad, unreached)

@@ -3,8 +3,9 @@
 The provider has no start parameter, may return fewer bars than asked for and does not
 say whether the end counts. So each page but the first ends half an interval after the
 oldest bar we have: that bar comes again, whichever way the end counts and however it
-is rounded, and no newer one does. A page that brings nothing older is then the proof
-that history ends here, and an empty page is never an answer, always a question.
+is rounded, and no newer one does. A page that brings nothing older says that this token
+has nothing older, which is not to say that there is nothing (`depth.py`); an empty page
+is never an answer, always a question.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from operator import attrgetter
 
 from . import markets
 from .coverage import DAY, SATURDAY, widen
+from .depth import Place
 from .errors import BadAnswer
 from .ports import BadBar, Kline, Page, PageRequest, Task, Window
 
@@ -54,6 +56,18 @@ def limit(window: Window, period: str) -> int:
     return min(PAGE_SIZE, most_bars(days(window), period) + SLACK)
 
 
+def estimated(window: Window, period: str) -> tuple[int, int]:
+    """估计区间里有多少根,以及可能差多少。"""
+    kind = markets.PERIODS[period]
+    if kind.intraday:
+        # Sessions differ: from 4 hours to 16 with what is traded before and after.
+        bars = int(weekdays(window) * (DAY / kind.interval) * SESSION)
+        return bars, bars
+    # Holidays are about one weekday in twenty.
+    bars = int(min(weekdays(window) * 0.95, days(window) / (kind.interval / DAY)))
+    return bars, bars // 10
+
+
 def days(window: Window) -> int:
     """数出区间有多少天,含首尾。"""
     return (window.end - window.start) // DAY + 1
@@ -67,9 +81,12 @@ def weekdays(window: Window) -> int:
 
 
 class Walk:
-    """一只股票一个区间的翻页。"""
+    """一只股票一个区间的翻页。
 
-    def __init__(self, task: Task, window: Window) -> None:
+    `top` is where it begins in the stock's history; by default at its newest bar.
+    """
+
+    def __init__(self, task: Task, window: Window, top: Place | None = None) -> None:
         self.task = task
         self.window = widen(window, task.period)
         self._bad: dict[datetime | str, BadBar] = {}
@@ -81,6 +98,8 @@ class Walk:
         self._readable = False
         self._end_ms = markets.end_stamp(self.window.end, market=task.market)
         self._oldest_ms: int | None = None
+        self._oldest: datetime | None = None  # of the bars that can be read
+        self._top = top or Place(self.window.end + DAY, 0)
         self._done = False
         self._exhausted = False
 
@@ -123,8 +142,21 @@ class Walk:
                 f"bars newer than {asked:%Y-%m-%d %H:%M} were not asked for"
             )
 
-    def accept(self, page: Page) -> None:
-        """收下非空的一页。"""
+    @property
+    def place(self) -> Place:
+        """翻到了这只股票历史里的什么位置。"""
+        if self._oldest is None:
+            return self._top
+        day = markets.trade_date(
+            self._oldest, market=self.task.market, period=self.task.period
+        )
+        if markets.PERIODS[self.task.period].intraday:
+            day += DAY  # there may be earlier minutes of the oldest day
+        bars = self._top.bars + len(self._klines.keys() | self._idle)
+        return Place(day, bars, self._top.doubt)
+
+    def accept(self, page: Page) -> bool:
+        """收下非空的一页;没有带来更旧的返回 False。"""
         assert page.oldest_ms is not None
         first, last = (
             bisect_left(page.klines, moment, key=_TIME)
@@ -138,11 +170,16 @@ class Walk:
         self._readable |= bool(page.klines or page.idle)
         reached = self._reached(page)
         moved = self._oldest_ms is None or page.oldest_ms < self._oldest_ms
-        self._exhausted = not moved and not reached
-        self._done = self._exhausted or reached
+        self._done = reached
         self._oldest_ms = page.oldest_ms
+        older = [self._oldest] if self._oldest else []
+        self._oldest = min(
+            (*older, *(kline.time for kline in page.klines[:1]), *page.idle),
+            default=None,
+        )
         half = markets.PERIODS[self.task.period].interval / 2
         self._end_ms = page.oldest_ms + half // timedelta(milliseconds=1)
+        return moved or reached
 
     @property
     def bad(self) -> list[BadBar]:
@@ -172,7 +209,7 @@ class Walk:
         return covered is not None and self.window.end < covered.start
 
     def end_here(self) -> None:
-        """就此翻到头:两个 Token 都说没有更旧的,历史从这里以后开始。"""
+        """就此翻到头:没有更旧的了,或者没有 Token 看得到。"""
         self._done = self._exhausted = True
 
     def klines(self) -> Sequence[Kline]:

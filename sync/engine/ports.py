@@ -9,6 +9,8 @@ from decimal import Decimal
 from threading import Event
 from typing import NamedTuple, Protocol
 
+from .depth import Depth, Unreached
+
 
 class Kline(NamedTuple):
     """一根 K 线。
@@ -116,6 +118,7 @@ class Task:
 
     `covered` is what the database holds and is final; a stock that has any has traded
     before. `final` is the last date whose session is over for good in its market.
+    `unreached` says where its history ended so far, without proof.
     """
 
     stock_id: int
@@ -125,14 +128,15 @@ class Task:
     windows: tuple[Window, ...]
     covered: Window | None
     final: date
+    unreached: Unreached | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """取到的一段:区间里的 K 线,以及其中可以算作已覆盖的部分。
 
-    `last` marks the stock's last part: with it the stock is complete. `rejected` are
-    the bars in it that cannot be used.
+    `last` marks the stock's last part: with it the stock is complete, but for what is
+    `unreached` after it. `rejected` are the bars in it that cannot be used.
     """
 
     task: Task
@@ -140,6 +144,7 @@ class Part:
     covered: Window | None
     last: bool
     rejected: Sequence[BadBar] = ()
+    unreached: Unreached | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +246,9 @@ class Ledger(Protocol):
 
     def rest(self, token: Token, *, seconds: float, text: str) -> None:
         """Token 被限流,要休息一会儿。"""
+
+    def learned(self, token_id: int, depths: Mapping[str, Depth]) -> None:
+        """从一个 Token 的回答里学到的,按周期:它看得到多久以前。"""
 
     def shrink(self, token: Token, *, batch: int, asked: int) -> None:
         """一次问 `asked` 只太多,以后最多 `batch` 只。"""

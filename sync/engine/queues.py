@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Iterable
+from itertools import chain
 from threading import Condition
 
 from .ports import Task
 from .sharing import Group
+
+# Says of a task whether a lane can do it; called under the queues' lock.
+Fits = Callable[[Task], bool]
+
+
+def anything(_task: Task) -> bool:
+    """什么任务都适合。"""
+    return True
+
 
 # Tasks of a queue that are passed over in search of some that can share a call.
 LOOK = 20
@@ -63,26 +74,26 @@ class LaneQueues:
             self._closed = True
             self._changed.notify_all()
 
-    def wait(self, seconds: float) -> None:
-        """等到有任务可拿,或者全部做完,或者时间到。"""
+    def wait(self, seconds: float, *, fits: Fits = anything) -> None:
+        """等到有适合的任务可拿,或者全部做完,或者时间到。"""
         with self._changed:
-            if not any(self._queues) and not self._all_done():
+            waiting = chain.from_iterable(self._queues)
+            if not any(map(fits, waiting)) and not self._all_done():
                 self._changed.wait(seconds)
 
-    def take(self, lane: int, *, most: int = 1) -> list[Task]:
+    def take(self, lane: int, *, most: int = 1, fits: Fits = anything) -> list[Task]:
         """让一条通道拿一个任务:先拿自己的,再从最长的队列末尾拿;没有任务就返回空列表。
 
         With it come others that can share its call, `most` in all: from the lane's own
         queue, and then from the ends of the others, because calls are scarcer than
-        lanes.
+        lanes. The first is one that `fits` this lane.
         """
         with self._changed:
             own = self._queues[lane]
-            queue = own or max(self._queues, key=len)
-            if not queue:
+            first = _first(own, fits) or _last(self._longest_first(), fits)
+            if first is None:
                 return []
-            first = queue.popleft() if own else queue.pop()
-            others = sorted(self._queues, key=len, reverse=True)
+            others = self._longest_first()
             tasks = _together(first, own, others, most) if most > 1 else [first]
             self._under_way += len(tasks)
             return tasks
@@ -99,7 +110,8 @@ class LaneQueues:
         with self._changed:
             self._under_way -= 1
             self._queues[lane].appendleft(task)
-            self._changed.notify()
+            # All of them: it may fit one of the lanes only.
+            self._changed.notify_all()
 
     def all_done(self) -> bool:
         """全部任务是不是都有了结果,而且不会再有新的。"""
@@ -114,8 +126,31 @@ class LaneQueues:
                 queue.clear()
             return left
 
+    def _longest_first(self) -> list[deque[Task]]:
+        return sorted(self._queues, key=len, reverse=True)
+
     def _all_done(self) -> bool:
         return self._closed and not self._under_way and not any(self._queues)
+
+
+def _first(queue: deque[Task], fits: Fits) -> Task | None:
+    """拿走队列里第一个适合的。"""
+    for place, task in enumerate(queue):
+        if fits(task):
+            del queue[place]
+            return task
+    return None
+
+
+def _last(queues: Iterable[deque[Task]], fits: Fits) -> Task | None:
+    """从这些队列里先有的那个,拿走最后一个适合的。"""
+    for queue in queues:
+        for place in reversed(range(len(queue))):
+            if fits(queue[place]):
+                task = queue[place]
+                del queue[place]
+                return task
+    return None
 
 
 def _together(

@@ -16,6 +16,7 @@ from threading import Event, Thread
 
 from . import coverage
 from .breaker import Breaker
+from .depth import Depths
 from .errors import NoToken, ProviderDown, SyncError
 from .garbage import rare_garbage_collection
 from .lanes import Lane
@@ -58,7 +59,8 @@ class Runner:
 
     `run` returns when every task has been stored, recorded as failed, or left for
     later: after a stop, and where the quota ran out or the tokens' plans lack the
-    market, which `starved` tells. An unexpected error of a lane or of the store is
+    market, which `starved` tells. `reached_older` tells that history was had which no
+    token had reached before. An unexpected error of a lane or of the store is
     raised after the lanes have ended and the tokens have been given back.
     """
 
@@ -83,9 +85,15 @@ class Runner:
         self.tokens_per_thread = [len(share) for share in shares]
         self._queues = LaneQueues(len(shares), size=limits.queue_size)
         self._breaker = Breaker(len(limiters), window=tuning.breaker_window)
+        self._depths = Depths(
+            {leased.token.id: leased.depths for leased in tokens},
+            at=ports.clock.epoch(),
+            alive=lambda: [each.token.id for each in limiters if not each.out],
+        )
         self._messages = MessageQueue()
         self._look = Event()
         self.starved = False
+        self.reached_older = False
         self._halt = Event()
         self._abandoned = Event()
         self._lanes = [self._lane(number, share) for number, share in enumerate(shares)]
@@ -119,6 +127,7 @@ class Runner:
             try:
                 self._stop_lanes()
             finally:
+                self._tell_depths()
                 # Last, for a lane that has not ended may still use them.
                 self._progress.calls = self._calls_before + self._pool.calls
                 self._pool.release()
@@ -156,6 +165,7 @@ class Runner:
             clock=self._ports.clock,
             dice=self._ports.dice,
             tuning=self._tuning,
+            depths=self._depths,
         )
 
     def _loop(self, waiting: Iterator[Task]) -> None:
@@ -214,6 +224,7 @@ class Runner:
         match message:
             case Part():
                 self._await_flush()
+                self.reached_older |= _is_older(message)
                 self._parts.append(message)
                 self._klines += len(message.klines)
             case Failure():
@@ -254,9 +265,14 @@ class Runner:
         self._progress.calls = self._calls_before + self._pool.calls
         beat = self._ports.store.beat(self._progress)
         self._pool.renew(beat)
+        self._tell_depths()
         if beat.cancelled:
             self._ports.stop.set()
         self._show()
+
+    def _tell_depths(self) -> None:
+        for token, depths in self._depths.changes().items():
+            self._ports.ledger.learned(token, depths)
 
     def _show(self) -> None:
         try:
@@ -319,3 +335,10 @@ class Runner:
 
     def _now(self) -> float:
         return self._ports.clock.now()
+
+
+def _is_older(part: Part) -> bool:
+    before, after = part.task.unreached, part.unreached
+    return bool(
+        before and part.klines and (not after or after.place.day < before.place.day)
+    )

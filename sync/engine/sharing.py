@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from . import coverage, paging
-from .caller import LANE_ENDINGS, Caller
+from .caller import LANE_ENDINGS, Caller, NoneOfThem
 from .errors import BadAnswer, SyncError
 from .messages import BatchTooLarge
 from .pacing import RateLimiter
 from .paging import Walk
 from .ports import Client, Page, PageRequest, Task, Window
+from .search import Search
 
 # Bars in one answer: about 2 MB, a quarter of a second of work.
 MOST_BARS = 20_000
@@ -92,8 +93,9 @@ class FirstPages:
     then asked for alone tell: data for one of them proves that they were too many.
     """
 
-    def __init__(self, walks: Sequence[Walk], *, caller: Caller, client: Client):
-        self._walks = walks
+    def __init__(self, searches: Sequence[Search], *, caller: Caller, client: Client):
+        self._searches = {search.walk: search for search in searches}
+        self._walks = list(self._searches)
         self._caller = caller
         self._client = client
         self._doubts: list[Together] = []
@@ -101,12 +103,17 @@ class FirstPages:
     def ask(self) -> None:
         """把这组股票问一遍;有回答的翻页都收下第一页。"""
         waiting, most = list(self._walks), len(self._walks)
+        if most <= 1:
+            return
+        # They end on about the same day, so whoever sees the one sees the others.
+        among = self._searches[waiting[0]].worth
         while min(len(waiting), most) > 1 and self._caller.batch > 1:
             try:
-                found = self._caller.ask(partial(self._call, waiting[:most]))
+                call = partial(self._call, waiting[:most])
+                found = self._caller.ask(call, among=among)
             except LANE_ENDINGS:
                 raise
-            except SyncError:
+            except (SyncError, NoneOfThem):
                 return  # each of them is asked for by itself
             if found.answered or len(found.walks) == 1:
                 del waiting[: len(found.walks)]
@@ -133,8 +140,8 @@ class FirstPages:
         # empty.
         pages = {code: page for code, page in answer.items() if page.oldest_ms}
         for walk, request in zip(walks, asked, strict=True):
-            if page := pages.get(request.code):
-                _take(walk, page, request)
+            if (page := pages.get(request.code)) and _take(walk, page, request):
+                self._searches[walk].seen(limiter.token.id)
         if pages:
             limiter.proven = max(limiter.proven, len(walks))
         return Together(limiter, walks, bool(pages))
@@ -149,18 +156,19 @@ def requests(walks: Sequence[Walk]) -> list[PageRequest]:
     return [replace(request, end_ms=end_ms, limit=limit) for request in own]
 
 
-def _take(walk: Walk, page: Page, request: PageRequest) -> None:
+def _take(walk: Walk, page: Page, request: PageRequest) -> bool:
     """收下一页;不是所问的不收,留给单独的请求。"""
     try:
         walk.check(page, request)
     except BadAnswer:
-        return
-    walk.accept(page)
+        return False
+    return walk.accept(page)
 
 
 def _single(task: Task) -> Window | None:
     """唯一的、一页装得下的区间。"""
-    if len(task.windows) != 1:
+    # What is beyond some tokens' sight is asked for by itself.
+    if len(task.windows) != 1 or task.unreached:
         return None
     window = coverage.widen(task.windows[0], task.period)
     return window if paging.pages(window, task.period) == 1 else None

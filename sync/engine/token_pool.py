@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
+from .depth import Depth
 from .errors import MarketNotAllowed, NoToken, QuotaSpent
 from .pacing import RateLimiter
 from .ports import Beat, Clock, Grant, Ledger, Token, Usage
@@ -16,12 +17,14 @@ ASK_AGAIN = 1.0  # seconds between two reservations that were refused
 class LeasedToken:
     """租到的 Token,以及上一分钟里它已经有过的请求:(多少秒以前, 次数)。
 
-    `rests` is how many seconds it must rest yet.
+    `rests` is how many seconds it must rest yet, `depths` what its answers have taught
+    by period.
     """
 
     token: Token
     carried: tuple[tuple[float, int], ...] = ()
     rests: float = 0.0
+    depths: Mapping[str, Depth] = field(default_factory=dict)
 
 
 class TokenPool:

@@ -24,6 +24,11 @@ EXIT_NOT_RUN = 1
 EXIT_FAILURES = 3
 EXIT_STOPPED = 4
 STOPPED = "Stopped. What was fetched is stored: run the same command to go on."
+UNREACHED = (
+    "{unreached:,} stocks begin later than asked for: what is older needs a token that "
+    "sees further back. Each stock's page says from when; a new token, a changed one "
+    "or a month makes the next run ask again.\n"
+)
 ADVICE: dict[str, str] = {
     RunState.QUEUED: "The job cluster will take it; watch it in the admin.",
     RunState.WAITING: "Waiting for quota{until}. The job cluster goes on then; without "
@@ -187,10 +192,17 @@ def as_json(run: SyncRun) -> dict[str, object]:
     }
 
 
-def report(stdout: OutputWrapper, run: SyncRun, *, json_wanted: bool) -> None:
-    """打印一次运行的结果。"""
+def report(
+    stdout: OutputWrapper, run: SyncRun, *, json_wanted: bool, unreached: int = 0
+) -> None:
+    """打印一次运行的结果。
+
+    `unreached` stocks have older history that no token sees; the JSON names them only
+    where there are any.
+    """
     if json_wanted:
-        stdout.write(json.dumps(as_json(run)) + "\n")
+        more = {"unreached": unreached} if unreached else {}
+        stdout.write(json.dumps(as_json(run) | more) + "\n")
         return
     if run.state == RunState.QUEUED:  # there are no numbers yet
         stdout.write(f"Run {run.pk} is queued.\n")
@@ -198,6 +210,8 @@ def report(stdout: OutputWrapper, run: SyncRun, *, json_wanted: bool) -> None:
         width = None if stdout.isatty() else 100
         Console(file=cast(TextIO, stdout), width=width).print(_table(run))
     stdout.writelines(line + "\n" for line in _advice(run))
+    if unreached:
+        stdout.write(UNREACHED.format(unreached=unreached))
 
 
 def exit_code(run: SyncRun) -> int:

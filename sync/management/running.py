@@ -45,7 +45,12 @@ class RunCommand(SpokenCommand):
             raise CommandError(str(error)) from error
         if run is None:
             return
-        reporting.report(self.stdout, run, json_wanted=options["json"])
+        reporting.report(
+            self.stdout,
+            run,
+            json_wanted=options["json"],
+            unreached=services.count_unreached(run),
+        )
         if code := reporting.exit_code(run):
             sys.exit(code)
 

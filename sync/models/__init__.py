@@ -7,6 +7,7 @@ from .rejected import RejectedBar
 from .runs import RunKind, RunState, SyncRun
 from .shards import ShardState, SyncShard
 from .stocks import Coverage, Kline, Stock
+from .unreached import UnreachedHistory
 
 __all__ = [
     "AccessKey",
@@ -22,4 +23,5 @@ __all__ = [
     "SyncFailure",
     "SyncRun",
     "SyncShard",
+    "UnreachedHistory",
 ]

@@ -36,7 +36,7 @@ from .stopping import stop_after, stop_on_signals
 from .tokens.check import Checked, Outcome, check_token, markets_to_check
 from .upkeep.cleaning import clean_up
 from .upkeep.schedules import audit_daily, retry_hourly, setup_schedules, sync_daily
-from .work.batch import count_of
+from .work.batch import count_of, count_unreached
 
 __all__ = [
     "STOCK_COLUMNS",
@@ -57,6 +57,7 @@ __all__ = [
     "check_token",
     "clean_up",
     "count_of",
+    "count_unreached",
     "execute",
     "execute_shard",
     "follow",

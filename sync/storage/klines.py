@@ -5,7 +5,7 @@ Implements the engine's `Store`. What is written, in one transaction:
 1. the fence check, which locks the shard's row: whoever has lost the shard writes
    nothing;
 2. the klines, one statement for thousands of rows;
-3. the coverage of their stocks;
+3. the coverage of their stocks, and what of their history could not be reached;
 4. the bars that were rejected, and a failure where one is to be asked for again.
 
 Why these statements: see docs/decisions/writing-klines.md.
@@ -30,6 +30,7 @@ from ..models import Coverage, SyncShard
 from .failures import CoverageChange, FailureBooks
 from .rejected import keep_rejected
 from .retrying import Retrying, Unavailable
+from .unreached import write_unreached
 from .upserts import unique_fields
 
 logger = logging.getLogger(__name__)
@@ -105,6 +106,7 @@ class DatabaseStore:
             at = self._now()
             write_klines(parts)
             changes = write_coverage(parts)
+            write_unreached(parts, at=at)
             news = keep_rejected(parts, run_id=self.shard.run_id, at=at)
             self._books.saved(parts, changes, at=at)
             # After what is covered now is settled: these stand in the coverage.

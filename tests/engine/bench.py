@@ -8,12 +8,14 @@ from random import Random
 from threading import Event
 
 from sync.engine.breaker import Breaker
+from sync.engine.depth import UNKNOWN, Depth, Depths
 from sync.engine.errors import (
     ProviderError,
     TimedOut,
     Unreachable,
 )
 from sync.engine.lanes import Lane
+from sync.engine.markets import PERIODS
 from sync.engine.messages import LaneEnded, Message
 from sync.engine.pacing import RateLimiter
 from sync.engine.plan import Tuning
@@ -31,6 +33,8 @@ TRANSIENT = [
 ]
 DAYS = weekdays(date(2024, 5, 1), date(2024, 6, 28))
 GOOD = page(daily(weekdays(date(2024, 5, 31), date(2024, 6, 14))))
+# Has shown more of another stock than any test has.
+DEEP = Depth(reach=date(2000, 1, 3), bars=1_000_000)
 EMPTY = Page((), None)
 BAD = Page(GOOD.klines[:-1], GOOD.oldest_ms, [BadBar("no close")])
 
@@ -46,6 +50,7 @@ class Bench:
         *script: Step,
         tokens: int = 3,
         batch: int | tuple[int, ...] = 1,
+        depth: Depth = UNKNOWN,
     ) -> None:
         self.script = list(script)
         self.asked: list[tuple[int, PageRequest]] = []
@@ -64,6 +69,8 @@ class Bench:
         for limiter in self.limiters:
             limiter.lease(float("inf"))
             limiter.grant(1000, until=float("inf"))
+        known = {n: dict.fromkeys(PERIODS, depth) for n in range(1, tokens + 1)}
+        self.depths = Depths(known, at=self.clock.epoch())
         self.lane = Lane(
             0,
             self.limiters,
@@ -75,6 +82,7 @@ class Bench:
             clock=self.clock,
             dice=Random(1),
             tuning=Tuning(),
+            depths=self.depths,
         )
 
     def answer(self, token: Token, request: PageRequest) -> Page:

@@ -13,6 +13,7 @@ from datetime import date, datetime
 from threading import Event, Lock
 
 from sync.engine import coverage
+from sync.engine.depth import Depth
 from sync.engine.errors import LostLease, Unreachable
 from sync.engine.ports import (
     Beat,
@@ -196,6 +197,7 @@ class MemoryLedger:
     released: list[int] = field(default_factory=list)
     outs: list[tuple[int, str]] = field(default_factory=list)
     rests: list[tuple[int, float]] = field(default_factory=list)
+    depths: dict[int, dict[str, Depth]] = field(default_factory=dict)
     shrunk: list[tuple[int, int]] = field(default_factory=list)
     recent: dict[int, list[list[int]]] = field(default_factory=dict)
     seconds: float = float("inf")
@@ -234,6 +236,10 @@ class MemoryLedger:
         """休息。"""
         assert text
         self.rests.append((token.id, seconds))
+
+    def learned(self, token_id: int, depths: Mapping[str, Depth]) -> None:
+        """它看得到多久以前。"""
+        self.depths[token_id] = dict(depths)
 
     def shrink(self, token: Token, *, batch: int, asked: int) -> None:
         """一次问得太多。"""

@@ -11,6 +11,7 @@ from sync.engine.messages import Message
 from sync.engine.ports import Page, PageRequest, Part, Task, Token, Window
 
 from .bench import (
+    DEEP,
     GOOD,
     Bench,
     only_failure,
@@ -79,7 +80,7 @@ def test_a_failure_holds_the_hull_of_what_is_left() -> None:
 
 def test_pieces_before_the_listing_are_done_without_being_asked_for() -> None:
     exchange = minute_exchange(date(2024, 5, 6))
-    bench = served_by(Bench(), exchange)
+    bench = served_by(Bench(depth=DEEP), exchange)
 
     parts = list(parts_of(bench.run(minutes_task())))
 
@@ -124,7 +125,7 @@ def test_years_before_the_listing_are_covered_once_two_answers_agree() -> None:
     covered = Window(date(2024, 5, 1), date(2024, 6, 7))
     before = Window(date(2015, 1, 1), covered.start - DAY)
     exchange = Exchange(daily(weekdays(date(2024, 5, 6), date(2024, 6, 28))))
-    bench = served_by(Bench(), exchange)
+    bench = served_by(Bench(depth=DEEP), exchange)
 
     part = only_part(bench.run(task(1, before, covered=covered)))
 

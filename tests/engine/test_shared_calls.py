@@ -18,7 +18,7 @@ from sync.engine.messages import BatchTooLarge, TokenOut, TokenRests
 from sync.engine.paging import Walk
 from sync.engine.ports import Failure, Page, Part, Task, Window
 
-from .bench import BAD, EMPTY, GOOD, TRANSIENT, Bench
+from .bench import BAD, DEEP, EMPTY, GOOD, TRANSIENT, Bench
 from .exchange import Exchange, daily, page, weekdays
 from .fakes import task
 
@@ -142,7 +142,8 @@ def test_a_page_that_ends_too_early_is_gone_on_from_alone() -> None:
 
 
 def test_a_listing_inside_the_window_is_proved_alone() -> None:
-    bench = Bench(answers(1) | answers(2, found=SHORT), FIRST, batch=2)
+    both = answers(1) | answers(2, found=SHORT)
+    bench = Bench(both, FIRST, batch=2, depth=DEEP)
 
     bench.run(*stocks(2))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -38,7 +38,7 @@ class ApiTokenAdmin(StrictActions):
     """Token 的页面:值只进不出,行不真的删掉。"""
 
     form = TokenForm
-    list_display = (
+    list_display: tuple[str, ...] = (
         *("shown_name", "shown_state", "provider", "shown_limits", "used_today"),
         *("shown_error", "expires"),
     )
@@ -52,7 +52,7 @@ class ApiTokenAdmin(StrictActions):
     sortable_by = ()
     show_facets = admin.ShowFacets.NEVER
     actions = ("enable", "disable", "remove", "restore")
-    readonly_fields = (
+    readonly_fields: ClassVar[tuple[str, ...]] = (
         *("masked_value", "shown_state", "used_today", "shown_error"),
         *("created", "changed"),
     )
@@ -200,7 +200,7 @@ class ApiTokenAdmin(StrictActions):
             return
         assert isinstance(form, TokenForm)
         if changed := form.changed_columns:
-            obj.save(update_fields=[*changed, "updated_at"])
+            obj.save(update_fields=[*changed, *obj.renew_plan(), "updated_at"])
 
     # --- actions ---
 

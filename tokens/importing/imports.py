@@ -123,4 +123,4 @@ def _find(line: Line) -> ApiToken | None:
 def _write(token: ApiToken, changes: dict[str, Any]) -> None:
     for column, value in changes.items():
         setattr(token, column, value)
-    token.save(update_fields=[*changes, "updated_at"])
+    token.save(update_fields=[*changes, *token.renew_plan(), "updated_at"])

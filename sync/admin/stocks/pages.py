@@ -29,9 +29,9 @@ from .klines import klines_page
 from .rows import (
     StockChangeList,
     coverage_links,
+    covered,
     klines_url,
     searched,
-    span,
     stats,
     waiting_link,
 )
@@ -76,9 +76,9 @@ class StockAdmin(ReadOnlyAdmin):
     # --- columns ---
 
     @admin.display(description=gettext_lazy("coverage (day)"))
-    def covered(self, stock: Stock) -> str:
+    def covered(self, stock: Stock) -> SafeString | str:
         """日线的覆盖范围。"""
-        return span(stock.stats.covered)  # type: ignore[attr-defined]
+        return covered(stock.stats)  # type: ignore[attr-defined]
 
     @admin.display(description=gettext_lazy("newest K-line"))
     def newest(self, stock: Stock) -> str:

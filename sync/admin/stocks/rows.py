@@ -13,10 +13,12 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from sync.engine.markets import MARKETS
 from sync.engine.ports import Window
-from sync.models import Coverage, Stock, SyncFailure
+from sync.models import Coverage, Stock, SyncFailure, UnreachedHistory
 from sync.models.stocks import StockQuerySet
 
 from ..display import failures_url
@@ -31,6 +33,7 @@ class StockStats:
 
     covered: Window | None
     waiting: int
+    cut_short: bool  # older history needs a token that sees further back
 
     @property
     def newest(self) -> date | None:
@@ -58,9 +61,13 @@ def stats(stocks: Sequence[Stock]) -> dict[int, StockStats]:
         for row in Coverage.objects.filter(stock__in=stocks, period=PERIOD)
     }
     waiting = _waiting(stocks)
+    older = UnreachedHistory.objects.of([stock.pk for stock in stocks], PERIOD)
+    cut_short = set(older.values_list("stock_id", flat=True))
     return {
         stock.pk: StockStats(
-            covered.get(stock.pk), waiting.get((stock.market, stock.stock_code), 0)
+            covered.get(stock.pk),
+            waiting.get((stock.market, stock.stock_code), 0),
+            stock.pk in cut_short,
         )
         for stock in stocks
     }
@@ -102,6 +109,16 @@ def span(window: Window | None) -> str:
     return f"{window.start} – {window.end}" if window else "–"
 
 
+def covered(stats: StockStats) -> SafeString | str:
+    """覆盖范围;更早的没有 Token 看得到时说出来。"""
+    if not stats.cut_short:
+        return span(stats.covered)
+    return format_html(
+        '{}<div class="quiet">{}</div>',
+        *(span(stats.covered), _("older: no token sees it")),
+    )
+
+
 def klines_url(stock: Stock, **wanted: str) -> str:
     """一只股票的 K 线的页面。"""
     query = {"market": stock.market, "code": stock.stock_code, **wanted}
@@ -119,8 +136,33 @@ def waiting_link(stock: Stock, count: int) -> SafeString | str:
 def coverage_links(stock: Stock) -> SafeString | str:
     """每种周期的覆盖范围,点了就是 K 线。"""
     rows = Coverage.objects.filter(stock=stock).order_by("pk")
-    lines = (
-        (klines_url(stock, period=row.period), row.period, span(row.window))
+    older = {row.period: row for row in UnreachedHistory.objects.filter(stock=stock)}
+    lines = [
+        (
+            klines_url(stock, period=row.period),
+            row.period,
+            span(row.window),
+            why_not_older(older.pop(row.period, None)),
+        )
         for row in rows
+    ]
+    lines += [
+        (klines_url(stock, period=period), period, "–", why_not_older(row))
+        for period, row in older.items()
+    ]
+    form = '<div><a href="{}">{}</a> {} <span class="quiet">{}</span></div>'
+    return format_html_join("", form, lines) or "–"
+
+
+def why_not_older(row: UnreachedHistory | None) -> str:
+    """为什么没有更早的。"""
+    if row is None:
+        return ""
+    said = ngettext(
+        "History before %(day)s needs a token that sees further back: "
+        "%(tokens)d token had none.",
+        "History before %(day)s needs a token that sees further back: "
+        "%(tokens)d tokens had none.",
+        len(row.asked),
     )
-    return format_html_join("", '<div><a href="{}">{}</a> {}</div>', lines) or "–"
+    return said % {"day": row.before, "tokens": len(row.asked)}

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from sync.models.shards import run_of
@@ -25,6 +28,7 @@ from tokens.admin import ApiTokenAdmin
 from tokens.models import ApiToken
 
 from ..display import run_url
+from . import depth
 
 CALM = {Outcome.WORKS}
 # Nothing is wrong with the token, there is just no answer now.
@@ -38,7 +42,28 @@ WARNED = {
 
 
 class CheckedTokenAdmin(ApiTokenAdmin):
-    """同样的页面,加上试一下;占用着的运行是链接。"""
+    """同样的页面,加上试一下,和从回答里学到的套餐看得到多久以前;占用着的运行是链接。"""
+
+    list_display = (
+        *ApiTokenAdmin.list_display[:4],
+        "shown_depth",
+        *ApiTokenAdmin.list_display[4:],
+    )
+    readonly_fields: ClassVar[tuple[str, ...]] = (
+        *ApiTokenAdmin.readonly_fields[:3],
+        "learned_depth",
+        *ApiTokenAdmin.readonly_fields[3:],
+    )
+
+    @admin.display(description=gettext_lazy("sees back to"))
+    def shown_depth(self, token: ApiToken) -> SafeString | str:
+        """每种周期看得到多久以前。"""
+        return depth.lines(token, at=timezone.now())
+
+    @admin.display(description=gettext_lazy("sees back to"))
+    def learned_depth(self, token: ApiToken) -> SafeString | str:
+        """同样的,加上是怎么知道的。"""
+        return depth.lines(token, at=timezone.now(), learned=True)
 
     def shown_holder(self, owner: str) -> str:
         """占用着 Token 的运行,链接到它的页面;别的只说名字。"""

@@ -31,7 +31,9 @@ from ..clock import SharedClock
 from ..errors import NoUsableToken
 from ..tokens.ledger import TokenLedger
 from ..tokens.serving import Serving, serving
-from ..work.batch import Slice, failed_of, markets_of, tasks_of
+from ..work.batch import failed_of, markets_of, tasks_of
+from ..work.older import OlderHistory
+from ..work.slices import Slice
 from .finish import Finish
 from .leasing import Leasing, LeftToSiblings, Parked, soonest
 from .states import ADDED, numbers_of, resumed, totals
@@ -218,11 +220,26 @@ class Execution:
             self._threads = max(self._threads, runner.tokens_per_thread, key=len)
             # Read only now: the run whose tokens we waited for has fetched meanwhile.
             runner.run(self._tasks(market))
-            if runner.starved:
+            if runner.starved or self._sees_more(market, runner):
                 return False
         if waits and not self._stop.is_set():
             raise soonest(waits)
         return True
+
+    def _sees_more(self, market: str, runner: Runner) -> bool:
+        """这一遍里学到了谁看得更远,还有股票可以因此取到更早的吗。
+
+        What tokens said before that was known of them is believed now, where it may be.
+        """
+        if self.run.kind == RunKind.RETRY or self._stop.is_set():
+            return False
+        older = self._retrying(lambda: OlderHistory(market, at=self._now()))
+        period, of = self.run.period, self._slice
+        if parts := self._retrying(lambda: list(older.believed(period, of=of))):
+            self._store.save(parts)
+        return runner.reached_older and self._retrying(
+            lambda: older.promising(period, of=of)
+        )
 
     def _asked(self) -> Serving:
         """哪些市场还有要取的,其中哪些有 Token 可用:问一次。"""

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db.utils import DatabaseError
 
 from common.hosts import HostRefused, permitted_host
+from sync.engine.depth import Depth, from_json, to_json
 from sync.engine.errors import AddressRefused, MarketNotAllowed
 from sync.engine.ports import Grant, Secret, Token, Usage
 from sync.engine.token_pool import LeasedToken
@@ -52,6 +53,7 @@ class TokenLedger:
         self._now = now
         self._retrying = retrying
         self._seconds = seconds
+        self._revisions: dict[int, int] = {}
 
     def lease(
         self, tokens: Iterable[ApiToken], *, most: int | None = None
@@ -70,6 +72,7 @@ class TokenLedger:
             for mine in self._taken(first):
                 try:
                     leased.append(_opened(mine, at=self._now()))
+                    self._revisions[mine.pk] = mine.plan_revision
                 except (SecretError, HostRefused) as error:
                     logger.warning("Token %s cannot be used: %s", mine, error)
                     unfit = error
@@ -125,6 +128,23 @@ class TokenLedger:
         reason = f"{asked} stocks in one call came back empty, at most {batch} from now"
         shrink = partial(ApiToken.objects.shrink, token.id, batch=batch, reason=reason)
         self._retrying(lambda: shrink(at=self._now()))
+
+    def learned(self, token_id: int, depths: Mapping[str, Depth]) -> None:
+        """记下从一个 Token 的回答里学到的:它看得到多久以前。
+
+        A database that is away costs what was learned, and no more: it is learned
+        again.
+        """
+        learn = partial(
+            ApiToken.objects.learn,
+            token_id,
+            depth=to_json(depths),
+            revision=self._revisions[token_id],
+        )
+        try:
+            self._retrying(learn)
+        except DatabaseError as error:
+            logger.warning("What token %d sees is not written: %s", token_id, error)
 
     def renew(self) -> frozenset[int]:
         """续租,返回仍归我们的 Token;只做一遍,由心跳重做。"""
@@ -213,4 +233,5 @@ def _opened(row: ApiToken, *, at: datetime) -> LeasedToken:
         batch_size=row.batch_size,
     )
     rests = (row.resting_until - at).total_seconds() if row.resting_until else 0.0
-    return LeasedToken(token, tuple(row.carried_calls(at)), max(0.0, rests))
+    carried = tuple(row.carried_calls(at))
+    return LeasedToken(token, carried, max(0.0, rests), from_json(row.depth))

@@ -5,41 +5,36 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 from itertools import chain, islice, repeat
+from typing import Any
 
 from django.db.models import FilteredRelation, Max, Q
 
 from sync.engine import coverage, markets
 from sync.engine.ports import Task, Window
-from sync.models import Finished, RunKind, Stock, SyncFailure, SyncRun
+from sync.models import (
+    Finished,
+    RunKind,
+    Stock,
+    SyncFailure,
+    SyncRun,
+    UnreachedHistory,
+)
 from sync.models.stocks import StockQuerySet
 from sync.storage.retrying import Retrying, at_once
 
+from .older import OlderHistory
 from .retry import held_rows, retry_tasks
+from .slices import ALL, Slice
 
 CHUNK = 500
 # Enough to tell that there is something to do, and to begin with.
 FIRST_CHUNK = 50
 # So many ids to each one that is wanted are too many.
 SPARSE = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """全部股票里的一份:编号除以 `of` 余 `number` 的那些。"""
-
-    number: int = 0
-    of: int = 1
-
-    def holds(self, stock_id: int) -> bool:
-        """判断这只股票属不属于这一份。"""
-        return stock_id % self.of == self.number
-
-
-ALL = Slice()
+UNREACHED = ("before", "wanted_from", "bars", "doubt", "asked", "noted_at")
 
 
 def stocks_of(run: SyncRun) -> StockQuerySet:
@@ -54,6 +49,16 @@ def count_of(run: SyncRun) -> int:
             held_rows(run).values("market", "stock_code", "period").distinct().count()
         )
     return stocks_of(run).count()
+
+
+def count_unreached(run: SyncRun) -> int:
+    """这次运行里有多少只股票,更早的历史没有 Token 看得到。"""
+    if run.kind == RunKind.RETRY:
+        return 0
+    older = UnreachedHistory.objects.filter(
+        period=run.period, before__gt=run.window.start
+    )
+    return stocks_of(run).filter(pk__in=older.values("stock")).count()
 
 
 def markets_of(run: SyncRun, *, retrying: Retrying = at_once) -> list[str]:
@@ -108,8 +113,17 @@ def _batch_tasks(
         return
     wanted = coverage.widen(wanted, run.period)
     plan = coverage.everything if run.force else coverage.missing
-    for stock_id, covered, code, finished in _rows(run, market, of, retrying=retrying):
+    older: OlderHistory | None = None
+    for stock_id, covered, code, finished, row in _rows(
+        run, market, of, retrying=retrying
+    ):
         windows = () if finished else plan(wanted, covered)
+        unreached = None
+        if row:
+            older = older or retrying(partial(OlderHistory, market, at=at))
+            unreached = older.as_asked(row)
+        if older and windows and unreached and not run.force:
+            windows = older.asked_for(windows, unreached, run.period, covered)
         yield Task(
             stock_id=stock_id,
             market=market,
@@ -118,6 +132,7 @@ def _batch_tasks(
             windows=tuple(filter(coverage.has_weekday, windows)),
             covered=covered,
             final=final,
+            unreached=unreached,
         )
 
 
@@ -148,7 +163,7 @@ def _failing(tasks: Sequence[Task]) -> set[str]:
     return {code for code, end in newest if end > ends[code]}
 
 
-Row = tuple[int, Window | None, str, bool]
+Row = tuple[int, Window | None, str, bool, UnreachedHistory | None]
 
 
 def _rows(run: SyncRun, market: str, of: Slice, *, retrying: Retrying) -> Iterator[Row]:
@@ -159,9 +174,8 @@ def _rows(run: SyncRun, market: str, of: Slice, *, retrying: Retrying) -> Iterat
         found = retrying(partial(_chunk, run, ids))
         for pk in ids:
             if pk in found:
-                code, start, end = found[pk]
-                covered = Window(start, end) if start else None
-                yield pk, covered, code, pk in finished
+                code, covered, unreached = found[pk]
+                yield pk, covered, code, pk in finished, unreached
 
 
 def _finished(run: SyncRun) -> set[int]:
@@ -173,8 +187,10 @@ def _sizes() -> Iterator[int]:
     return chain([FIRST_CHUNK], repeat(CHUNK))
 
 
-def _chunk(run: SyncRun, ids: Sequence[int]) -> dict[int, tuple[str, date, date]]:
-    """代码和已有的范围,按编号。
+def _chunk(
+    run: SyncRun, ids: Sequence[int]
+) -> dict[int, tuple[str, Window | None, UnreachedHistory | None]]:
+    """按编号给出代码、已有的范围和没有够到的历史。
 
     Ids that lie side by side, as a market's usually do, are asked for as a range: a
     list of hundreds takes Django as long as the rows.
@@ -183,9 +199,23 @@ def _chunk(run: SyncRun, ids: Sequence[int]) -> dict[int, tuple[str, date, date]
     near = last - first < SPARSE * len(ids)
     these = Q(pk__range=(first, last)) if near else Q(pk__in=ids)
     known = FilteredRelation("coverage", condition=Q(coverage__period=run.period))
-    rows = Stock.objects.annotate(known=known).filter(these)
+    older = FilteredRelation("unreached", condition=Q(unreached__period=run.period))
+    rows = Stock.objects.annotate(known=known, older=older).filter(these)
     columns = ("pk", "stock_code", "known__start_date", "known__end_date")
-    return {pk: more for pk, *more in rows.values_list(*columns)}
+    more = [f"older__{name}" for name in UNREACHED]
+    return {
+        pk: (
+            code,
+            Window(start, end) if start else None,
+            _unreached(pk, run.period, unreached) if unreached[0] else None,
+        )
+        for pk, code, start, end, *unreached in rows.values_list(*columns, *more)
+    }
+
+
+def _unreached(stock_id: int, period: str, values: Sequence[Any]) -> UnreachedHistory:
+    columns = dict(zip(UNREACHED, values, strict=True))
+    return UnreachedHistory(stock_id=stock_id, period=period, **columns)
 
 
 def _ids(run: SyncRun, market: str, of: Slice) -> array[int]:

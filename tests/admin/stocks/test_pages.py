@@ -58,8 +58,9 @@ def test_the_list_costs_the_same_however_many_stocks_there_are(
         failure(str(number))
     client = signed_in("root", superuser=True)
 
-    # The session, the user, the markets, the count, the page, coverage, failures.
-    with django_assert_num_queries(7):
+    # The session, the user, the markets, the count, the page, coverage, failures, and
+    # whose history no token sees.
+    with django_assert_num_queries(8):
         page = client.get(LIST)
 
     assert len(page.context["cl"].result_list) == 30

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +12,9 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from sync.engine.depth import STOPS, UNKNOWN, Place, to_json
 from tests.fixtures import MakeToken
+from tokens.importing.imports import import_tokens
 from tokens.models import ApiToken
 from tokens.states import TokenState, in_state, state_of
 
@@ -77,6 +79,44 @@ def test_the_list_shows_limits_use_holder_and_error(make_token: MakeToken) -> No
     assert f'<a href="{url}">run {going.pk}</a>' in page
     assert "&lt;b&gt;429&lt;/b&gt;" in page
     assert CANARY not in page
+
+
+def test_the_list_shows_how_far_back_a_plan_sees(make_token: MakeToken) -> None:
+    at = timezone.now()
+    edge = Place(date(2025, 1, 6), 440)
+    shallow = UNKNOWN.seen(edge, at=at.timestamp())
+    for _stock in range(STOPS):
+        shallow = shallow.stopped(edge, at=at.timestamp())
+    deep = UNKNOWN.seen(Place(date(2019, 3, 4), 1700), at=at.timestamp())
+    make_token(name="new")
+    token = make_token(name="old", depth=to_json({"1m": deep, "day": shallow}))
+
+    page = text(vera().get(LIST))
+
+    assert "<div>1m 2019-03-04 or further" in page
+    assert "<div>day 2025-01-06 <" in page
+    assert "nothing beyond 440" not in page
+    page = text(tina().get(page_of(token)))
+    assert "had nothing beyond 440 K-lines in 2 stocks" in page
+    assert "has shown 1,700 K-lines of one stock" in page
+
+
+@pytest.mark.parametrize("way", ["form", "file"])
+def test_a_token_that_is_edited_is_asked_anew(way: str, make_token: MakeToken) -> None:
+    deep = UNKNOWN.seen(Place(date(2019, 3, 4), 1700), at=0.0)
+    token = make_token(value=CANARY, name="old", depth=to_json({"day": deep}))
+
+    if way == "form":
+        client = tina()
+        page = client.get(page_of(token))
+        values = page.context["adminform"].form.initial
+        sent = {k: v for k, v in values.items() if v is not None}
+        client.post(page_of(token), sent | {"minute_limit": 120})
+    else:
+        import_tokens(f"provider,token,minute_limit\nitick,{CANARY},120".encode())
+
+    token.refresh_from_db()
+    assert (token.minute_limit, token.depth, token.plan_revision) == (120, {}, 1)
 
 
 STATES: dict[str, dict[str, Any]] = {

@@ -6,7 +6,7 @@ import pytest
 from pytest_django import Settings
 
 from sync.services.shards.cut import FINE, MOST_SHARDS, WHOLE, Cut, capacity, cut
-from sync.services.work.batch import Slice
+from sync.services.work.slices import Slice
 
 
 @pytest.mark.parametrize(
