@@ -65,6 +65,16 @@ class ApiToken(models.Model):
     batch_size = models.PositiveIntegerField(
         _("stocks per call"), default=1, validators=[MinValueValidator(1)]
     )
+    batch_learned = models.PositiveIntegerField(
+        _("stocks per call that passed"),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("Learned from refusals; more are tried again after a day."),
+    )
+    batch_learned_at = models.DateTimeField(
+        _("learned at"), null=True, blank=True, editable=False
+    )
     markets = CodeField(
         _("markets"),
         max_length=500,
@@ -168,6 +178,13 @@ class ApiToken(models.Model):
     def left_today(self, at: datetime) -> int | None:
         """算出 `at` 那天还剩多少次;None 表示不限。"""
         return self.account.left_on(quota.day_of(at))
+
+    def batch_at(self, at: datetime) -> int:
+        """返回 `at` 时一次问几只股票:规定的,或者一天之内学到的更小的。"""
+        learned, since = self.batch_learned, self.batch_learned_at
+        if learned is None or since is None or at >= since + quota.BATCH_LEARNED:
+            return self.batch_size
+        return min(self.batch_size, learned)
 
     def carried_calls(self, at: datetime) -> list[tuple[float, int]]:
         """列出以前的请求里还要算数的:(多少秒以前, 多少次)。

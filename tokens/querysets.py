@@ -20,7 +20,7 @@ from django.db.models.functions import Concat
 
 from common.messages import Message
 
-from . import accounts, conditions
+from . import accounts, conditions, quota
 from .accounts import Closing, Opening
 from .availability import why_none_available
 from .conditions import DISABLED, ENABLED
@@ -75,6 +75,10 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         """留下今天还没到每日上限的 Token。"""
         below = Q(daily_limit=0) | Q(daily_used__lt=F("daily_limit"))
         return self.filter(below | ~conditions.counted_today(at))
+
+    def awake(self, *, by: datetime) -> ApiTokenQuerySet:
+        """留下到 `by` 为止休息完了的 Token。"""
+        return self.filter(Q(resting_until=None) | Q(resting_until__lte=by))
 
     def free(self, *, at: datetime) -> ApiTokenQuerySet:
         """留下没有被占用的 Token;到期的租约不算占用。"""
@@ -263,9 +267,18 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         return bool(tokens.update(resting_until=until, **_error(reason, at=at)))
 
     def shrink(self, token_id: int, *, batch: int, reason: str, at: datetime) -> bool:
-        """一次最多问 `batch` 只股票;已经不多于它的返回 False。"""
-        larger = self.filter(pk=token_id, batch_size__gt=batch)
-        shrunk = bool(larger.update(batch_size=batch, **_error(reason, at=at)))
+        """记下一天里一次最多问 `batch` 只股票;已经不多于它的返回 False。
+
+        What a person has set stays: after a day as many are tried again.
+        """
+        forgotten = Q(batch_learned=None) | Q(
+            batch_learned_at__lte=at - quota.BATCH_LEARNED
+        )
+        larger = self.filter(
+            forgotten | Q(batch_learned__gt=batch), pk=token_id, batch_size__gt=batch
+        )
+        learned = {"batch_learned": batch, "batch_learned_at": at}
+        shrunk = bool(larger.update(**learned, **_error(reason, at=at)))
         if shrunk:
             extra = {"event": "token.batch_shrunk", "token": token_id}
             logger.warning("token %s: %s", token_id, reason, extra=extra)

@@ -8,6 +8,9 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
+# For so long is a number of stocks per call believed that was learned from refusals.
+BATCH_LEARNED = timedelta(days=1)
+
 # The provider's window is about a minute; a call older than this counts no more.
 WINDOW_SECONDS = 61
 KEPT_SECONDS = 62

@@ -68,7 +68,7 @@ class ShardSerializer(serializers.ModelSerializer[SyncShard]):
     class Meta:
         model = SyncShard
         fields = (
-            *("number", "state", "attempts", "process", "error"),
+            *("number", "state", "attempts", "process", "error", "waits"),
             *("heartbeat_at", "leased_until", "resume_at"),
         )
         read_only_fields = fields

@@ -22,11 +22,12 @@ from .errors import (
     NoToken,
     ProviderDown,
     RateLimited,
+    RestsLong,
     SyncError,
     TokenFault,
     Transient,
 )
-from .messages import TokenOut, TokenRests
+from .messages import BatchTooLarge, TokenOut, TokenRests
 from .pacing import REST, RateLimiter
 from .plan import Tuning
 from .ports import Clock
@@ -88,7 +89,7 @@ class Caller:
         limiters: Iterable[RateLimiter],
         *,
         breaker: Breaker,
-        report: Callable[[TokenOut | TokenRests], None],
+        report: Callable[[TokenOut | TokenRests | BatchTooLarge], None],
         stop: Event,
         clock: Clock,
         dice: Random,
@@ -155,6 +156,9 @@ class Caller:
         finally:
             limiter.end(self._clock.now())
         self._tell_breaker(limiter, failed=False)
+        if asked := limiter.answered():
+            token, batch = limiter.token, limiter.batch
+            self._report(BatchTooLarge(token, asked, batch, empty=False))
         return answer
 
     def _note(self, limiter: RateLimiter, error: SyncError, verdict: Verdict) -> None:
@@ -162,10 +166,19 @@ class Caller:
             limiter.retire(error)
             self._report(TokenOut(limiter, error))
         if verdict.rests is not None:
-            seconds = max(verdict.rests, self._tuning.shortest_rest)
-            limiter.rest(self._clock.now() + seconds)
-            self._report(TokenRests(limiter, seconds, str(error)))
+            self._rest(limiter, verdict.rests, text=str(error))
         self._tell_breaker(limiter, failed=verdict.provider_failed)
+
+    def _rest(self, limiter: RateLimiter, asked: float, *, text: str) -> None:
+        """让 Token 休息;要休息很久的离开这次运行,免得没有尽头地等它。"""
+        tuning = self._tuning
+        seconds = limiter.refused(max(asked, tuning.shortest_rest), text=text)
+        if seconds > tuning.longest_rest:
+            limiter.retire(RestsLong(f"{limiter.token.label} has to rest: {text}"))
+            if limiter.refused_in_a_row:
+                seconds = max(seconds, tuning.long_rest)
+        limiter.rest(self._clock.now() + seconds)
+        self._report(TokenRests(limiter, seconds, text))
 
     def _tell_breaker(self, limiter: RateLimiter, *, failed: bool) -> None:
         # A call that a stop has cut says nothing about the provider.

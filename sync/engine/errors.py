@@ -6,6 +6,7 @@ SyncError
 │   ├── AddressRefused      it may not be sent where it says: no verdict about the key
 │   └── MarketNotAllowed    this token's plan lacks the market: not used for it again
 ├── RateLimited           the token rests; no fault of anybody
+├── TooManyStocks         one call asked for too many: asked again for fewer
 ├── StockFault            an answer arrived: the stock fails, the token is fine
 │   ├── UnknownSymbol       the provider does not know the code
 │   ├── NoData              an empty answer that was not to be expected
@@ -16,7 +17,8 @@ SyncError
 │   │   └── TimedOut          no answer in time
 │   └── ProviderError       5xx, a firewall's page, no JSON, "internal error"
 ├── NoToken               no usable token is left for the stock
-│   └── QuotaSpent            this token has no calls left today
+│   ├── QuotaSpent            this token has no calls left today
+│   └── RestsLong             this token is refused again and again, or for long
 ├── ProviderDown          the breaker has stopped the run
 ├── Cancelled             somebody asked the run to stop
 └── LostLease             somebody else has taken the work over
@@ -80,6 +82,16 @@ class RateLimited(SyncError):
         self.pace = pace
 
 
+class TooManyStocks(SyncError):
+    """一次请求问了太多只股票;`asked` 是问了几只。"""
+
+    reason = "rate_limited"
+
+    def __init__(self, text: str, *, asked: int) -> None:
+        super().__init__(text)
+        self.asked = asked
+
+
 class StockFault(SyncError):
     """回答收到了,但这只股票取不到;再问一遍也是一样。"""
 
@@ -138,6 +150,10 @@ class NoToken(SyncError):
 
 class QuotaSpent(NoToken):
     """Token 今天的次数用完了。"""
+
+
+class RestsLong(NoToken):
+    """Token 要休息很久,这次运行不再等它。"""
 
 
 class ProviderDown(SyncError):

@@ -20,7 +20,7 @@ from . import coverage, markets, paging
 from .breaker import Breaker
 from .caller import LANE_ENDINGS, LONGEST_WAIT, Caller, NoneOfThem
 from .depth import Depths, Place, Unreached
-from .errors import BadAnswer, SyncError
+from .errors import BadAnswer, RateLimited, SyncError
 from .messages import LaneEnded, Message
 from .pacing import RateLimiter
 from .paging import Walk
@@ -287,7 +287,11 @@ class Lane:
 
     def _call(self, walk: Walk, limiter: RateLimiter) -> tuple[int, Page]:
         request = walk.request()
-        page = self.client.fetch(limiter.token, request)
+        try:
+            page = self.client.fetch(limiter.token, request)
+        except RateLimited:
+            limiter.trust()
+            raise
         walk.check(page, request)
         return limiter.token.id, page
 

@@ -32,11 +32,15 @@ class TokenRests:
 
 @dataclass(frozen=True, slots=True)
 class BatchTooLarge:
-    """一个 Token 一次问不了 `asked` 只股票,以后最多问 `batch` 只。"""
+    """一个 Token 一次问不了 `asked` 只股票,以后最多问 `batch` 只。
+
+    `empty` tells an answer without bars from a refusal.
+    """
 
     token: Token
     asked: int
     batch: int
+    empty: bool
 
 
 @dataclass(frozen=True, slots=True)

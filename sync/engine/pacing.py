@@ -42,7 +42,7 @@ class RateLimiter:
 
     `batch` is how many stocks it may be asked for at once. `proven` is the largest
     number for which an answer brought bars: an empty answer for so many is no sign that
-    they were too many. Both are the lane's.
+    they were too many. Both are the lane's, and so is what it makes of refusals.
     """
 
     def __init__(
@@ -52,6 +52,10 @@ class RateLimiter:
         self.calls = 0
         self.batch = token.batch_size
         self.proven = 1
+        self.refusal = ""
+        self._refusals = 0
+        self._doubted = 0  # how many stocks at once may have been too many
+        self._usual = self.batch
         self._began = now
         self._lock = Lock()
         self._ends: deque[float] = deque(maxlen=token.minute_limit)
@@ -83,6 +87,42 @@ class RateLimiter:
         """规定以后一次最多问这么多只股票。"""
         self.batch = min(self.batch, batch)
 
+    def halve(self, asked: int, *, pace: bool) -> bool:
+        """记下一次问 `asked` 只被拒绝,以后少问一半;返回现在能不能就这样再问。
+
+        Words that may mean the pace as well as the number are taken for the number.
+        Where they can only mean the `pace`, the number is doubted at the second refusal
+        in a row, and the token has to rest all the same.
+        """
+        if asked == 1 or (pace and not self._refusals):
+            return False
+        if not self._doubted:
+            self._doubted, self._usual = asked, self.batch
+        self.shrink(asked // 2)
+        return not pace
+
+    def trust(self) -> None:
+        """一只也被拒绝:是太快,不是一次问得太多。"""
+        if self._doubted:
+            self.batch, self._doubted = self._usual, 0
+
+    def answered(self) -> int:
+        """记下有了回答;返回由此知道一次问不了的只数,0 表示没有这样的事。"""
+        doubted, self._doubted, self._refusals = self._doubted, 0, 0
+        return doubted
+
+    def refused(self, seconds: float, *, text: str) -> float:
+        """记下被限流,返回要休息多少秒:接连被拒,每次加倍。"""
+        seconds *= 2**self._refusals
+        self._refusals += 1
+        self.refusal = text
+        return seconds
+
+    @property
+    def refused_in_a_row(self) -> bool:
+        """是不是接连被拒了。"""
+        return self._refusals > 1
+
     def lease(self, until: float) -> None:
         """记下租约到什么时候为止;过了就不再请求。"""
         self._leased_until = until
@@ -93,6 +133,12 @@ class RateLimiter:
             if self._credit <= 0 or now >= min(self._credit_until, self._leased_until):
                 return math.inf
             return max(0.0, self._resting_until - now, self._paced_at() - now)
+
+    def waits(self, now: float) -> tuple[float, str]:
+        """算出还要等多少秒,不算等新的预订;以及被拒绝而休息的话,服务商怎么说。"""
+        with self._lock:
+            rests, paced = self._resting_until - now, self._paced_at() - now
+            return (rests, self.refusal) if rests >= paced else (paced, "")
 
     def begin(self) -> None:
         """记下一次请求开始:用掉一次预订。"""

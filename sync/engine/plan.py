@@ -28,7 +28,9 @@ class Tuning:
     `tick` lies between two looks of the coordinator at what has come, `beat` between
     two heartbeats and until what waits is written. Lanes that do not stop are left
     behind after `lanes_stop`. `backoff` is doubled at each attempt; a token that is
-    limited rests for `shortest_rest` at least, also where it was told "retry after 0".
+    limited rests for `shortest_rest` at least, also where it was told "retry after 0",
+    and twice as long at each refusal in a row; where that passes `longest_rest` the run
+    goes on without it, and one that was refused in a row rests for `long_rest`.
     The breaker judges the last `breaker_window` calls.
     """
 
@@ -37,6 +39,8 @@ class Tuning:
     lanes_stop: float = 3.0
     backoff: float = 0.25
     shortest_rest: float = 1.0
+    longest_rest: float = 120.0
+    long_rest: float = 900.0
     breaker_window: int = 50
 
 

@@ -157,6 +157,18 @@ class Failure:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """全部 Token 都要等:最先的一个等到纪元秒 `until`。
+
+    `why` is what the provider said where it rests; blank where it has made its calls of
+    this minute.
+    """
+
+    until: float
+    why: str
+
+
 @dataclass(slots=True)
 class Progress:
     """一次运行到目前为止的数字。
@@ -174,6 +186,7 @@ class Progress:
     calls: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
     again: int = 0
+    waits: Wait | None = None
 
     def skip(self, stocks: int) -> None:
         """记入已经齐全的股票。"""
@@ -250,7 +263,7 @@ class Ledger(Protocol):
     def learned(self, token_id: int, depths: Mapping[str, Depth]) -> None:
         """从一个 Token 的回答里学到的,按周期:它看得到多久以前。"""
 
-    def shrink(self, token: Token, *, batch: int, asked: int) -> None:
+    def shrink(self, token: Token, *, batch: int, asked: int, empty: bool) -> None:
         """一次问 `asked` 只太多,以后最多 `batch` 只。"""
 
 

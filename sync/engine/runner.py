@@ -130,6 +130,7 @@ class Runner:
                 self._tell_depths()
                 # Last, for a lane that has not ended may still use them.
                 self._progress.calls = self._calls_before + self._pool.calls
+                self._progress.waits = None
                 self._pool.release()
 
     def _start_lanes(self) -> None:
@@ -235,8 +236,9 @@ class Runner:
                 self._ports.ledger.out(limiter.token, error, market=self._market)
             case TokenRests(limiter, seconds, text):
                 self._ports.ledger.rest(limiter.token, seconds=seconds, text=text)
-            case BatchTooLarge(token, asked, batch):
-                self._ports.ledger.shrink(token, batch=batch, asked=asked)
+            case BatchTooLarge(token, asked, batch, empty):
+                ledger = self._ports.ledger
+                ledger.shrink(token, batch=batch, asked=asked, empty=empty)
             case LaneEnded(number, crash):
                 self._alive.discard(number)
                 self._crash = self._crash or crash
@@ -263,6 +265,7 @@ class Runner:
     def _beat(self) -> None:
         self._beat_at = self._now() + self._tuning.beat
         self._progress.calls = self._calls_before + self._pool.calls
+        self._progress.waits = self._pool.waits()
         beat = self._ports.store.beat(self._progress)
         self._pool.renew(beat)
         self._tell_depths()

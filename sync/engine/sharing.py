@@ -8,13 +8,13 @@ itself as if it had been alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from . import coverage, paging
 from .caller import LANE_ENDINGS, Caller, NoneOfThem
-from .errors import BadAnswer, SyncError
+from .errors import BadAnswer, RateLimited, SyncError, TooManyStocks
 from .messages import BatchTooLarge
 from .pacing import RateLimiter
 from .paging import Walk
@@ -113,6 +113,9 @@ class FirstPages:
                 found = self._caller.ask(call, among=among)
             except LANE_ENDINGS:
                 raise
+            except TooManyStocks as error:
+                most = error.asked // 2
+                continue
             except (SyncError, NoneOfThem):
                 return  # each of them is asked for by itself
             if found.answered or len(found.walks) == 1:
@@ -130,12 +133,12 @@ class FirstPages:
             if any(walk.begun for walk in doubt.walks):
                 limiter, asked = doubt.limiter, len(doubt.walks)
                 limiter.shrink(asked // 2)
-                yield BatchTooLarge(limiter.token, asked, limiter.batch)
+                yield BatchTooLarge(limiter.token, asked, limiter.batch, empty=True)
 
     def _call(self, walks: Sequence[Walk], limiter: RateLimiter) -> Together:
         walks = walks[: limiter.batch]
         asked = requests(walks)
-        answer = self._client.fetch_many(limiter.token, asked)
+        answer = self._fetched(limiter, asked)
         # One that was asked for alone, by a token that serves one at a time, may be
         # empty.
         pages = {code: page for code, page in answer.items() if page.oldest_ms}
@@ -145,6 +148,16 @@ class FirstPages:
         if pages:
             limiter.proven = max(limiter.proven, len(walks))
         return Together(limiter, walks, bool(pages))
+
+    def _fetched(
+        self, limiter: RateLimiter, asked: Sequence[PageRequest]
+    ) -> Mapping[str, Page]:
+        try:
+            return self._client.fetch_many(limiter.token, asked)
+        except RateLimited as error:
+            if limiter.halve(len(asked), pace=error.pace):
+                raise TooManyStocks(str(error), asked=len(asked)) from None
+            raise
 
 
 def requests(walks: Sequence[Walk]) -> list[PageRequest]:

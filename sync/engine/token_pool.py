@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .depth import Depth
-from .errors import MarketNotAllowed, NoToken, QuotaSpent
+from .errors import MarketNotAllowed, NoToken, QuotaSpent, RestsLong
 from .pacing import RateLimiter
-from .ports import Beat, Clock, Grant, Ledger, Token, Usage
+from .ports import Beat, Clock, Grant, Ledger, Token, Usage, Wait
 
 ASK_AGAIN = 1.0  # seconds between two reservations that were refused
+NOTICEABLE = 2.0  # seconds that all tokens have to wait before it is said
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +56,21 @@ class TokenPool:
 
     @property
     def spent(self) -> bool:
-        """有没有 Token 只是用完了今天的次数,明天又能用。"""
-        return any(isinstance(limiter.out, QuotaSpent) for limiter in self.limiters)
+        """有没有 Token 只是用完了今天的次数,或者要休息很久:以后又能用。"""
+        later = (QuotaSpent, RestsLong)
+        return any(isinstance(limiter.out, later) for limiter in self.limiters)
 
     @property
     def lacking(self) -> bool:
         """有没有 Token 只是套餐不含这个市场。"""
         return any(isinstance(each.out, MarketNotAllowed) for each in self.limiters)
+
+    def waits(self) -> Wait | None:
+        """是不是全部 Token 都要等,等到什么时候;等一下子的不算。"""
+        now = self._clock.now()
+        used = [limiter for limiter in self.limiters if not limiter.out]
+        first, why = min((each.waits(now) for each in used), default=(0.0, ""))
+        return Wait(self._clock.epoch() + first, why) if first > NOTICEABLE else None
 
     def renew(self, beat: Beat) -> None:
         """照心跳的回音续上租约,拿掉已经不归我们的 Token。"""

@@ -31,8 +31,8 @@ UNREACHED = (
 )
 ADVICE: dict[str, str] = {
     RunState.QUEUED: "The job cluster will take it; watch it in the admin.",
-    RunState.WAITING: "Waiting for quota{until}. The job cluster goes on then; without "
-    "one, run the same command again.",
+    RunState.WAITING: "Waiting for quota{until}. {why} The job cluster goes on then; "
+    "without one, run the same command again.",
     RunState.CANCELLED: STOPPED,
     RunState.INTERRUPTED: STOPPED,
 }
@@ -174,7 +174,8 @@ def _print(line: str, stream: TextIO) -> None:
 def as_json(run: SyncRun) -> dict[str, object]:
     """一次运行的 JSON;名字是约定好的。
 
-    `unserved` is there only where there are such markets.
+    `unserved` is there only where there are such markets, `waits` only in a run that
+    waits: for what.
     """
     return {
         "run": run.pk,
@@ -189,6 +190,7 @@ def as_json(run: SyncRun) -> dict[str, object]:
         "tokens_per_thread": run.tokens_per_thread,
         "seconds": round(run.seconds, 1),
         **({"unserved": run.unserved} if run.unserved else {}),
+        **({"waits": str(run.error)} if run.state == RunState.WAITING else {}),
     }
 
 
@@ -253,7 +255,10 @@ def _advice(run: SyncRun) -> list[str]:
         until = run.waiting_until
         # Unknown where the database was away when it was to be written.
         return [
-            message.format(until=f" until {until:%Y-%m-%d %H:%M} UTC" if until else "")
+            message.format(
+                until=f" until {until:%Y-%m-%d %H:%M} UTC" if until else "",
+                why=run.error,
+            )
         ]
     if _broke_off(run):
         return [run.error]

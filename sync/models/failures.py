@@ -8,13 +8,19 @@ from datetime import date, datetime
 from typing import Self
 
 from django.db import models, transaction
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Case, F, Max, Q, Value, When
 from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext_lazy as _
 
 from common.fields import CodeField
 
-from ..engine.errors import NoData, UnknownSymbol
+from ..engine.errors import (
+    NoData,
+    ProviderError,
+    TimedOut,
+    UnknownSymbol,
+    Unreachable,
+)
 from ..engine.ports import Failure, Window
 from .counting import CountingQuerySet
 from .runs import RunKind, SyncRun, SyncRunQuerySet
@@ -22,6 +28,8 @@ from .stocks import Stock, spellings
 
 REASON_LENGTH = 500
 LASTING = (NoData.reason, UnknownSymbol.reason)
+# A stock that got no answer may be what stopped its run.
+UNANSWERED = (Unreachable.reason, TimedOut.reason, ProviderError.reason)
 CHUNK = 5000
 
 
@@ -68,9 +76,20 @@ class SyncFailureQuerySet(CountingQuerySet["SyncFailure"]):
         return self.filter(wanted)
 
     def stubborn(self) -> Self:
-        """留下补拉过还是没有取到的记录,放弃了的也算。"""
-        tried = Q(status=FailureStatus.WAITING, retry_count__gt=0)
-        return self.filter(tried | Q(status=FailureStatus.GIVEN_UP))
+        """留下补拉过还是没有取到的记录,放弃了的、问了没有回答的也算。
+
+        The last are what may have stopped the run that recorded them.
+        """
+        waiting = Q(status=FailureStatus.WAITING)
+        tried = Q(retry_count__gt=0) | Q(reason_class__in=UNANSWERED)
+        return self.filter(waiting & tried | Q(status=FailureStatus.GIVEN_UP))
+
+    def codes_poison_last(self) -> list[str]:
+        """列出这些记录的股票代码:没有问过的在前,问得多而没有回答的在后。"""
+        unanswered = Case(When(reason_class__in=UNANSWERED, then=1), default=0)
+        tried = Max(Coalesce("retry_count", 0) + unanswered)
+        by_code = self.order_by().values_list("stock_code").annotate(tried=tried)
+        return [code for code, _ in sorted(by_code, key=lambda row: (row[1], row[0]))]
 
     def record(
         self, failures: Iterable[Failure], *, run_id: int | None, at: datetime

@@ -105,6 +105,7 @@ class SyncShard(models.Model):
     numbers = models.JSONField(_("numbers"), default=dict, blank=True)
     error = MessageField(_("error"), blank=True, default="")
     resume_at = models.DateTimeField(_("goes on"), null=True)
+    waits = MessageField(_("waits"), blank=True, default="")
     waits_for = models.CharField(
         _("waits for tokens of"), max_length=200, blank=True, default=""
     )

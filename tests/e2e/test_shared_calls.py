@@ -31,7 +31,8 @@ def tens(count: int) -> list[Account]:
 
 
 def batch_sizes() -> list[int]:
-    return list(ApiToken.objects.order_by("pk").values_list("batch_size", flat=True))
+    tokens = ApiToken.objects.order_by("pk")
+    return [token.batch_learned or token.batch_size for token in tokens]
 
 
 def test_a_first_load_and_a_days_top_up_take_a_tenth_of_the_calls(
@@ -172,7 +173,7 @@ def test_a_batch_above_the_plan_lowers_the_tokens_batch_size(
 
     assert (first.state, first.succeeded, first.failed) == ("succeeded", 30, 0)
     assert batch_sizes() == [2, 2]
-    assert "10 stocks in one call came back empty, at most 5 from now" in caplog.text
+    assert "10 stocks in one call came back empty, at most 5 for a day" in caplog.text
     assert first.calls <= 15 + 2 * 2  # two answers in vain from each token
     assert (again.state, again.calls) == ("succeeded", 15)
     assert world.differences(sim, wanted) == []

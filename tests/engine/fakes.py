@@ -241,7 +241,7 @@ class MemoryLedger:
         """它看得到多久以前。"""
         self.depths[token_id] = dict(depths)
 
-    def shrink(self, token: Token, *, batch: int, asked: int) -> None:
+    def shrink(self, token: Token, *, batch: int, asked: int, empty: bool) -> None:
         """一次问得太多。"""
         assert asked > batch
         self.shrunk.append((token.id, batch))

@@ -43,6 +43,19 @@ def test_retiring_twice_keeps_the_first_reason(make_token: MakeToken) -> None:
 
 
 @pytest.mark.django_db
+def test_after_a_day_more_may_be_learned_again(make_token: MakeToken) -> None:
+    token = make_token(batch_size=10)
+    ApiToken.objects.shrink(token.pk, batch=2, reason="first", at=AT)
+
+    later = AT + timedelta(days=1)
+    assert ApiToken.objects.shrink(token.pk, batch=5, reason="second", at=later)
+
+    token.refresh_from_db()
+    assert token.batch_at(later) == 5
+    assert token.batch_at(later + timedelta(days=1)) == 10
+
+
+@pytest.mark.django_db
 def test_a_batch_size_is_lowered_and_never_raised(
     make_token: MakeToken, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -55,7 +68,8 @@ def test_a_batch_size_is_lowered_and_never_raised(
 
     token.refresh_from_db()
     assert changed == [True, False, False, True]
-    assert (token.batch_size, token.last_error) == (2, "10 were empty")
+    assert (token.batch_size, token.batch_learned) == (10, 2)
+    assert token.last_error == "10 were empty"
     assert token.last_error_at == AT
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
     assert "10 were empty" in caplog.text

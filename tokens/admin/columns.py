@@ -62,13 +62,15 @@ def unreadable(token: ApiToken) -> str:
     return ""
 
 
-def limits(token: ApiToken) -> SafeString:
-    """套餐的上限,一行一个。"""
+def limits(token: ApiToken, *, at: datetime) -> SafeString:
+    """套餐的上限,一行一个;一次问不了那么多的,说现在问几只。"""
     minute = f"{token.minute_limit:,}" if token.minute_limit else "∞"
     day = f"{token.daily_limit:,}" if token.daily_limit else "∞"
     parts = [_("%s/min") % minute, _("%s/day") % day]
     if token.batch_size > 1:
         parts.append(_("%d stocks/call") % token.batch_size)
+    if (batch := token.batch_at(at)) < token.batch_size:
+        parts.append(_("at most %d for now") % batch)
     return format_html_join("", "<div>{}</div>", ((part,) for part in parts))
 
 

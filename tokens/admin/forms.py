@@ -52,6 +52,8 @@ class TokenForm(forms.ModelForm):  # type: ignore[type-arg]
     def changed_columns(self) -> list[str]:
         """这个人改了的列。"""
         names = [name for name in self.changed_data if name != VALUE]
+        # What was learned of another number holds no more.
+        names += ["batch_learned"] if "batch_size" in names else []
         return [*names, *VALUE_COLUMNS] if VALUE in self.changed_data else names
 
     def clean_base_url(self) -> str:
@@ -78,6 +80,8 @@ class TokenForm(forms.ModelForm):  # type: ignore[type-arg]
     def save(self, commit: bool = True) -> ApiToken:  # noqa: FBT001, FBT002 - Django's
         """放进新的值;写库是页面的事。"""
         token: ApiToken = super().save(commit=False)
+        if "batch_size" in self.changed_data:
+            token.batch_learned = None
         if self.cleaned_data.get(VALUE):
             token.set_secret(self.cleaned_data[VALUE])
         return token

@@ -82,7 +82,7 @@ class ApiTokenAdmin(StrictActions):
     @admin.display(description=gettext_lazy("limits"))
     def shown_limits(self, token: ApiToken) -> str:
         """写出套餐的上限,一行一个。"""
-        return columns.limits(token)
+        return columns.limits(token, at=timezone.now())
 
     @admin.display(description=gettext_lazy("calls today"))
     def used_today(self, token: ApiToken) -> SafeString:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -149,12 +150,20 @@ def progress_of(run: SyncRun, *, at: datetime) -> Progress:
 
 def details(run: SyncRun, *, at: datetime) -> dict[str, Any]:
     """运行的页面上会变的一切。"""
+    shards = _shards(run, at=at)
     return {
         "progress": progress_of(run, at=at),
-        "shards": _shards(run, at=at),
+        "shards": shards,
         "tokens": _tokens(run, at=at),
         "reasons": _reasons(run),
+        "waits": _waits(shards),
     }
+
+
+def _waits(shards: Sequence[ShardRow]) -> list[str]:
+    """写出正在等什么;几个分片等的是一样的,说一次。"""
+    working = [row.shard for row in shards if row.shard.state == ShardState.RUNNING]
+    return [why.words for why in dict.fromkeys(shard.waits for shard in working) if why]
 
 
 def _total(run: SyncRun) -> int:

@@ -64,7 +64,7 @@ def forecast(request: SyncRequest, *, at: datetime) -> Forecast:
     tokens = _tokens(request, at=at)
     # With plans that differ, as if all calls were made with the smallest: rather too
     # many than too few.
-    batch = min((token.batch_size for token in tokens), default=1)
+    batch = min((token.batch_at(at) for token in tokens), default=1)
     stocks = skipped = calls = 0
     for market in asked.served:
         tally = Tally(batch=batch)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import UTC, datetime
 from threading import Event
 from typing import Any
 
@@ -16,7 +16,7 @@ from django.db.utils import DatabaseError
 from common.messages import Message
 from sync.engine.errors import LostLease
 from sync.engine.plan import Limits, Tuning
-from sync.engine.ports import Beat, Progress, Task
+from sync.engine.ports import Beat, Progress, Task, Wait
 from sync.engine.runner import Ports, Runner
 from sync.engine.token_pool import LeasedToken, TokenPool
 from sync.models import RunKind, RunState, ShardState, SyncRun, SyncShard
@@ -71,7 +71,7 @@ class Execution:
         self._watch = watch
         self._now = now
         self._clock = SharedClock()
-        self._note = ""
+        self._note = Message()
         self._cancelled = False
         self._threads: list[int] = []
         self._serving = Serving()
@@ -296,7 +296,7 @@ class Execution:
         self._clock.set()
         at = self._now()
         SyncShard.objects.held(self.shard.pk, fence=self._store.fence).update(
-            numbers=self._numbers()
+            numbers=self._numbers(), waits=self._waits()
         )
         SyncRun.objects.active().filter(pk=self.run.pk).update(
             heartbeat_at=at, **self._run_numbers()
@@ -335,9 +335,9 @@ class Execution:
             self._serving = self._serving.without(market, why=error.why)
             return None
         finally:
-            self._note = ""
+            self._note = Message()
 
-    def _wait(self, why: str) -> bool:
+    def _wait(self, why: Message) -> bool:
         if self._note != why:
             logger.info("Run %d waits: %s", self.run.pk, why)
         self._note = why
@@ -352,9 +352,14 @@ class Execution:
 
     def _show(self, progress: Progress) -> None:
         try:
-            self._watch(self.run, self._of_the_run or progress, self._note)
+            self._watch(self.run, self._of_the_run or progress, self._waits())
         except Exception:  # an observer must not change what it observes
             logger.exception("The progress of run %d could not be shown", self.run.pk)
+
+    def _waits(self) -> Message:
+        """在等什么:别的运行的 Token,或者自己的 Token 都在休息。"""
+        wait = self.progress.waits
+        return self._note or (_described(wait) if wait else Message())
 
     def _numbers(self) -> dict[str, Any]:
         if not self._loaded:
@@ -370,6 +375,21 @@ class Execution:
         )
         self._of_the_run = Progress(**{name: numbers[name] for name in ADDED})
         return numbers
+
+
+def _described(wait: Wait) -> Message:
+    when = f"{datetime.fromtimestamp(wait.until, UTC):%H:%M:%S} UTC"
+    if not wait.why:
+        return Message(
+            "Every token has made its calls of this minute; the first goes on at "
+            "%(when)s.",
+            when=when,
+        )
+    return Message(
+        "Every token rests after refusals, the first until %(when)s: %(why)s",
+        when=when,
+        why=wait.why,
+    )
 
 
 def _message(error: Exception) -> Message:

@@ -65,7 +65,7 @@ class Leasing:
         ledger: TokenLedger,
         now: Callable[[], datetime],
         retrying: Retrying,
-        wait: Callable[[str], bool],
+        wait: Callable[[Message], bool],
     ) -> None:
         self._run = run
         self._ledger = ledger
@@ -84,7 +84,10 @@ class Leasing:
         began = self._now()
         while True:
             at = self._now()
-            available = ApiToken.objects.available(PROVIDER, at=at, market=market)
+            # One that rests for long is no use: better to wait without a process.
+            available = ApiToken.objects.available(
+                PROVIDER, at=at, market=market
+            ).awake(by=at + LONGEST_WAIT)
             share = self._retrying(partial(self._share, market, at=at))
             # Of all that there are: a sibling may be quicker with the first ones.
             if leased := self._ledger.lease(available, most=share):
@@ -122,10 +125,25 @@ class Leasing:
         self, market: str, why: Message, *, began: datetime, at: datetime
     ) -> None:
         usable = ApiToken.objects.usable(PROVIDER, at=at, market=market)
+        left = usable.with_calls_left(at=at)
         # One query: another run may give its tokens back between two.
-        if (usable.held(at=at) | usable.with_calls_left(at=at)).exists():
+        if (usable.held(at=at) | left.awake(by=at + LONGEST_WAIT)).exists():
             # Somebody who looks at the terminal waits as long as it takes.
             if self._run.background and at - began > LONGEST_WAIT:
                 raise Parked(why, until=at + LEASE, markets=[market])
-        elif (until := quota.next_day_at(at)) - at > LONGEST_WAIT:
+            return
+        if first := left.exclude(resting_until=None).order_by("resting_until").first():
+            assert first.resting_until
+            why, until = _rests(first), first.resting_until
+        else:
+            until = quota.next_day_at(at)
+        if until - at > LONGEST_WAIT:
             raise Parked(why, until=until, markets=[market])
+
+
+def _rests(token: ApiToken) -> Message:
+    return Message(
+        "Every usable token rests after refusals, the first until %(when)s: %(why)s",
+        when=f"{token.resting_until:%Y-%m-%d %H:%M:%S} UTC",
+        why=token.last_error,
+    )

@@ -89,7 +89,7 @@ def wake(*, at: datetime) -> list[int]:
 
 
 def _has_tokens(shard: SyncShard, *, at: datetime) -> bool:
-    tokens = ApiToken.objects.available(PROVIDER, at=at)
+    tokens = ApiToken.objects.available(PROVIDER, at=at).awake(by=at)
     return tokens.serving(shard.waits_for.split(",")).exists()
 
 

@@ -136,7 +136,9 @@ def numbers_of(
 ) -> dict[str, Any]:
     """把进度变成存进分片的行里的数字。"""
     told = {"tokens_per_thread": list(lanes), "unserved": list(unserved)}
-    return {**asdict(progress), **told}
+    numbers = {**asdict(progress), **told}
+    del numbers["waits"]  # which is over by the time that anybody goes on
+    return numbers
 
 
 def resumed(kind: str, before: dict[str, Any], *, failed: dict[str, int]) -> Progress:

@@ -123,9 +123,10 @@ class TokenLedger:
             lambda: ApiToken.objects.rest(token.id, until=until, reason=text, at=at)
         )
 
-    def shrink(self, token: Token, *, batch: int, asked: int) -> None:
-        """一次问 `asked` 只太多,以后最多 `batch` 只。"""
-        reason = f"{asked} stocks in one call came back empty, at most {batch} from now"
+    def shrink(self, token: Token, *, batch: int, asked: int, empty: bool) -> None:
+        """一次问 `asked` 只太多,一天里最多 `batch` 只。"""
+        how = "came back empty" if empty else "were refused as too many"
+        reason = f"{asked} stocks in one call {how}, at most {batch} for a day"
         shrink = partial(ApiToken.objects.shrink, token.id, batch=batch, reason=reason)
         self._retrying(lambda: shrink(at=self._now()))
 
@@ -230,7 +231,7 @@ def _opened(row: ApiToken, *, at: datetime) -> LeasedToken:
         secret=Secret(row.reveal()),
         base_url=base_url,
         minute_limit=row.minute_limit,
-        batch_size=row.batch_size,
+        batch_size=row.batch_at(at),
     )
     rests = (row.resting_until - at).total_seconds() if row.resting_until else 0.0
     carried = tuple(row.carried_calls(at))

@@ -29,11 +29,11 @@ def retry_tasks(
 
     Each row's own window, whatever is covered: a row may be a hole in the coverage.
     Windows that overlap or touch become one; one that had not begun when the retry was
-    asked for is left out, and so is what the run has tried already.
+    asked for is left out, and so is what the run has tried already. Stocks that may
+    have stopped a run before come last: they would stop this one as well.
     """
-    held = held_rows(run).filter(market=market).order_by()
-    distinct = held.values_list("stock_code", flat=True).distinct()
-    codes = retrying(lambda: sorted(distinct))
+    held = held_rows(run).filter(market=market)
+    codes = retrying(held.codes_poison_last)
     for first in range(0, len(codes), CHUNK):
         chunk = codes[first : first + CHUNK]
         yield from retrying(partial(_chunk, run, market, chunk, at=at))
@@ -77,7 +77,7 @@ def _chunk(run: SyncRun, market: str, codes: list[str], *, at: datetime) -> list
                 final=markets.last_final(market, at=at),
             )
             tasks.append(task)
-    return tasks
+    return sorted(tasks, key=lambda task: codes.index(task.code))
 
 
 def _due(

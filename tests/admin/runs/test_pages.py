@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from common.messages import Message
 from sync.admin.runs.progress import details, progress_of
 from sync.models import Stock, SyncRun, SyncShard
 from sync.models.runs import ACTIVE, RunState
@@ -233,3 +234,22 @@ def test_a_run_that_does_not_exist_is_not_found() -> None:
     answers = [client.get(url).status_code for url in missing]
 
     assert answers == [404, 404, 404]
+
+
+def test_says_what_a_running_run_waits_for_once() -> None:
+    made = run(state="running")
+    why = Message("Every token rests until %(when)s.", when="12:00:00 UTC")
+    for number, state in enumerate(["running", "running", "done"], 1):
+        SyncShard.objects.create(
+            run=made,
+            number=number,
+            state=state,
+            waits=why if state == "running" else Message("long over"),
+            heartbeat_at=AT,
+            leased_until=AT,
+        )
+
+    page = text(vera().get(page_of(made)))
+
+    assert page.count("Every token rests until 12:00:00 UTC.") == 1
+    assert "long over" not in page

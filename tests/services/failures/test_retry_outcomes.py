@@ -213,3 +213,21 @@ def test_any_text_is_kept_up_to_500_characters(asking: Asking, text: str) -> Non
 
     assert outcome(failed)[:2] == (WAITS, 1)
     assert failed.failure_reason == text.replace("\ud800", "?")[:500]
+
+
+def test_what_may_have_stopped_a_run_comes_last_in_a_retry(
+    asking: Asking, make_token: MakeToken
+) -> None:
+    for code, columns in (
+        ("1", {"reason_class": "provider_error"}),
+        ("2", {"reason_class": "provider_down"}),
+        ("3", {"reason_class": "unknown_symbol", "retry_count": 2}),
+        ("4", {"reason_class": "timeout", "retry_count": 2}),
+        ("5", {"reason_class": "no_data"}),
+    ):
+        stock(code)
+        row(code, **columns)
+
+    retried()
+
+    assert [request.code for request in asking.asked] == ["2", "5", "1", "3", "4"]

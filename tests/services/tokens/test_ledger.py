@@ -329,16 +329,31 @@ def test_a_limited_token_rests(make_token: MakeToken) -> None:
     assert row.last_error == "Too many requests"
 
 
-def test_a_batch_that_was_too_large_lowers_the_size_for_good(
-    make_token: MakeToken,
+@pytest.mark.parametrize(
+    ("empty", "how"), [(True, "came back empty"), (False, "were refused as too many")]
+)
+def test_a_batch_that_was_too_large_lowers_the_size_for_a_day(
+    make_token: MakeToken, *, empty: bool, how: str
 ) -> None:
     token = leased(make_token(batch_size=10))
 
-    ledger().shrink(token, batch=5, asked=10)
+    ledger().shrink(token, batch=5, asked=10, empty=empty)
 
     row = ApiToken.objects.get()
-    assert row.batch_size == 5
-    assert row.last_error == "10 stocks in one call came back empty, at most 5 from now"
+    assert (row.batch_size, row.batch_learned) == (10, 5)
+    assert row.last_error == f"10 stocks in one call {how}, at most 5 for a day"
+
+
+def test_a_token_is_leased_with_the_batch_that_passed_until_a_day_later(
+    make_token: MakeToken,
+) -> None:
+    token = make_token(batch_size=10)
+    ApiToken.objects.shrink(token.pk, batch=5, reason="10 were empty", at=AT)
+
+    soon = leased(token, at=AT + timedelta(hours=23))
+    late = leased(token, at=AT + timedelta(hours=24))
+
+    assert (soon.batch_size, late.batch_size) == (5, 10)
 
 
 def test_renewing_tells_what_is_still_ours(make_token: MakeToken) -> None:

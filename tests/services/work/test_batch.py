@@ -125,6 +125,23 @@ def test_stocks_that_failed_again_and_again_come_last() -> None:
     assert codes == ["3", "4", "5", "6", "8", "7", "1", "2"]
 
 
+def test_stocks_without_an_answer_come_last_and_those_never_tried_do_not() -> None:
+    reasons = ["provider_down", "timeout", "no_token", "provider_error", "unreachable"]
+    for code, reason in enumerate([*reasons, "bad_data"], 1):
+        stock(str(code))
+        SyncFailure.objects.create(
+            stock_code=str(code),
+            market="HK",
+            start_date="2026-03-02",
+            end_date="2026-03-09",
+            reason_class=reason,
+        )
+
+    codes = [task.code for task in tasks(run())]
+
+    assert codes == ["1", "3", "6", "2", "4", "5"]
+
+
 def test_of_stocks_that_want_nothing_nobody_asks_whether_they_failed(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
