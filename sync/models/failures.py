@@ -8,12 +8,13 @@ from datetime import date, datetime
 from typing import Self
 
 from django.db import models, transaction
-from django.db.models import Case, F, Max, Q, Value, When
+from django.db.models import Case, Max, Q, Value, When
 from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext_lazy as _
 
 from common.fields import CodeField
 
+from ..engine import silence
 from ..engine.errors import (
     NoData,
     ProviderError,
@@ -30,6 +31,8 @@ REASON_LENGTH = 500
 LASTING = (NoData.reason, UnknownSymbol.reason)
 # A stock that got no answer may be what stopped its run.
 UNANSWERED = (Unreachable.reason, TimedOut.reason, ProviderError.reason)
+HOLE = "hole"  # the reason of what the audit files
+StockKey = tuple[str, str, str]
 CHUNK = 5000
 
 
@@ -94,37 +97,75 @@ class SyncFailureQuerySet(CountingQuerySet["SyncFailure"]):
     def record(
         self, failures: Iterable[Failure], *, run_id: int | None, at: datetime
     ) -> None:
-        """记录失败;同一股票、周期和区间已有等待的记录时只更新原因。
+        """记录失败;一只股票的一种周期只有一条等待的,它的区间会变长。
+
+        A hole is about certain days, and has a row of its own. What was given up
+        because the provider has nothing grows, too, and does not wait again.
 
         One transaction of its own. The stocks' rows are locked first, in one order, so
         that two runs recording the same failure at once make one row. A row that a
-        retry holds stays with it.
+        retry holds stays with it, and as long as it is.
         """
         new = {_key(failure): failure for failure in failures}
         stock_ids = {failure.task.stock_id for failure in new.values()}
         with transaction.atomic():
             Stock.objects.lock(stock_ids)
-            codes = {failure.task.code for failure in new.values()}
-            held = When(run__in=_active_retries(), then=F("run_id"))
-            for row in self.waiting().filter(stock_code__in=codes):
-                if failure := new.pop(row.key, None):
-                    self.filter(pk=row.pk).update(
-                        failure_reason=_storable(failure.text),
-                        reason_class=failure.reason,
-                        run_id=Case(held, default=Value(run_id)),
-                        update_time=at,
-                    )
-            for row in self.filter(
-                status=FailureStatus.GIVEN_UP,
-                reason_class__in=LASTING,
-                stock_code__in=codes,
+            known = self._known(new.values())
+            added: list[SyncFailure] = []
+            for failure in new.values():
+                of_stock = known.setdefault(_stock_key(failure), [])
+                if not self._renewed(failure, of_stock, run_id=run_id, at=at):
+                    row = _row(failure, run_id=run_id, at=at)
+                    of_stock.append(row)
+                    added.append(row)
+            self.bulk_create(added)
+
+    def _known(self, failures: Iterable[Failure]) -> dict[StockKey, list[SyncFailure]]:
+        """这些股票的记录里,新的失败可能说的是同一件事的那些。"""
+        gone = Q(status=FailureStatus.GIVEN_UP, reason_class__in=LASTING)
+        rows = self.filter(
+            Q(status=FailureStatus.WAITING) | gone,
+            stock_code__in={failure.task.code for failure in failures},
+        )
+        busy = set(_active_retries().values_list("pk", flat=True))
+        known: dict[StockKey, list[SyncFailure]] = {}
+        for row in rows.order_by("status", "pk"):
+            row.held = row.run_id in busy
+            known.setdefault(row.stock_key, []).append(row)
+        return known
+
+    def _renewed(
+        self,
+        failure: Failure,
+        rows: Iterable[SyncFailure],
+        *,
+        run_id: int | None,
+        at: datetime,
+    ) -> bool:
+        """说的是同一件事的那一条换上新的原因和更长的区间;没有这样一条返回 False。"""
+        for row in sorted(rows, key=lambda row: row.window != failure.window):
+            window = row.with_more(failure)
+            if window is None:
+                continue
+            row.start_date, row.end_date = window.start, window.end
+            row.failure_reason = _storable(failure.text)
+            row.reason_class, row.update_time = failure.reason, at
+            if not row.pk:
+                return True
+            # Whoever has claimed it since knows its window as it was.
+            seen = self.filter(pk=row.pk, status=row.status, run_id=row.run_id)
+            held = row.held or row.status != FailureStatus.WAITING
+            if seen.update(
+                start_date=window.start,
+                end_date=window.end,
+                failure_reason=row.failure_reason,
+                reason_class=failure.reason,
+                run_id=row.run_id if held else run_id,
+                update_time=at,
             ):
-                # Given up already for a reason that does not pass: no news.
-                if row.key in new and new[row.key].reason == row.reason_class:
-                    del new[row.key]
-            self.bulk_create(
-                _row(failure, run_id=run_id, at=at) for failure in new.values()
-            )
+                row.run_id = row.run_id if held else run_id
+                return True
+        return False
 
     def held_by(self, run_id: int) -> Self:
         """留下归这次补拉所有、还没有结果的记录。"""
@@ -230,6 +271,8 @@ class SyncFailure(models.Model):
         db_index=False,
     )
 
+    held = False  # by a retry that is active, where somebody has looked
+
     objects = SyncFailureQuerySet.as_manager()
 
     class Meta:
@@ -264,8 +307,25 @@ class SyncFailure(models.Model):
         """返回没有取到的区间。"""
         return Window(self.start_date, self.end_date)
 
+    def with_more(self, failure: Failure) -> Window | None:
+        """加上这次失败以后的区间;说的不是同一件事就返回 None。"""
+        if not self.waits and failure.reason not in LASTING:
+            return None
+        if failure.window == self.window:
+            return self.window
+        if HOLE in {self.reason_class, failure.reason}:
+            return None
+        joined = silence.grown if self.waits else silence.joined
+        whole = joined(self.window, failure.window, self.period)
+        return None if self.held and whole != self.window else whole
+
     @property
-    def stock_key(self) -> tuple[str, str, str]:
+    def waits(self) -> bool:
+        """返回它是不是还在等待补拉。"""
+        return self.status == FailureStatus.WAITING
+
+    @property
+    def stock_key(self) -> StockKey:
         """返回记录是哪只股票的哪种周期。"""
         return self.market, self.stock_code, self.period
 
@@ -280,8 +340,13 @@ def _active_retries() -> SyncRunQuerySet:
 
 
 def _key(failure: Failure) -> tuple[str, str, str, date, date]:
-    task, window = failure.task, failure.window
-    return task.market, task.code, task.period, window.start, window.end
+    window = failure.window
+    return *_stock_key(failure), window.start, window.end
+
+
+def _stock_key(failure: Failure) -> StockKey:
+    task = failure.task
+    return task.market, task.code, task.period
 
 
 def _storable(text: str) -> str:

@@ -11,7 +11,7 @@ from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import pytest
-from django.db import utils
+from django.db import connection, utils
 
 from sync.engine.ports import Failure, Window
 from sync.models import FailureStatus, SyncFailure
@@ -93,16 +93,13 @@ def test_a_row_that_does_not_wait_is_left_alone(status: FailureStatus) -> None:
 
 
 @pytest.mark.django_db
-def test_market_code_period_and_window_tell_failures_apart() -> None:
+def test_market_code_and_period_tell_failures_apart() -> None:
     shenzhen, shanghai = stock("1", market="SZ"), stock("1", market="SH")
-    other = Window(WINDOW.start, date(2026, 3, 6))
     different = [
         failure(shenzhen),
         failure(shanghai),
         failure(shenzhen, period="1m"),
         failure(shenzhen, period="1M"),
-        failure(shenzhen, window=other),
-        failure(shenzhen, window=Window(date(2026, 3, 3), WINDOW.end)),
         failure(stock("abc", market="SZ")),
         failure(stock("ABC", market="SZ")),
     ]
@@ -111,6 +108,133 @@ def test_market_code_period_and_window_tell_failures_apart() -> None:
     record(*different)
 
     assert SyncFailure.objects.count() == len(different)
+
+
+def days(first: int, last: int, month: int = 3) -> Window:
+    return Window(date(2026, month, first), date(2026, month, last))
+
+
+def recorded_windows(*windows: Window, status: FailureStatus, **more: Any) -> list[Any]:
+    """同一只股票先后失败:头一次之后,记录到了这个状态。"""
+    one = stock()
+    for window in windows:
+        record(failure(one, window=window, **more))
+        SyncFailure.objects.update(status=status)
+    rows = SyncFailure.objects.order_by("pk")
+    return [(row.start_date, row.end_date) for row in rows]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("windows", "rows"),
+    [
+        ([days(2, 9), days(2, 10), days(2, 11)], [days(2, 11)]),
+        ([days(2, 9), days(12, 13)], [days(2, 13)]),
+        ([days(12, 13), days(2, 9)], [days(2, 13)]),
+        ([days(2, 13), days(5, 6)], [days(2, 13)]),
+        (
+            [days(2, 9), days(16, 20, month=4)],
+            [Window(WINDOW.start, date(2026, 4, 20))],
+        ),
+    ],
+)
+def test_the_window_of_what_waits_grows(
+    windows: list[Window], rows: list[Window]
+) -> None:
+    found = recorded_windows(*windows, status=FailureStatus.WAITING)
+
+    assert found == [(row.start, row.end) for row in rows]
+
+
+@pytest.mark.django_db
+def test_a_gap_that_would_cost_more_calls_makes_another_row() -> None:
+    years = [days(2, 9), Window(date(2010, 1, 4), date(2010, 1, 5))]
+    months = [days(2, 9), days(16, 20, month=11)]
+
+    assert len(recorded_windows(*years, status=FailureStatus.WAITING)) == 2
+    SyncFailure.objects.all().delete()
+    for window in months:
+        record(failure(stock(window.start.isoformat()[:7]), window=window, period="1m"))
+    assert SyncFailure.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_what_the_provider_has_not_for_good_grows_given_up() -> None:
+    windows = [days(2, 9), days(2, 10), days(2, 16)]
+
+    found = recorded_windows(
+        *windows, status=FailureStatus.GIVEN_UP, reason="unknown_symbol"
+    )
+
+    assert found == [(date(2026, 3, 2), date(2026, 3, 16))]
+    assert SyncFailure.objects.get().status == FailureStatus.GIVEN_UP
+
+
+@pytest.mark.django_db
+def test_what_is_given_up_and_lies_apart_is_another_matter() -> None:
+    windows = [days(2, 9), days(12, 13)]
+
+    found = recorded_windows(*windows, status=FailureStatus.GIVEN_UP, reason="no_data")
+
+    assert len(found) == 2
+
+
+@pytest.mark.django_db
+def test_a_hole_keeps_its_days() -> None:
+    one = stock()
+
+    record(*(failure(one, window=days(n, n), reason="hole") for n in (3, 4, 9)))
+    record(failure(one, window=days(2, 9)))
+
+    assert SyncFailure.objects.count() == 4
+
+
+@pytest.mark.django_db
+def test_a_row_that_a_retry_holds_does_not_grow() -> None:
+    one, retry = stock(), run(kind="retry", state="running", request_key="r")
+    record(failure(one))
+    SyncFailure.objects.update(run=retry)
+
+    record(failure(one, window=days(2, 10)), at=LATER)
+    record(failure(one, window=days(2, 11)), at=LATER)
+
+    rows = SyncFailure.objects.order_by("pk").values_list("end_date", "run")
+    assert list(rows) == [(WINDOW.end, retry.pk), (date(2026, 3, 11), None)]
+
+
+@pytest.mark.django_db
+def test_a_row_that_a_retry_takes_meanwhile_does_not_grow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one, retry = stock(), run(kind="retry", state="running", request_key="r")
+    record(failure(one))
+    known = SyncFailureQuerySet._known
+
+    def late(rows: SyncFailureQuerySet, failures: Iterable[Failure]) -> object:
+        seen = known(rows, failures)
+        assert SyncFailure.objects.claim(run_id=retry.pk) == 1
+        return seen
+
+    monkeypatch.setattr(SyncFailureQuerySet, "_known", late)
+    record(failure(one, window=days(2, 10)))
+
+    ends = SyncFailure.objects.order_by("pk").values_list("end_date", flat=True)
+    assert list(ends) == [WINDOW.end, date(2026, 3, 10)]
+
+
+@pytest.mark.django_db
+def test_a_row_of_another_program_grows_as_ours_do() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO stk_sync_failure (stock_code, start_date, end_date) "
+            "VALUES ('700', '2026-03-02', '2026-03-09')"
+        )
+    SyncFailure.objects.update(market="HK")  # as a retry finds out
+
+    record(failure(stock(), window=days(5, 10)))
+
+    row = SyncFailure.objects.get()
+    assert (row.start_date, row.end_date) == (date(2026, 3, 2), date(2026, 3, 10))
 
 
 @pytest.mark.django_db

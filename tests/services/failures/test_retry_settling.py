@@ -212,5 +212,6 @@ def test_a_batch_that_fails_leaves_the_rows_waiting(asking: Asking) -> None:
 
     assert synced(march(2, 9)) == "failed"
 
-    assert outcome(waiting) == (WAITS, 0, "timeout")
-    assert SyncFailure.objects.waiting().count() == 2
+    assert outcome(waiting) == (WAITS, 0, "unknown_symbol")
+    grown = SyncFailure.objects.get()
+    assert grown.window == march(2, 9)
