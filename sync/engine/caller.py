@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from random import Random
@@ -97,6 +98,9 @@ class Caller:
     ) -> None:
         self.limiters = deque(limiters)
         self.wake = Event()
+        # The last deal that has not been looked at; appended by another thread.
+        self._deals: deque[tuple[RateLimiter, ...]] = deque(maxlen=1)
+        self._lent = False
         self._breaker = breaker
         self._report = report
         self._stop = stop
@@ -107,7 +111,17 @@ class Caller:
     @property
     def batch(self) -> int:
         """最先可以请求的 Token 一次能问几只股票;问的时候可能换成了别的。"""
-        return self._soonest()[1].batch if self.limiters else 1
+        limiter = self._soonest()[1]
+        return limiter.batch if limiter else 1
+
+    def deal(self, limiters: Iterable[RateLimiter]) -> None:
+        """换成这些 Token;由协调者的线程调用,下一次看的时候生效。
+
+        None at all means that they are lent to others: what is under way waits until
+        some come back, and nothing of it is lost.
+        """
+        self._deals.append(tuple(limiters))
+        self.wake.set()
 
     def ready(self, among: Collection[int] | None = None) -> RateLimiter | None:
         """返回轮到的下一个可以请求的 Token;没有就等一会儿,返回 None。
@@ -150,7 +164,6 @@ class Caller:
                 self._pause(self._tuning.backoff * 2**failures)
 
     def _called(self, call: Callable[[RateLimiter], T], limiter: RateLimiter) -> T:
-        limiter.begin()
         try:
             answer = call(limiter)
         finally:
@@ -186,8 +199,9 @@ class Caller:
             self._breaker.note(limiter.token.id, failed=failed)
 
     def _next_limiter(self, among: Collection[int] | None) -> RateLimiter:
-        while (limiter := self.ready(among)) is None:
-            pass
+        limiter = self.ready(among)
+        while limiter is None or not limiter.begin_if_ready(self._clock.now()):
+            limiter = self.ready(among)
         # To the back: tokens take turns, and a second opinion comes from another one.
         self.limiters.remove(limiter)
         self.limiters.append(limiter)
@@ -195,10 +209,12 @@ class Caller:
 
     def _soonest(
         self, among: Collection[int] | None = None
-    ) -> tuple[float, RateLimiter]:
+    ) -> tuple[float, RateLimiter | None]:
         """找出轮到的第一个可以请求的 Token;都要等的话,找等得最短的。"""
+        if not self.limiters:
+            return LONGEST_WAIT, None  # all are lent
         now = self._clock.now()
-        waits: list[tuple[float, RateLimiter]] = []
+        waits: list[tuple[float, RateLimiter | None]] = []
         for limiter in self.limiters:
             if among is not None and limiter.token.id not in among:
                 continue
@@ -214,10 +230,22 @@ class Caller:
             raise ProviderDown("the provider does not answer")
         if self._stop.is_set():
             raise Cancelled("the run was stopped")
+        self._drop_gone()
+        # After the look, for a deal comes before the tokens it leaves out are gone: who
+        # sees them gone finds it.
+        self._take_deal()
+        if not self.limiters and not self._lent:
+            raise NoToken("Token不可用")
+
+    def _take_deal(self) -> None:
+        with suppress(IndexError):
+            dealt = self._deals.pop()
+            self._lent, self.limiters = not dealt, deque(dealt)
+            self._drop_gone()
+
+    def _drop_gone(self) -> None:
         for limiter in [limiter for limiter in self.limiters if limiter.out]:
             self.limiters.remove(limiter)
-        if not self.limiters:
-            raise NoToken("Token不可用")
 
     def _pause(self, seconds: float) -> None:
         until = self._clock.now() + seconds * (0.5 + self._dice.random())

@@ -209,6 +209,15 @@ class Depths:
         self._changed: set[int] = set()
         self._lock = Lock()
 
+    def add(self, token: int, periods: Mapping[str, Depth], *, at: float) -> None:
+        """半路上又来了一个 Token。"""
+        with self._lock:
+            for period, depth in periods.items():
+                key = token, period
+                self._known[key] = depth.as_of(at)
+                if self._known[key].due(at):
+                    self._due.add(key)
+
     def of(self, token: int, period: str) -> Depth:
         """一个 Token 在一种周期上的。"""
         with self._lock:

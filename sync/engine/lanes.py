@@ -10,7 +10,7 @@ What an error means for the stock is decided here, for the token and the call in
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from random import Random
@@ -160,6 +160,10 @@ class Lane:
     def batch(self) -> int:
         """返回这条通道的 Token 一次最多能问几只股票。"""
         return max((limiter.batch for limiter in self.limiters), default=1)
+
+    def deal(self, limiters: Sequence[RateLimiter]) -> None:
+        """换成这些 Token;由协调者的线程调用。一个也没有,就等它们回来。"""
+        self._caller.deal(limiters)
 
     @property
     def wake(self) -> Event:

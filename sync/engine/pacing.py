@@ -16,6 +16,7 @@ from .ports import Token
 # The provider counts about 60 seconds; one more is for clocks and the way there.
 SPAN = 61.0
 REST = 60.0
+LOOK = 0.02  # seconds between two looks at a token that another lane is using
 SMALL = 10  # calls a minute, all of which are reserved at once
 
 
@@ -34,8 +35,9 @@ def portion(minute_limit: int) -> int:
 class RateLimiter:
     """一个 Token 的限速器:守着每分钟的节奏,记着已经预订的次数。
 
-    The lane that owns the token begins and ends calls; the coordinator grants and
-    reports. Every method may be called from either thread.
+    A lane that uses the token begins and ends calls, one at a time; the coordinator
+    grants and reports. Every method may be called from any thread: where there are
+    fewer tokens than lanes, several lanes use one.
 
     A call counts from its end: it reached the provider at some time before that, so
     that spacing from the end keeps the limit however long the way there was.
@@ -79,9 +81,15 @@ class RateLimiter:
         """返回已经预订、还没有用掉的次数。"""
         return self._credit
 
+    @property
+    def busy(self) -> bool:
+        """有没有请求正在进行。"""
+        return self._busy > 0
+
     def retire(self, error: SyncError) -> None:
-        """让这个 Token 离开这次运行。"""
-        self._out = error
+        """让这个 Token 离开这次运行:从此不再有请求开始,正在进行的那次可以做完。"""
+        with self._lock:
+            self._out = error
 
     def shrink(self, batch: int) -> None:
         """规定以后一次最多问这么多只股票。"""
@@ -130,9 +138,19 @@ class RateLimiter:
     def ready_in(self, now: float) -> float:
         """算出还要等多少秒;0 表示现在就可以请求,无穷大表示要等新的预订。"""
         with self._lock:
-            if self._credit <= 0 or now >= min(self._credit_until, self._leased_until):
-                return math.inf
-            return max(0.0, self._resting_until - now, self._paced_at() - now)
+            return self._ready_in(now)
+
+    def begin_if_ready(self, now: float) -> bool:
+        """现在可以请求就记下一次请求开始;不可以,或者已经离开,返回 False。
+
+        One step, for another lane, or the coordinator who hands the token over, may
+        come between a look and a beginning.
+        """
+        with self._lock:
+            if self._out or self._ready_in(now) > 0:
+                return False
+            self._begin()
+            return True
 
     def waits(self, now: float) -> tuple[float, str]:
         """算出还要等多少秒,不算等新的预订;以及被拒绝而休息的话,服务商怎么说。"""
@@ -143,9 +161,7 @@ class RateLimiter:
     def begin(self) -> None:
         """记下一次请求开始:用掉一次预订。"""
         with self._lock:
-            self._credit -= 1
-            self._busy += 1
-            self.calls += 1
+            self._begin()
 
     def end(self, now: float) -> None:
         """记下一次请求结束,不论成败。"""
@@ -215,6 +231,19 @@ class RateLimiter:
                 if now - end < SPAN
             )
             return [[second, n] for second, n in sorted(Counter(seconds).items())]
+
+    def _begin(self) -> None:
+        self._credit -= 1
+        self._busy += 1
+        self.calls += 1
+
+    def _ready_in(self, now: float) -> float:
+        if self._credit <= 0 or now >= min(self._credit_until, self._leased_until):
+            return math.inf
+        return max(self._paced_in(now), LOOK if self._busy else 0.0)
+
+    def _paced_in(self, now: float) -> float:
+        return max(0.0, self._resting_until - now, self._paced_at() - now)
 
     def _paced_at(self) -> float:
         limit = self.token.minute_limit

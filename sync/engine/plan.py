@@ -50,10 +50,15 @@ def thread_count(tokens: int, limits: Limits) -> int:
 
 
 def deal_tokens(tokens: Sequence[T], lanes: int) -> list[list[T]]:
-    """把 Token 均匀分给各条通道,多出来的归前面的通道。"""
+    """把 Token 均匀分给各条通道,多出来的归前面的通道。
+
+    Where there are fewer tokens than lanes, several lanes use one.
+    """
     base, extra = divmod(len(tokens), lanes)
     shares = []
     start = 0
+    if 0 < len(tokens) < lanes:
+        return [[tokens[lane % len(tokens)]] for lane in range(lanes)]
     for lane in range(lanes):
         end = start + base + (lane < extra)
         shares.append(list(tokens[start:end]))

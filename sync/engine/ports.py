@@ -209,6 +209,20 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class LeasedToken:
+    """租到的 Token,以及上一分钟里它已经有过的请求:(多少秒以前, 次数)。
+
+    `rests` is how many seconds it must rest yet, `depths` what its answers have taught
+    by period.
+    """
+
+    token: Token
+    carried: tuple[tuple[float, int], ...] = ()
+    rests: float = 0.0
+    depths: Mapping[str, Depth] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
     """预订到的请求次数。
 
@@ -265,6 +279,29 @@ class Ledger(Protocol):
 
     def shrink(self, token: Token, *, batch: int, asked: int, empty: bool) -> None:
         """一次问 `asked` 只太多,以后最多 `batch` 只。"""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """和别的运行分 Token 的结果:要让出几个,又租到了哪些。
+
+    `hopeless` says that no token is left that could ever come back.
+    """
+
+    give: int = 0
+    more: Sequence[LeasedToken] = ()
+    hopeless: bool = False
+
+
+class Sharing(Protocol):
+    """和别的运行分 Token 的地方;只由协调者的线程调用。"""
+
+    def look(self, *, held: int, wanted: int | None, calls: int) -> Change:
+        """看看别人等不等,有没有空出来的。
+
+        `held` tokens are in use, `wanted` of use in all (None: as many as there are),
+        and `calls` have been made so far.
+        """
 
 
 class Store(Protocol):

@@ -39,6 +39,18 @@ class LaneQueues:
         self._closed = False
         self._changed = Condition()
 
+    def widen(self) -> int:
+        """再加一条通道的队列,返回它的号码。"""
+        with self._changed:
+            self._queues.append(deque())
+            return len(self._queues) - 1
+
+    def left(self) -> int | None:
+        """算出还有多少任务没有结果;还会有新的,就说不出来,返回 None。"""
+        with self._changed:
+            waiting = sum(map(len, self._queues))
+            return waiting + self._under_way if self._closed else None
+
     def room(self) -> int:
         """算出还能再发多少个任务。"""
         with self._changed:

@@ -30,15 +30,35 @@ from .messages import (
 )
 from .pacing import RateLimiter
 from .plan import Limits, Tuning, deal_tokens, thread_count
-from .ports import Client, Clock, Failure, Ledger, Part, Progress, Store, Task
+from .ports import (
+    Change,
+    Client,
+    Clock,
+    Failure,
+    LeasedToken,
+    Ledger,
+    Part,
+    Progress,
+    Sharing,
+    Store,
+    Task,
+)
 from .queues import LaneQueues
-from .token_pool import LeasedToken, TokenPool
+from .token_pool import TokenPool
 
 logger = logging.getLogger(__name__)
 
 BATCH_PARTS = 200
 BATCH_KLINES = 20_000
 USUAL = Tuning()
+
+
+class Alone:
+    """没有别的运行:什么也不用让,也没有可拿的。"""
+
+    def look(self, *, held: int, wanted: int | None, calls: int) -> Change:
+        """什么也不变。"""
+        return Change()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +71,7 @@ class Ports:
     connect: Callable[[], Client]
     stop: Event
     watch: Callable[[Progress], None] = lambda _progress: None
+    sharing: Sharing = field(default_factory=Alone)
     dice: Random = field(default_factory=Random)
 
 
@@ -76,6 +97,7 @@ class Runner:
     ) -> None:
         self._market = market
         self._tuning = tuning
+        self._limits = limits
         self._ports = ports
         self._progress = progress
         self._calls_before = progress.calls
@@ -88,7 +110,7 @@ class Runner:
         self._depths = Depths(
             {leased.token.id: leased.depths for leased in tokens},
             at=ports.clock.epoch(),
-            alive=lambda: [each.token.id for each in limiters if not each.out],
+            alive=lambda: [each.token.id for each in self._pool.in_use],
         )
         self._messages = MessageQueue()
         self._look = Event()
@@ -134,7 +156,8 @@ class Runner:
                 self._pool.release()
 
     def _start_lanes(self) -> None:
-        for lane in self._lanes:
+        """启动还没有启动的通道。"""
+        for lane in self._lanes[len(self._threads) :]:
             logger.info("Lane %d has %d tokens", lane.number, len(lane.limiters))
             # A daemon: one that is left behind must not hold up the process's end.
             name = f"stock-sync-lane-{lane.number}"
@@ -179,6 +202,8 @@ class Runner:
                 self._flush()
             if self._now() >= self._beat_at:
                 self._beat()
+                self._share()
+            self._pool.hand_over()
             if self._pool.top_up():
                 self._wake_lanes()
             self._deal(waiting)
@@ -277,6 +302,53 @@ class Runner:
         for token, depths in self._depths.changes().items():
             self._ports.ledger.learned(token, depths)
 
+    def _share(self) -> None:
+        """让出别的运行等着的 Token,收下空出来的。"""
+        if self._halt.is_set():
+            return
+        change = self._ports.sharing.look(
+            held=len(self._pool.in_use),
+            wanted=self._queues.left(),
+            calls=self._progress.calls,
+        )
+        for leased in change.more:
+            now = self._ports.clock.epoch()
+            self._depths.add(leased.token.id, leased.depths, at=now)
+        self._pool.add(change.more)
+        leaving = self._pool.chosen_to_leave(change.give)
+        if change.hopeless:
+            self._dismiss()
+        elif change.more or leaving:
+            # The lanes first: a token that is gone ends a lane that has no other.
+            self._deal_tokens(without=leaving)
+            self._pool.let_go(leaving)
+            self._pool.top_up()
+
+    def _deal_tokens(self, *, without: Sequence[RateLimiter]) -> None:
+        """把在用的 Token 重新分给通道;多了就再开几条。"""
+        tokens = [each for each in self._pool.in_use if each not in without]
+        logger.info("The run has %d tokens now", len(tokens))
+        lanes = [lane for lane in self._lanes if lane.number in self._alive]
+        for _ in range(thread_count(len(tokens), self._limits) - len(lanes)):
+            lane = self._lane(self._queues.widen(), [])
+            self._lanes.append(lane)
+            self._alive.add(lane.number)
+            lanes.append(lane)
+        shares = deal_tokens(tokens, len(lanes))
+        for lane, share in zip(lanes, shares, strict=True):
+            lane.deal(share)
+        self.tokens_per_thread = max(
+            self.tokens_per_thread, [len(share) for share in shares], key=len
+        )
+        self._start_lanes()
+
+    def _dismiss(self) -> None:
+        """一个 Token 也不会再有:让等着的通道结束,没有做的任务以后再做。"""
+        self.starved = True
+        self._halt.set()
+        self._queues.close()
+        self._wake_lanes()
+
     def _show(self) -> None:
         try:
             self._ports.watch(self._progress)
@@ -306,11 +378,11 @@ class Runner:
         left = self._queues.drain()
         if self._breaker.open:
             error = ProviderDown("not tried: the provider does not answer")
-        elif (self._pool.spent or self._pool.lacking) and not self._ports.stop.is_set():
+        elif self._must_wait and not self._ports.stop.is_set():
             # No failure of the stocks: they are fetched once there are calls again, or
             # a token whose plan has the market.
             self._progress.stocks -= len(left)
-            self.starved = bool(left)
+            self.starved = self.starved or bool(left)
             return
         while left and not self._ports.stop.is_set():
             self._failures += [
@@ -321,6 +393,10 @@ class Runner:
             self._beat()
             self._deal(waiting)
             left = self._queues.drain()
+
+    @property
+    def _must_wait(self) -> bool:
+        return self.starved or self._pool.spent or self._pool.lacking
 
     def _wake_lanes(self) -> None:
         for lane in self._lanes:

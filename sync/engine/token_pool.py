@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
-from .depth import Depth
 from .errors import MarketNotAllowed, NoToken, QuotaSpent, RestsLong
 from .pacing import RateLimiter
-from .ports import Beat, Clock, Grant, Ledger, Token, Usage, Wait
+from .ports import Beat, Clock, Grant, LeasedToken, Ledger, Usage, Wait
 
 ASK_AGAIN = 1.0  # seconds between two reservations that were refused
 NOTICEABLE = 2.0  # seconds that all tokens have to wait before it is said
-
-
-@dataclass(frozen=True, slots=True)
-class LeasedToken:
-    """租到的 Token,以及上一分钟里它已经有过的请求:(多少秒以前, 次数)。
-
-    `rests` is how many seconds it must rest yet, `depths` what its answers have taught
-    by period.
-    """
-
-    token: Token
-    carried: tuple[tuple[float, int], ...] = ()
-    rests: float = 0.0
-    depths: Mapping[str, Depth] = field(default_factory=dict)
 
 
 class TokenPool:
@@ -48,11 +32,20 @@ class TokenPool:
         for limiter, leased in zip(self.limiters, tokens, strict=True):
             limiter.rest(now + leased.rests)
         self._ask_at = dict.fromkeys((m.token.id for m in self.limiters), now)
+        self._leaving: list[RateLimiter] = []
+        self._calls_before = 0  # of tokens that have been handed over
+        self._leased_until = now
 
     @property
     def calls(self) -> int:
         """返回已经开始的请求数。"""
-        return sum(limiter.calls for limiter in self.limiters)
+        here = (*self.limiters, *self._leaving)
+        return self._calls_before + sum(limiter.calls for limiter in here)
+
+    @property
+    def in_use(self) -> list[RateLimiter]:
+        """返回还在用的 Token。"""
+        return [limiter for limiter in self.limiters if not limiter.out]
 
     @property
     def spent(self) -> bool:
@@ -74,12 +67,44 @@ class TokenPool:
 
     def renew(self, beat: Beat) -> None:
         """照心跳的回音续上租约,拿掉已经不归我们的 Token。"""
-        until = self._clock.now() + beat.lease_seconds
+        self._leased_until = until = self._clock.now() + beat.lease_seconds
         for limiter in self.limiters:
             if limiter.token.id in beat.held:
                 limiter.lease(until)
             elif not limiter.out:
                 limiter.retire(NoToken(f"the lease of {limiter.token.label} was lost"))
+
+    def add(self, tokens: Sequence[LeasedToken]) -> None:
+        """收下半路上又租到的 Token;租约和手里的一样长。"""
+        now = self._clock.now()
+        for leased in tokens:
+            limiter = RateLimiter(leased.token, now=now, carried=leased.carried)
+            limiter.rest(now + leased.rests)
+            limiter.lease(self._leased_until)
+            self._ask_at[leased.token.id] = now
+            # Another list, for lanes may be reading this one.
+            self.limiters = [*self.limiters, limiter]
+
+    def chosen_to_leave(self, count: int) -> list[RateLimiter]:
+        """选出让给别人的 Token:别人马上就能用的在前,正在请求的在后。"""
+        now = self._clock.now()
+        return sorted(
+            self.in_use, key=lambda each: (max(0.0, each.waits(now)[0]), each.busy)
+        )[:count]
+
+    def let_go(self, limiters: Sequence[RateLimiter]) -> None:
+        """让这些 Token 离开;请求都做完了的由 `hand_over` 归还。"""
+        for limiter in limiters:
+            limiter.retire(NoToken(f"{limiter.token.label} is handed over"))
+            self._leaving.append(limiter)
+        self.limiters = [one for one in self.limiters if one not in limiters]
+
+    def hand_over(self) -> None:
+        """归还要离开的 Token 里没有请求正在进行的:次数和这一分钟的账一起交出去。"""
+        if idle := [limiter for limiter in self._leaving if not limiter.busy]:
+            self._leaving = [each for each in self._leaving if each not in idle]
+            self._calls_before += sum(limiter.calls for limiter in idle)
+            self._release(idle)
 
     def top_up(self, *limiters: RateLimiter) -> bool:
         """给快用完的 Token(默认全部)预订请求次数;有新的预订返回 True。"""
@@ -98,8 +123,11 @@ class TokenPool:
 
     def release(self) -> None:
         """归还全部 Token。"""
+        self._release([*self.limiters, *self._leaving])
+
+    def _release(self, limiters: Sequence[RateLimiter]) -> None:
         usages = []
-        for limiter in self.limiters:
+        for limiter in limiters:
             unused = limiter.take_credit(self._clock.now())
             usages.append(self._usage(limiter, unused=unused))
         if usages:

@@ -12,14 +12,15 @@ from threading import Event
 
 from sync.engine.plan import Limits, Tuning
 from sync.engine.ports import (
+    LeasedToken,
     Page,
     PageRequest,
     Progress,
+    Sharing,
     Task,
     Token,
 )
-from sync.engine.runner import Ports, Runner
-from sync.engine.token_pool import LeasedToken
+from sync.engine.runner import Alone, Ports, Runner
 
 from .exchange import Exchange, daily, weekdays
 from .fakes import (
@@ -58,6 +59,7 @@ class Setting:
     stop: Event = field(default_factory=Event)
     watch: Callable[[Progress], None] = lambda _progress: None
     progress: Progress = field(default_factory=Progress)
+    sharing: Sharing = field(default_factory=Alone)
     # The coordinator's pauses are real, so they are made short.
     tuning: Tuning = Tuning(tick=0.005, lanes_stop=0.1)  # noqa: RUF009 - frozen
     clients: list[FakeClient] = field(default_factory=list)
@@ -78,6 +80,7 @@ class Setting:
             connect=self.connect,
             stop=self.stop,
             watch=self.watch,
+            sharing=self.sharing,
             dice=Random(1),
         )
         return Runner(

@@ -8,8 +8,8 @@ import pytest
 
 from sync.engine.errors import RateLimited, RestsLong
 from sync.engine.messages import BatchTooLarge, TokenRests
-from sync.engine.ports import Page, Wait
-from sync.engine.token_pool import LeasedToken, TokenPool
+from sync.engine.ports import LeasedToken, Page, Wait
+from sync.engine.token_pool import TokenPool
 
 from .bench import EMPTY, GOOD, Bench, Step
 from .fakes import FakeClock, MemoryLedger, task, token

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from sync.engine.ports import Beat
-from sync.engine.token_pool import LeasedToken, TokenPool
+from sync.engine.ports import Beat, LeasedToken
+from sync.engine.token_pool import TokenPool
 
 from .fakes import FakeClock, MemoryLedger, token
 

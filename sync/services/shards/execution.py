@@ -16,9 +16,9 @@ from django.db.utils import DatabaseError
 from common.messages import Message
 from sync.engine.errors import LostLease
 from sync.engine.plan import Limits, Tuning
-from sync.engine.ports import Beat, Progress, Task, Wait
+from sync.engine.ports import Beat, LeasedToken, Progress, Task, Wait
 from sync.engine.runner import Ports, Runner
-from sync.engine.token_pool import LeasedToken, TokenPool
+from sync.engine.token_pool import TokenPool
 from sync.models import RunKind, RunState, ShardState, SyncRun, SyncShard
 from sync.models.shards import LEASE, SILENT
 from sync.providers.itick import ItickClient

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from common.messages import Message
-from sync.engine.token_pool import LeasedToken
+from sync.engine.ports import LeasedToken
 from sync.models import SyncRun
 from sync.models.shards import LEASE, UNFINISHED, owner_of
 from sync.storage.retrying import Retrying

@@ -14,8 +14,7 @@ from django.db.utils import DatabaseError
 from common.hosts import HostRefused, permitted_host
 from sync.engine.depth import Depth, from_json, to_json
 from sync.engine.errors import AddressRefused, MarketNotAllowed
-from sync.engine.ports import Grant, Secret, Token, Usage
-from sync.engine.token_pool import LeasedToken
+from sync.engine.ports import Grant, LeasedToken, Secret, Token, Usage
 from sync.storage.retrying import Retrying, Unavailable, at_once
 from tokens import quota
 from tokens.accounts import Closing, Opening
