@@ -14,6 +14,7 @@ from . import quota, secrets
 from .accounts import Account
 from .querysets import ApiTokenQuerySet
 from .validation import PROVIDERS, validate_base_url, validate_market_list
+from .wishes import TokenWishQuerySet
 
 
 class ApiToken(models.Model):
@@ -193,3 +194,27 @@ class ApiToken(models.Model):
         the lease was taken, which `lease` does.
         """
         return quota.carried(self.recent_calls, at=at)
+
+
+class TokenWish(models.Model):
+    """持有者想要的 Token:哪个市场、一共几个;每秒说一次,不再说就不算数。
+
+    `since` is when it began to wait; `calls` are those it has made so far.
+    """
+
+    owner = CodeField(max_length=100, primary_key=True)
+    market = CodeField(max_length=10)
+    wanted = models.PositiveIntegerField()
+    calls = models.PositiveIntegerField(default=0)
+    since = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+    objects = TokenWishQuerySet.as_manager()
+
+    class Meta:
+        db_table = "stk_token_wish"
+        verbose_name = _("wish for tokens")
+        verbose_name_plural = _("wishes for tokens")
+
+    def __str__(self) -> str:
+        return f"{self.owner}: {self.wanted} of {self.market}"

@@ -285,10 +285,12 @@ class Ledger(Protocol):
 class Change:
     """和别的运行分 Token 的结果:要让出几个,又租到了哪些。
 
-    `hopeless` says that no token is left that could ever come back.
+    Only tokens `among` the ids are of use to those who wait; None: any. `hopeless` says
+    that no token is left that could come back.
     """
 
     give: int = 0
+    among: frozenset[int] | None = None
     more: Sequence[LeasedToken] = ()
     hopeless: bool = False
 

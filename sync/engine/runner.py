@@ -304,7 +304,7 @@ class Runner:
 
     def _share(self) -> None:
         """让出别的运行等着的 Token,收下空出来的。"""
-        if self._halt.is_set():
+        if self._halt.is_set() or not self._alive:
             return
         change = self._ports.sharing.look(
             held=len(self._pool.in_use),
@@ -315,8 +315,8 @@ class Runner:
             now = self._ports.clock.epoch()
             self._depths.add(leased.token.id, leased.depths, at=now)
         self._pool.add(change.more)
-        leaving = self._pool.chosen_to_leave(change.give)
-        if change.hopeless:
+        leaving = self._pool.chosen_to_leave(change.give, among=change.among)
+        if change.hopeless and self._pool.lent:
             self._dismiss()
         elif change.more or leaving:
             # The lanes first: a token that is gone ends a lane that has no other.

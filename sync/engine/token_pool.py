@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from .errors import MarketNotAllowed, NoToken, QuotaSpent, RestsLong
 from .pacing import RateLimiter
@@ -35,6 +35,7 @@ class TokenPool:
         self._leaving: list[RateLimiter] = []
         self._calls_before = 0  # of tokens that have been handed over
         self._leased_until = now
+        self.lent = False  # has any of them been handed over
 
     @property
     def calls(self) -> int:
@@ -85,15 +86,19 @@ class TokenPool:
             # Another list, for lanes may be reading this one.
             self.limiters = [*self.limiters, limiter]
 
-    def chosen_to_leave(self, count: int) -> list[RateLimiter]:
+    def chosen_to_leave(
+        self, count: int, *, among: Collection[int] | None = None
+    ) -> list[RateLimiter]:
         """选出让给别人的 Token:别人马上就能用的在前,正在请求的在后。"""
         now = self._clock.now()
-        return sorted(
-            self.in_use, key=lambda each: (max(0.0, each.waits(now)[0]), each.busy)
-        )[:count]
+        fit = [one for one in self.in_use if among is None or one.token.id in among]
+        return sorted(fit, key=lambda one: (max(0.0, one.waits(now)[0]), one.busy))[
+            :count
+        ]
 
     def let_go(self, limiters: Sequence[RateLimiter]) -> None:
         """让这些 Token 离开;请求都做完了的由 `hand_over` 归还。"""
+        self.lent = self.lent or bool(limiters)
         for limiter in limiters:
             limiter.retire(NoToken(f"{limiter.token.label} is handed over"))
             self._leaving.append(limiter)

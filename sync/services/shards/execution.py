@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from threading import Event
 from typing import Any
@@ -15,6 +15,7 @@ from django.db.utils import DatabaseError
 
 from common.messages import Message
 from sync.engine.errors import LostLease
+from sync.engine.paging import pages
 from sync.engine.plan import Limits, Tuning
 from sync.engine.ports import Beat, LeasedToken, Progress, Task, Wait
 from sync.engine.runner import Ports, Runner
@@ -25,15 +26,18 @@ from sync.providers.itick import ItickClient
 from sync.storage.failures import BatchFailures, RetryFailures
 from sync.storage.klines import DatabaseStore
 from sync.storage.retrying import DatabaseRetry, Unavailable
+from tokens.models import TokenWish
 from tokens.validation import allowed_hosts
 
 from ..clock import SharedClock
 from ..errors import NoUsableToken
 from ..tokens.ledger import TokenLedger
 from ..tokens.serving import Serving, serving
+from ..tokens.sharing import TokenSharing
 from ..work.batch import failed_of, markets_of, tasks_of
 from ..work.older import OlderHistory
 from ..work.slices import Slice
+from .cut import capacity
 from .finish import Finish
 from .leasing import Leasing, LeftToSiblings, Parked, soonest
 from .states import ADDED, numbers_of, resumed, totals
@@ -72,6 +76,8 @@ class Execution:
         self._now = now
         self._clock = SharedClock()
         self._note = Message()
+        self._runner: Runner | None = None
+        self._wished = False
         self._cancelled = False
         self._threads: list[int] = []
         self._serving = Serving()
@@ -91,6 +97,7 @@ class Execution:
             now=now,
             retrying=retrying,
             wait=self._wait,
+            tell=self._tell,
         )
         self._finish = Finish(
             shard, fence=fence, retrying=retrying, now=now, numbers=self._numbers
@@ -136,7 +143,17 @@ class Execution:
         except Exception as error:
             self._finish.write(ShardState.FAILED, error=_message(error))
             raise
+        finally:
+            self._withdraw()
         return self._finished()
+
+    def _withdraw(self) -> None:
+        """不再要 Token 了;说不出来也没关系,不再说的愿望几秒以后不算数。"""
+        if not self._wished:
+            return
+        with suppress(DatabaseError):
+            owner = self._ledger.owner
+            self._retrying(lambda: TokenWish.objects.withdraw(owner))
 
     def _finished(self) -> ShardState:
         if self._stop.is_set() and not self._cancelled:
@@ -210,17 +227,19 @@ class Execution:
         for market in self._serving.served:
             if self._stop.is_set():
                 break
-            tokens = self._tokens_for(market, waits)
+            self._wished = True
+            sharing = self._leasing.sharing(market, of=self._slice.of)
+            tokens = self._tokens_for(market, sharing, waits)
             if tokens is None:
                 continue
             if self._stop.is_set():
                 self._give_back(tokens)  # asked to stop while they were leased
                 break
-            runner = self._runner(market, tokens, limits)
-            self._threads = max(self._threads, runner.tokens_per_thread, key=len)
+            self._runner = self._made(market, tokens, sharing, limits)
             # Read only now: the run whose tokens we waited for has fetched meanwhile.
-            runner.run(self._tasks(market))
-            if runner.starved or self._sees_more(market, runner):
+            self._runner.run(self._tasks(market))
+            self._note_lanes()
+            if self._runner.starved or self._sees_more(market, self._runner):
                 return False
         if waits and not self._stop.is_set():
             raise soonest(waits)
@@ -255,13 +274,19 @@ class Execution:
             return Serving()
         return self._retrying(lambda: serving(asked, at=self._now())).limited_to(wanted)
 
-    def _runner(self, market: str, tokens: list[LeasedToken], limits: Limits) -> Runner:
+    def _made(
+        self,
+        market: str,
+        tokens: Sequence[LeasedToken],
+        sharing: TokenSharing,
+        limits: Limits,
+    ) -> Runner:
         with ExitStack() as unless_it_is_made:
             unless_it_is_made.callback(self._give_back, tokens)
             runner = Runner(
                 market,
                 tokens,
-                ports=self._ports(),
+                ports=self._ports(sharing),
                 limits=limits,
                 progress=self.progress,
                 tuning=TUNING,
@@ -269,10 +294,10 @@ class Execution:
             unless_it_is_made.pop_all()  # from here on it gives them back itself
         return runner
 
-    def _give_back(self, tokens: list[LeasedToken]) -> None:
+    def _give_back(self, tokens: Sequence[LeasedToken]) -> None:
         TokenPool(tokens, ledger=self._ledger, clock=self._clock).release()
 
-    def _ports(self) -> Ports:
+    def _ports(self, sharing: TokenSharing) -> Ports:
         return Ports(
             store=self._store,
             ledger=self._ledger,
@@ -280,6 +305,7 @@ class Execution:
             connect=self._connect,
             stop=self._stop,
             watch=self._show,
+            sharing=sharing,
         )
 
     def _tasks(self, market: str) -> Iterator[Task]:
@@ -322,11 +348,16 @@ class Execution:
         return True
 
     def _tokens_for(
-        self, market: str, waits: list[Parked | LeftToSiblings]
-    ) -> list[LeasedToken] | None:
+        self, market: str, sharing: TokenSharing, waits: list[Parked | LeftToSiblings]
+    ) -> Sequence[LeasedToken] | None:
         """能用于这个市场的 Token;None 表示没有或者以后再说,要等的记进 `waits`。"""
         try:
-            return self._leasing.lease(market, of=self._slice.of)
+            return self._leasing.lease(
+                market,
+                sharing,
+                wanted=self._calls_wanted(market),
+                calls=self.progress.calls,
+            )
         except (Parked, LeftToSiblings) as wait:
             waits.append(wait)
             return None
@@ -335,12 +366,25 @@ class Execution:
             self._serving = self._serving.without(market, why=error.why)
             return None
         finally:
-            self._note = Message()
+            self._tell(Message())
 
-    def _wait(self, why: Message) -> bool:
-        if self._note != why:
+    def _calls_wanted(self, market: str) -> int:
+        """这个市场大约要几次请求;多得一个进程的 Token 都用得上,就不再数。"""
+        calls, most = 0, capacity()
+        for task in self._tasks(market):
+            calls += sum(pages(window, task.period) for window in task.windows)
+            if calls >= most:
+                break
+        return max(1, calls)
+
+    def _tell(self, why: Message) -> None:
+        """在等什么;空的表示不等了。"""
+        if why and self._note != why:
             logger.info("Run %d waits: %s", self.run.pk, why)
         self._note = why
+
+    def _wait(self, why: Message) -> bool:
+        self._tell(why)
         if self._store.beat(self.progress).cancelled:
             self._stop.set()
         self._show(self.progress)
@@ -361,7 +405,14 @@ class Execution:
         wait = self.progress.waits
         return self._note or (_described(wait) if wait else Message())
 
+    def _note_lanes(self) -> None:
+        """记下用过的最多的通道:半路上可能多了起来。"""
+        if self._runner:
+            lanes = self._runner.tokens_per_thread
+            self._threads = max(self._threads, lanes, key=len)
+
     def _numbers(self) -> dict[str, Any]:
+        self._note_lanes()
         if not self._loaded:
             return dict(self.shard.numbers)  # whatever was saved stays
         return numbers_of(self.progress, self._threads, self._serving.unserved)

@@ -17,6 +17,7 @@ from tokens.models import ApiToken
 
 from ..tokens.ledger import TokenLedger
 from ..tokens.serving import PROVIDER, require_token
+from ..tokens.sharing import TokenSharing
 from .cut import capacity
 
 # Somebody who waits longer than this waits without a process.
@@ -54,8 +55,9 @@ def soonest(waits: Sequence[Parked | LeftToSiblings]) -> Parked | LeftToSiblings
 class Leasing:
     """一个分片的 Token 来源。
 
-    `wait` is called with a reason about once a
-    second while there are no tokens; it returns False once the run is to stop.
+    `wait` is called with a reason about once a second while there are no tokens; it
+    returns False once the run is to stop. `tell` is told of the same, with an empty
+    message once there are some again.
     """
 
     def __init__(
@@ -66,32 +68,41 @@ class Leasing:
         now: Callable[[], datetime],
         retrying: Retrying,
         wait: Callable[[Message], bool],
+        tell: Callable[[Message], None],
     ) -> None:
         self._run = run
         self._ledger = ledger
         self._now = now
         self._retrying = retrying
         self._wait = wait
+        self._tell = tell
         self._shards = 1
 
-    def lease(self, market: str, *, of: int) -> list[LeasedToken]:
+    def sharing(self, market: str, *, of: int) -> TokenSharing:
+        """和别的持有者分这个市场的 Token;`of` 是这次运行的分片数。"""
+        self._shards = of
+        return TokenSharing(
+            market,
+            ledger=self._ledger,
+            now=self._now,
+            retrying=self._retrying,
+            most=lambda: self._retrying(partial(self._share, market, at=self._now())),
+            tell=self._tell,
+        )
+
+    def lease(
+        self, market: str, sharing: TokenSharing, *, wanted: int, calls: int
+    ) -> Sequence[LeasedToken]:
         """租用能用于这个市场的 Token;没有就等。一个也没有租到表示要停下了。
 
-        `of` is how many shards the run has.
-        Raises NoUsableToken where none is enabled, Parked and LeftToSiblings.
+        `wanted` are of use where others want some as well. Raises NoUsableToken where
+        none is enabled, Parked and LeftToSiblings.
         """
-        self._shards = of
         began = self._now()
         while True:
-            at = self._now()
-            # One that rests for long is no use: better to wait without a process.
-            available = ApiToken.objects.available(
-                PROVIDER, at=at, market=market
-            ).awake(by=at + LONGEST_WAIT)
-            share = self._retrying(partial(self._share, market, at=at))
-            # Of all that there are: a sibling may be quicker with the first ones.
-            if leased := self._ledger.lease(available, most=share):
+            if leased := sharing.change(held=0, wanted=wanted, calls=calls).more:
                 return leased
+            at = self._now()
             why = self._retrying(partial(self._why_none, market, began=began, at=at))
             if not self._wait(why):
                 return []
