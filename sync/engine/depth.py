@@ -8,7 +8,7 @@ answers as if history began there, which looks like a stock listed on that day. 
 - How far that is has two measures, because plans may end at a date or after a number
   of bars, and a stock that was suspended has fewer: its word is taken where it has
   shown more bars of another stock, and back to the oldest day that it has shown.
-- A key that has stopped without proof for two stocks is *limited*, and is not asked
+- A key that has stopped without proof for three stocks is *limited*, and is not asked
   beyond that place again: until it shows more, a month has passed, or its plan is said
   to have changed. Now and then it may be asked once, for nobody may have said so.
 
@@ -23,9 +23,12 @@ from datetime import UTC, date, datetime, timedelta
 from enum import Enum, auto
 from threading import Lock
 
-STOPS = 2  # stocks that ended without proof: the key's end rather than theirs
+STOPS = 3  # stocks that ended alike without proof: the key's end rather than theirs
 SLACK = 5  # bars by which two stocks' counts may differ for no reason
 NEAR = timedelta(days=7)
+ONE_DAY = timedelta(days=1)
+# No exchange keeps a stock listed that has not traded for so long.
+SILENT = timedelta(days=730)
 DAY = 86_400.0
 MONTH = 30 * DAY
 
@@ -35,12 +38,13 @@ class Place:
     """一只股票历史里的一个位置:`day` 以前,从最新的数起第 `bars` 根以前。
 
     Bars that were not counted are estimated from the calendar, and the number may be
-    off by `doubt`.
+    off by `doubt`. `partial`: of the day before there are some already, as in minutes.
     """
 
     day: date
     bars: int
     doubt: int = 0
+    partial: bool = False
 
     @property
     def exact(self) -> bool:
@@ -145,6 +149,13 @@ class Depth:
         """它说这里以前没有了,能不能信:别的股票,它给出过更多。"""
         return place.bars + place.slack < self.bars
 
+    def word(self, place: Place, *, at: float) -> date:
+        """它说这里以前没有了,返回能信到哪一天;全信就是 date.min。"""
+        reach = self.sees_to(at)
+        if reach is None or not self.proves(place):
+            return place.day
+        return date.min if reach < place.day - SILENT else min(place.day, reach)
+
     def shows(self, place: Place) -> bool:
         """这个位置上的一根,它一定看得到:它给出过那么多根。"""
         return self.bars >= place.bars + (0 if place.exact else place.slack)
@@ -161,7 +172,8 @@ class Depth:
         if place.exact:
             return place.bars >= self.end - place.slack
         reach = self.sees_to(at)
-        return reach is not None and place.day <= reach
+        # The rest of a day that has been had in part it may see still.
+        return reach is not None and place.day <= reach - place.partial * ONE_DAY
 
     def as_of(self, at: float) -> Depth:
         """过了一个月,它看不到的要重新问过。"""
@@ -172,7 +184,7 @@ class Depth:
 
         At once the first time, then after twice as long each time, at most a day.
         """
-        return bool(self.stops) and at >= self.asked + min(DAY, self.asked - self.since)
+        return self.limited and at >= self.asked + min(DAY, self.asked - self.since)
 
     def _is_beyond(self, place: Place, reach: date | None) -> bool:
         if not self.stops:
@@ -234,9 +246,7 @@ class Depths:
         with self._lock:
             self._due.discard((token, period))
             depth = self._known.get((token, period), UNKNOWN)
-            if not depth.proves(place):
-                return place.day
-            return min(place.day, depth.sees_to(at) or place.day)
+            return depth.word(place, at=at)
 
     def stopped(
         self, tokens: Iterable[int], period: str, place: Place, *, at: float
@@ -263,6 +273,9 @@ class Depths:
         Once some that were asked had nothing, those that are known to see more come
         before those that may. Before that all of them share the work.
         """
+        if asked:
+            # Somebody has ended in the middle of that day: the others end there too.
+            place = replace(place, partial=False)
         with self._lock:
             spent = {n for n in asked if (n, period) not in self._due}
             left = set(self._alive()) - spent
@@ -287,12 +300,11 @@ class Depths:
 
     def believed(self, unreached: Unreached, period: str, *, at: float) -> date:
         """问过的 Token 说没有,现在可以信到哪一天:后来知道了它们看得更远。"""
-        days = [
-            self.of(token, period).sees_to(at) or unreached.place.day
+        words = [
+            self.of(token, period).word(unreached.place, at=at)
             for token in unreached.asked
-            if self.of(token, period).proves(unreached.place)
         ]
-        return max(unreached.wanted, min([unreached.place.day, *days]))
+        return max(unreached.wanted, min(words, default=unreached.place.day))
 
     def changes(self) -> dict[int, dict[str, Depth]]:
         """取出上次以后有变化的 Token 的全部周期。"""

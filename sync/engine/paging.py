@@ -150,9 +150,10 @@ class Walk:
         day = markets.trade_date(
             self._oldest, market=self.task.market, period=self.task.period
         )
-        if markets.PERIODS[self.task.period].intraday:
-            day += DAY  # there may be earlier minutes of the oldest day
         bars = self._top.bars + len(self._klines.keys() | self._idle)
+        if markets.PERIODS[self.task.period].intraday:
+            # There may be earlier minutes of the oldest day.
+            return Place(day + DAY, bars, self._top.doubt, partial=True)
         return Place(day, bars, self._top.doubt)
 
     def accept(self, page: Page) -> bool:

@@ -129,6 +129,9 @@ class Search:
             self._emptied = True
             return
         self._asked.add(token)
+        if not empty:
+            # The oldest bar has come again: so far it sees.
+            self._depths.seen(token, self._period, walk.place, at=self._epoch())
         if not self._proven:
             self._stopped.add(token)
             day = self._depths.word(token, self._period, place, at=self._epoch())

@@ -43,11 +43,13 @@ def deep() -> Depth:
 # --- what is learned ---
 
 
-def test_a_key_is_limited_once_two_stocks_have_ended_without_proof() -> None:
-    once = UNKNOWN.seen(EDGE, at=AT).stopped(EDGE, at=AT)
+def test_a_key_is_limited_once_three_stocks_have_ended_alike() -> None:
+    twice = UNKNOWN.seen(EDGE, at=AT).stopped(EDGE, at=AT).stopped(EDGE, at=AT)
 
-    assert not once.limited
-    assert once.stopped(EDGE, at=AT).limited
+    assert not twice.limited
+    assert twice.stopped(EDGE, at=AT).limited
+    elsewhere = Place(date(2023, 6, 5), 740)
+    assert not twice.seen(elsewhere, at=AT).stopped(elsewhere, at=AT).limited
 
 
 def test_what_it_has_shown_stays_known_whatever_comes_later() -> None:
@@ -84,7 +86,9 @@ def test_another_one_that_has_more_proves_the_end_at_once() -> None:
 
 def test_a_key_that_never_showed_a_bar_ends_where_it_was_asked() -> None:
     asked = Place(date(2024, 9, 2), 418, 41)
-    depth = UNKNOWN.stopped(asked, at=AT).stopped(asked, at=AT)
+    depth = UNKNOWN
+    for _ in range(STOPS):
+        depth = depth.stopped(asked, at=AT)
 
     assert depth.ends_by(asked, at=AT)
     assert not depth.ends_by(Place(date(2026, 6, 20), 0), at=AT)
@@ -118,7 +122,8 @@ def test_its_word_reaches_as_far_back_as_it_sees_and_no_further() -> None:
     depths = Depths({FIRST: {"day": limited()}, DEEP: {"day": deep()}}, at=AT)
 
     assert depths.word(FIRST, "day", LISTED, at=AT) == EDGE.day
-    assert depths.word(DEEP, "day", LISTED, at=AT) == OLD.day
+    assert depths.word(DEEP, "day", EDGE, at=AT) == date.min  # silent for two years
+    assert depths.word(DEEP, "day", Place(date(2024, 3, 4), 560), at=AT) == OLD.day
     assert depths.word(FIRST, "day", EDGE, at=AT) == EDGE.day
 
 
@@ -143,6 +148,14 @@ def test_who_is_known_to_end_here_is_not_asked() -> None:
     assert depths.worth_asking("day", LISTED, asked=(), at=AT) == {FIRST, SECOND}
     assert not depths.worth_asking("day", EDGE, asked=(), at=AT)
     assert depths.worth_asking("week", EDGE, asked=(), at=AT) == {FIRST, SECOND}
+
+
+def test_the_rest_of_a_day_is_asked_for_until_somebody_has_ended_in_it() -> None:
+    depths = Depths({FIRST: {"1m": limited()}, SECOND: {"1m": limited()}}, at=AT - 1)
+    place = Place(EDGE.day, 300, doubt=100, partial=True)
+
+    assert depths.worth_asking("1m", place, asked=(), at=AT) == {FIRST, SECOND}
+    assert not depths.worth_asking("1m", place, asked=[FIRST], at=AT)
 
 
 def test_after_a_stop_those_who_are_known_to_see_more_are_asked_first() -> None:
@@ -184,6 +197,8 @@ def test_it_is_due_after_twice_the_time_and_a_day_at_most(
 
 def test_nothing_is_due_where_nothing_has_ended() -> None:
     assert not UNKNOWN.due(AT)
+    # The only stock that ended may have been listed there.
+    assert not UNKNOWN.stopped(LISTED, at=AT).due(AT)
     assert not deep().due(AT)
 
 
@@ -197,7 +212,7 @@ def test_one_that_answers_beyond_its_end_is_asked_again_by_all() -> None:
 
     depths.seen(FIRST, "day", OLD, at=AT)
 
-    assert depths.word(FIRST, "day", EDGE, at=AT) == OLD.day
+    assert depths.word(FIRST, "day", EDGE, at=AT) == date.min
     assert depths.worth_asking("day", EDGE, asked=(), at=AT) == {FIRST}
 
 

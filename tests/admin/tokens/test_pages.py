@@ -97,7 +97,7 @@ def test_the_list_shows_how_far_back_a_plan_sees(make_token: MakeToken) -> None:
     assert "<div>day 2025-01-06 <" in page
     assert "nothing beyond 440" not in page
     page = text(tina().get(page_of(token)))
-    assert "had nothing beyond 440 K-lines in 2 stocks" in page
+    assert "had nothing beyond 440 K-lines in 3 stocks" in page
     assert "has shown 1,700 K-lines of one stock" in page
 
 
