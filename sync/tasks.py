@@ -47,6 +47,12 @@ def revive_runs(**_: Any) -> str:
     )
 
 
+def refresh_calendars(**_: Any) -> str:
+    """向服务商问各市场的休市日和状态。"""
+    asked = services.refresh_calendars(at=services.now())
+    return f"asked about: {asked}"
+
+
 def sync_daily(**_: Any) -> str:
     """为收了盘的每个市场登记一次同步。"""
     return f"runs started: {services.sync_daily(at=services.now())}"

@@ -1,6 +1,7 @@
 """股票、K 线、覆盖范围、运行和失败记录。"""
 
 from .access import AccessKey
+from .calendar import MarketCalendar, MarketDay, Suspension
 from .failures import FailureStatus, SyncFailure
 from .finished import Finished
 from .rejected import RejectedBar
@@ -15,11 +16,14 @@ __all__ = [
     "FailureStatus",
     "Finished",
     "Kline",
+    "MarketCalendar",
+    "MarketDay",
     "RejectedBar",
     "RunKind",
     "RunState",
     "ShardState",
     "Stock",
+    "Suspension",
     "SyncFailure",
     "SyncRun",
     "SyncShard",

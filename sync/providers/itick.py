@@ -17,6 +17,7 @@ from sync.engine.ports import Page, PageRequest, Secret, Token
 
 from . import pages
 from .answers import data_of
+from .hours import Holiday, MarketStatus, read_holidays, read_status
 from .http import Answer, Channel, Deadline
 
 log = logging.getLogger(__name__)
@@ -32,8 +33,9 @@ K_TYPES = {
     "week": 9,
     "month": 10,
 }
-# Holidays are listed by country where two of our markets share one.
-_HOLIDAY_CODES = {"SH": "CN", "SZ": "CN"}
+# Hours are told by country where two of our markets share one.
+_COUNTRIES = {"SH": "CN", "SZ": "CN"}
+_SUSPENDED = "1"  # of a quote's `ts`
 # Names under which an exchange may appear in the list of another market.
 _EXCHANGES = {code: code for code in MARKETS} | {
     "SSE": "SH",
@@ -64,18 +66,6 @@ class Listing:
     name: str
     exchange: str
     left_out: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Holiday:
-    """一个休市日。
-
-    `hours` is what the provider says of the day's trading hours, often empty.
-    """
-
-    day: date
-    name: str
-    hours: str
 
 
 class ItickClient:
@@ -153,12 +143,24 @@ class ItickClient:
         return rows
 
     def holidays(self, token: Token, market: str) -> list[Holiday]:
-        """列出一个市场的休市日,旧的在前。"""
-        code = _HOLIDAY_CODES.get(market, market)
+        """列出一个市场的休市日和半天,旧的在前。"""
+        code = _COUNTRIES.get(market, market)
         data = self._ask(token, "/symbol/v2/holidays", code=code)
-        return sorted(
-            (_holiday(row) for row in _objects(data)), key=lambda one: one.day
-        )
+        return read_holidays(_objects(data))
+
+    def market_status(self, token: Token, market: str, *, today: date) -> MarketStatus:
+        """问一个市场此刻开没开;`today` 是交易所当地的日期。"""
+        code = _COUNTRIES.get(market, market)
+        data = self._ask(token, "/market/status", code=code)
+        return read_status(data, today=today)
+
+    def suspended(self, token: Token, market: str, codes: Sequence[str]) -> set[str]:
+        """问几只股票的报价,返回此刻停牌的;没有提到的不算。"""
+        data = self._ask(token, "/stock/quotes", region=market, codes=",".join(codes))
+        if not isinstance(data, dict):
+            raise BadAnswer("The quotes are not keyed by their codes")
+        quotes = pages.by_code(data, list(codes))
+        return {code for code, quote in quotes.items() if _is_suspended(quote)}
 
     def abort(self) -> None:
         """打断正在进行的请求;此后的请求立刻失败。"""
@@ -276,12 +278,8 @@ def _listing(row: dict[str, Any], market: str) -> Listing:
     return Listing(code, _text(row, "n"), exchange, left_out=why)
 
 
-def _holiday(row: dict[str, Any]) -> Holiday:
-    try:
-        day = date.fromisoformat(_text(row, "d"))
-    except ValueError:
-        raise BadAnswer("A holiday's date is not a date") from None
-    return Holiday(day, _text(row, "v"), _text(row, "t"))
+def _is_suspended(quote: Any) -> bool:
+    return isinstance(quote, dict) and str(quote.get("ts")) == _SUSPENDED
 
 
 def _text(row: dict[str, Any], name: str) -> str:

@@ -7,6 +7,7 @@ translates out. What can be foreseen is raised as `Refused`. The rooms behind th
     shards    claim and execute a shard, and pick up what dead processes leave
     work      the stocks and windows that a run still has to fetch
     failures  fetch again what could not be had
+    calendars which days are sessions, and when they close
     quality   find holes in what is stored
     stocks    the list of stocks: from the provider, from a file
     tokens    lease tokens, try one
@@ -14,6 +15,7 @@ translates out. What can be foreseen is raised as `Refused`. The rooms behind th
 """
 
 from ..storage.retrying import Unavailable
+from .calendars.provider import refresh_calendars
 from .clock import now
 from .errors import AlreadyRunning, BadRequest, NoUsableToken, Refused
 from .failures.retry import retry_failed
@@ -67,6 +69,7 @@ __all__ = [
     "now",
     "preview_stocks",
     "reap",
+    "refresh_calendars",
     "repeat",
     "retry_failed",
     "retry_hourly",

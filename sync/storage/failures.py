@@ -96,8 +96,7 @@ class BatchFailures:
         """这次运行再从头看起的时候,这只股票还有要取的吗。"""
         if self._run.force or change is None:
             return True
-        left = coverage.missing(coverage.hull(task.windows), change.after)
-        return any(map(coverage.has_weekday, left))
+        return bool(coverage.missing(coverage.hull(task.windows), change.after))
 
     def _covers(self, change: CoverageChange, wanted: Window, *, whole: bool) -> bool:
         if not _holds(change.after, wanted):

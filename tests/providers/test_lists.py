@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from sync.engine.errors import AddressRefused, BadAnswer
+from sync.providers.hours import Holiday
 from sync.providers.itick import (
     ELSEWHERE,
     NO_CODE,
     NO_STOCK,
-    Holiday,
     ItickClient,
     Listing,
 )

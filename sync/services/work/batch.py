@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
-from functools import partial
+from functools import cache, partial
 from itertools import chain, islice, repeat
 from typing import Any
 
@@ -25,6 +25,7 @@ from sync.models import (
 from sync.models.stocks import StockQuerySet
 from sync.storage.retrying import Retrying, at_once
 
+from ..calendars.sessions import weekend_sessions
 from .older import OlderHistory
 from .retry import held_rows, retry_tasks
 from .slices import ALL, Slice
@@ -102,8 +103,9 @@ def _batch_tasks(
 
     Never loaded ones first, then the stalest. The order is fixed at the start as a list
     of ids, the rest is read in chunks: memory hardly grows with the market, and no
-    cursor stays open while others write. A weekend at the end is not asked for: it is
-    not counted as covered either, so a rare session on it comes with the next days.
+    cursor stays open while others write. A weekend at the end is not asked for unless
+    nothing else is wanted, or a session is known on it: it is not counted as covered
+    either, so a rare session comes with the next days.
     What the run has finished already is complete for it.
     """
     final = markets.last_final(market, at=at)
@@ -111,6 +113,7 @@ def _batch_tasks(
     wanted = Window(run.window.start, min(run.window.end, latest))
     if wanted.start > wanted.end:
         return
+    asks = _worth_asking(market, wanted, retrying=retrying)
     wanted = coverage.widen(wanted, run.period)
     plan = coverage.everything if run.force else coverage.missing
     older: OlderHistory | None = None
@@ -129,11 +132,24 @@ def _batch_tasks(
             market=market,
             code=code,
             period=run.period,
-            windows=tuple(filter(coverage.has_weekday, windows)),
+            windows=tuple(filter(asks, windows)),
             covered=covered,
             final=final,
             unreached=unreached,
         )
+
+
+def _worth_asking(
+    market: str, wanted: Window, *, retrying: Retrying
+) -> Callable[[Window], bool]:
+    """返回判断一个区间值不值得问的函数:周末多半不值得。"""
+    if not coverage.has_weekday(wanted):
+        return bool
+    rare = cache(lambda: retrying(partial(weekend_sessions, market, window=wanted)))
+    return lambda window: (
+        coverage.has_weekday(window)
+        or any(window.start <= day <= window.end for day in rare())
+    )
 
 
 def _poison_last(tasks: Iterator[Task], *, retrying: Retrying) -> Iterator[Task]:

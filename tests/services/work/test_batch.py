@@ -9,7 +9,15 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from sync.engine.ports import Task, Window
-from sync.models import Coverage, FailureStatus, Stock, SyncFailure, SyncRun
+from sync.models import (
+    Coverage,
+    FailureStatus,
+    MarketCalendar,
+    MarketDay,
+    Stock,
+    SyncFailure,
+    SyncRun,
+)
 from sync.services.work import batch
 from sync.services.work.batch import markets_of, stocks_of, tasks_of
 from tests.rows import AT, WINDOW, run, stock
@@ -207,6 +215,31 @@ def test_a_weekend_at_the_end_is_neither_asked_for_nor_counted() -> None:
 
     assert weekend.windows == ()
     assert monday.windows == (march(7, 9),)
+
+
+def test_a_weekend_that_is_all_that_is_wanted_is_asked_for() -> None:
+    stock("700")
+    covered(stock("701"), march(2, 6))
+    wanted = run(start_date="2026-03-07", end_date="2026-03-07")
+
+    assert [task.windows for task in tasks(wanted, "HK")] == [(march(7, 7),)] * 2
+
+
+@pytest.mark.parametrize("known", ["told", "traded"])
+def test_a_session_that_is_known_on_a_weekend_is_asked_for(known: str) -> None:
+    covered(stock("700"), march(2, 6))
+    if known == "told":
+        MarketCalendar.objects.create(market="HK", told={"2026-03-08": True})
+    else:
+        numbers = {"expected": 3, "present": 2, "suspended": 0, "missing": 1}
+        MarketDay.objects.create(
+            market="HK", period="day", day="2026-03-08", audited_at=AT, **numbers
+        )
+    wanted = run(start_date="2026-03-02", end_date="2026-03-08")
+
+    (task,) = tasks(wanted, "HK")
+
+    assert task.windows == (march(7, 8),)
 
 
 def test_where_the_window_has_not_begun_yet_there_is_nothing_to_do() -> None:
