@@ -305,4 +305,5 @@ def _part(search: Search, *, last: bool, unreached: Unreached | None) -> Part:
     covered = fetched and coverage.confirmed(
         fetched, newest=walk.newest(), final=task.final, period=task.period
     )
-    return Part(task, walk.klines(), covered, last, walk.bad, unreached)
+    klines, idle = walk.klines(), walk.idle()
+    return Part(task, klines, covered, last, walk.bad, unreached, idle)

@@ -217,6 +217,10 @@ class Walk:
         """返回区间里的全部 K 线,旧的在前。"""
         return [self._klines[time] for time in sorted(self._klines)]
 
+    def idle(self) -> list[datetime]:
+        """按时间列出区间里服务商说没有交易的时间。"""
+        return sorted(self._idle - self._klines.keys())
+
     def newest(self) -> date | None:
         """返回区间里最新一根的交易日;服务商说没有交易的那天也算。"""
         known = self._klines.keys() | self._idle

@@ -136,7 +136,8 @@ class Part:
     """取到的一段:区间里的 K 线,以及其中可以算作已覆盖的部分。
 
     `last` marks the stock's last part: with it the stock is complete, but for what is
-    `unreached` after it. `rejected` are the bars in it that cannot be used.
+    `unreached` after it. `rejected` are the bars in it that cannot be used, `idle` the
+    times at which the provider says that nothing was traded.
     """
 
     task: Task
@@ -145,6 +146,7 @@ class Part:
     last: bool
     rejected: Sequence[BadBar] = ()
     unreached: Unreached | None = None
+    idle: Sequence[datetime] = ()
 
 
 @dataclass(frozen=True, slots=True)

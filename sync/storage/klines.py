@@ -5,7 +5,8 @@ Implements the engine's `Store`. What is written, in one transaction:
 1. the fence check, which locks the shard's row: whoever has lost the shard writes
    nothing;
 2. the klines, one statement for thousands of rows;
-3. the coverage of their stocks, and what of their history could not be reached;
+3. the coverage of their stocks, what of their history could not be reached, and the
+   days on which they are known to have been suspended;
 4. the bars that were rejected, and a failure where one is to be asked for again.
 
 Why these statements: see docs/decisions/writing-klines.md.
@@ -30,6 +31,7 @@ from ..models import Coverage, SyncShard
 from .failures import CoverageChange, FailureBooks
 from .rejected import keep_rejected
 from .retrying import Retrying, Unavailable
+from .suspensions import write_suspensions
 from .unreached import write_unreached
 from .upserts import unique_fields
 
@@ -107,6 +109,7 @@ class DatabaseStore:
             write_klines(parts)
             changes = write_coverage(parts)
             write_unreached(parts, at=at)
+            write_suspensions(parts)
             news = keep_rejected(parts, run_id=self.shard.run_id, at=at)
             self._books.saved(parts, changes, at=at)
             # After what is covered now is settled: these stand in the coverage.
