@@ -6,6 +6,7 @@ import json
 from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from datetime import date
+from itertools import groupby
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -17,12 +18,13 @@ from sync.engine.ports import Window
 from sync.services import MarketAudit
 
 LINES = 30
+EXAMPLES = 10
 
 
 class Command(SpokenCommand):
-    """核对存着的日 K 线。"""
+    """核对存着的 K 线。"""
 
-    help = "Compare the stored day K-lines with the exchanges' calendars."
+    help = "Compare the stored K-lines with the exchanges' calendars."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """参数。"""
@@ -73,13 +75,14 @@ def _date(text: str) -> date:
 
 
 def _as_json(audits: list[MarketAudit]) -> dict[str, object]:
-    return {
-        "markets": {found.market: _market_json(found) for found in audits},
-        "holes": sum(found.holes for found in audits),
-        "recorded": sum(found.recorded for found in audits),
-        "missing": sum(found.missing for found in audits),
-        "waiting": sum(found.waiting for found in audits),
-        "suspended": sum(found.suspended for found in audits),
+    sums = ("holes", "recorded", "missing", "waiting", "suspended")
+    by_market: dict[str, dict[str, object]] = {}
+    for market, found in groupby(audits, key=lambda one: one.market):
+        day, *others = found
+        periods = {one.period: _market_json(one) for one in others}
+        by_market[market] = _market_json(day) | {"periods": periods}
+    return {"markets": by_market} | {
+        name: sum(getattr(found, name) for found in audits) for name in sums
     }
 
 
@@ -99,12 +102,22 @@ def _market_json(found: MarketAudit) -> dict[str, object]:
         "nobody_has": [str(day) for day in found.nobody],
         "closed_but_traded": [str(day) for day in found.closed],
         "calendar_ends": str(found.known.end) if found.known else None,
+        "found": [
+            {
+                "stock_code": hole.stock.stock_code,
+                "start": str(hole.window.start),
+                "end": str(hole.window.end),
+                "sessions": hole.sessions,
+            }
+            for hole in found.found
+        ],
     }
 
 
 def _lines(found: MarketAudit) -> Iterator[str]:
+    name = found.market if found.period == "day" else f"{found.market} {found.period}"
     yield (
-        f"{found.market}: {found.stocks:,} stocks, {found.sessions:,} sessions, "
+        f"{name}: {found.stocks:,} stocks, {found.sessions:,} sessions, "
         f"{found.missing:,} bars missing: {found.waiting:,} wait for a retry, "
         f"{found.suspended:,} taken for suspensions, the rest in {found.holes:,} holes"
     )
@@ -114,7 +127,7 @@ def _lines(found: MarketAudit) -> Iterator[str]:
     yield from _some(short, "days")
     holes = [
         f"hole: {hole.stock.stock_code} from {hole.window.start} to {hole.window.end}"
-        for hole in found.examples
+        for hole in found.found[:EXAMPLES]
     ]
     yield from _some(holes, "holes", of=found.holes)
     doubt = "calendar in doubt:"

@@ -1,31 +1,40 @@
-"""核对:存着的日 K 线和交易所的日历,缺口登记为等待补拉的失败。
+"""核对:存着的 K 线和交易所的日历、和市场自己相比,缺口登记为等待补拉的失败。
 
 What is a hole, and what is none:
 
 - a session within a stock's coverage, from its first bar on, without a bar, although
-  other stocks of the market have one: missing;
+  other stocks of the market have one: missing; of minutes, with fewer bars than usual;
 - a session on which no stock has a bar: a doubt about the calendar, told but not filed;
 - missing days that a waiting failure contains: taken care of already;
-- missing days that were asked for once more without a result: the stock was suspended.
+- missing days on which the provider is known to have had nothing, or that were asked
+  for once more without a result: the stock was suspended.
+
+What was found is written as market days, of a market and period all at once: an audit
+that is killed leaves them as they were.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import islice
 
 from django.db import transaction
 
-from sync.engine import markets
+from sync.engine import coverage, markets
 from sync.engine.ports import Failure, Task, Window
-from sync.models import Coverage, FailureStatus, Stock, SyncFailure
+from sync.models import Coverage, FailureStatus, Stock, Suspension, SyncFailure
 
+from ..calendars.sessions import Calendar
 from ..checks import check_market, check_order
-from . import calendars
-from .holes import PERIOD, Day, MarketDays, market_days, missing, runs_of, within
+from .days import Tally, write_days
+from .holes import MarketDays, market_days, within
+from .minutes import MinuteDays, minute_days
+from .spans import Day
 
 logger = logging.getLogger(__name__)
 
@@ -36,26 +45,32 @@ WHOLE = 0.99
 CHUNK = 500
 
 
+Found = MarketDays | MinuteDays
+
+
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """一只股票连着缺的几个交易日。"""
+    """一只股票一种周期里连着缺的几个交易日。"""
 
     stock: Stock
+    period: str
     window: Window
     sessions: int
 
 
 @dataclass(slots=True)
 class MarketAudit:
-    """一个市场核对的结果。
+    """一个市场一种周期核对的结果。
 
-    `known` is the range of the exchange's calendar, outside of which weekdays count as
-    sessions. `missing` counts stock days: of these, `waiting` belong to failures that
-    wait already, `suspended` have been asked for in vain, and the rest makes `holes`.
-    `nobody` and `closed` are the doubts about the calendar.
+    `known` is the range of the calendar, outside of which weekdays count as sessions.
+    `missing` counts stock days: of these, `waiting` belong to failures that wait
+    already, `suspended` were asked for in vain or are known to have no bars, and the
+    rest makes `holes`, which are all in `found`. `nobody` and `closed` are the doubts
+    about the calendar.
     """
 
     market: str
+    period: str
     known: Window | None
     stocks: int = 0
     sessions: int = 0
@@ -67,10 +82,7 @@ class MarketAudit:
     suspended: int = 0
     holes: int = 0
     recorded: int = 0
-    examples: list[Hole] = field(default_factory=list)
-
-
-EXAMPLES = 10
+    found: list[Hole] = field(default_factory=list)
 
 
 def audit(
@@ -80,7 +92,7 @@ def audit(
     wanted: Sequence[str] = (),
     record: bool = False,
 ) -> list[MarketAudit]:
-    """核对这些市场(空表示全部)在区间里的日 K 线,返回每个市场的结果。
+    """核对这些市场(空表示全部)在区间里存着的 K 线,返回每个市场每种周期的结果。
 
     With `record` each hole is filed as a failure that waits; several at once file each
     hole once. Raises Refused for bad values.
@@ -89,9 +101,71 @@ def audit(
         check_market(market)
     check_order(window.start, window.end)
     return [
-        _audit_market(market, window=window, at=at, record=record)
-        for market in dict.fromkeys(wanted or _markets())
+        audit_market(market, period, window=window, at=at, record=record)
+        for market, period in stored_periods(wanted)
     ]
+
+
+def stored_periods(wanted: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """列出存着 K 线的市场(或者点了名的)和它们的周期,每个市场日线在前。"""
+    rows = Coverage.objects.filter(stock__deleted=False).order_by()
+    stored = set(rows.values_list("stock__market", "period").distinct())
+    asked = dict.fromkeys(wanted) or sorted({market for market, _period in stored})
+    periods = ["day", *(period for period in markets.PERIODS if period != "day")]
+    return [
+        (market, period)
+        for market in asked
+        if market in markets.MARKETS
+        for period in periods
+        if period == "day" or (market, period) in stored
+    ]
+
+
+def audit_market(
+    market: str, period: str, *, window: Window, at: datetime, record: bool = False
+) -> MarketAudit:
+    """核对一个市场的一种周期,写下每天的结果。"""
+    calendar = Calendar(market, window=window)
+    found = _found(calendar, period, window=window)
+    result = MarketAudit(
+        market,
+        period,
+        calendar.known,
+        stocks=found.stocks,
+        sessions=len(found.days),
+        short_days=[day for day in found.days if 0 < day.have < day.of * WHOLE],
+        closed=found.closed,
+    )
+    if result.known:
+        result.nobody = [
+            day.day
+            for day in found.days
+            if not day.have and result.known.start <= day.day <= result.known.end
+        ]
+    tally = Tally()
+    holes = _holes(market, period, found, result, tally)
+    while chunk := list(islice(holes, CHUNK)):
+        result.holes += len(chunk)
+        result.found += chunk
+        if record:
+            result.recorded += file_holes(chunk, at=at)
+    write_days(market, period, found.days, tally, window=window, at=at)
+    logger.info(
+        "Audit of %s %s: %d stocks, %d holes, %d of them recorded",
+        market,
+        period,
+        result.stocks,
+        result.holes,
+        result.recorded,
+        extra={"event": "market.audited"},
+    )
+    return result
+
+
+def _found(calendar: Calendar, period: str, *, window: Window) -> Found:
+    if markets.PERIODS[period].intraday:
+        return minute_days(calendar, period, window=window)
+    return market_days(calendar, period, window=window)
 
 
 def file_holes(holes: Iterable[Hole], *, at: datetime) -> int:
@@ -111,98 +185,85 @@ def file_holes(holes: Iterable[Hole], *, at: datetime) -> int:
     return len(new)
 
 
-def _markets() -> list[str]:
-    covered = Coverage.objects.filter(period=PERIOD, stock__deleted=False)
-    found = covered.order_by().values_list("stock__market", flat=True).distinct()
-    return sorted(set(found) & set(markets.MARKETS))
-
-
-def _audit_market(
-    market: str, *, window: Window, at: datetime, record: bool
-) -> MarketAudit:
-    found = market_days(market, window=window)
-    result = MarketAudit(
-        market,
-        calendars.known(market),
-        stocks=found.stocks,
-        sessions=len(found.days),
-        short_days=[day for day in found.days if 0 < day.have < day.of * WHOLE],
-        closed=found.closed,
-    )
-    if result.known:
-        result.nobody = [
-            day.day
-            for day in found.days
-            if not day.have and result.known.start <= day.day <= result.known.end
-        ]
-    holes = _holes(market, found, result)
-    while chunk := list(islice(holes, CHUNK)):
-        result.holes += len(chunk)
-        result.examples += chunk[: EXAMPLES - len(result.examples)]
-        if record:
-            result.recorded += file_holes(chunk, at=at)
-    logger.info(
-        "Audit of %s: %d stocks, %d holes, %d of them recorded",
-        market,
-        result.stocks,
-        result.holes,
-        result.recorded,
-        extra={"event": "market.audited"},
-    )
-    return result
-
-
-def _holes(market: str, found: MarketDays, result: MarketAudit) -> Iterator[Hole]:
-    """还没有人管的缺口;数字记在 `result` 里。"""
+def _holes(
+    market: str, period: str, found: Found, result: MarketAudit, tally: Tally
+) -> Iterator[Hole]:
+    """还没有人管的缺口;数字记在 `result` 和 `tally` 里。"""
     traded = found.traded
-    lacking = missing(found)
+    lacking = found.missing()
     while chunk := dict(islice(lacking, CHUNK)):
         stocks = Stock.objects.in_bulk(chunk)
-        rows = _failures_of(market, [stock.stock_code for stock in stocks.values()])
+        codes = [stock.stock_code for stock in stocks.values()]
+        rows = _failures_of(market, period, codes)
+        idle = _suspensions_of(period, chunk)
         for pk, days in chunk.items():
             stock = stocks[pk]
-            known_rows = rows.get(stock.stock_code, [])
-            unknown = _unknown(days, known_rows, traded=traded, result=result)
+            known, quiet = rows.get(stock.stock_code, []), idle.get(pk, [])
+            judged = _judged(days, known, quiet, traded=traded)
+            unknown = _count(days, judged, result, tally)
             for window in runs_of(unknown, among=traded):
                 inside = sum(window.start <= day <= window.end for day in unknown)
-                yield Hole(stock, window, inside)
+                yield Hole(stock, period, window, inside)
 
 
-def _failures_of(market: str, codes: list[str]) -> dict[str, list[SyncFailure]]:
+def _failures_of(
+    market: str, period: str, codes: list[str]
+) -> dict[str, list[SyncFailure]]:
     rows: dict[str, list[SyncFailure]] = {}
     found = SyncFailure.objects.filter(
-        stock_code__in=codes, market__in=(market, ""), period=PERIOD
+        stock_code__in=codes, market__in=(market, ""), period=period
     )
     for row in found.order_by():
         rows.setdefault(row.stock_code, []).append(row)
     return rows
 
 
-def _unknown(
-    days: list[date],
+def _suspensions_of(period: str, ids: Iterable[int]) -> dict[int, list[Window]]:
+    """已经知道没有交易的区间;日线上知道的,分钟线也算。"""
+    periods = {period, "day"} if markets.PERIODS[period].intraday else {period}
+    rows = Suspension.objects.filter(stock_id__in=list(ids), period__in=periods)
+    found: dict[int, list[Window]] = {}
+    for row in rows:
+        found.setdefault(row.stock_id, []).append(row.window)
+    return found
+
+
+def _judged(
+    days: dict[date, int],
     rows: list[SyncFailure],
+    idle: list[Window],
     *,
-    traded: list[date],
-    result: MarketAudit,
+    traded: Sequence[date],
+) -> dict[date, str]:
+    """缺的每一天是什么:等着补拉的、停牌的,还是缺口。"""
+    waiting = [_units(row) for row in rows if row.status == FailureStatus.WAITING]
+    vain = [_units(row) for row in rows if _was_in_vain(row, days=days, traded=traded)]
+    return {
+        day: "waiting"
+        if _inside(day, waiting)
+        else "suspended"
+        if _inside(day, vain) or _inside(day, idle)
+        else "hole"
+        for day in days
+    }
+
+
+def _count(
+    days: dict[date, int], judged: dict[date, str], result: MarketAudit, tally: Tally
 ) -> list[date]:
-    """缺的日子里,既不在等待补拉、也不是停牌的。"""
-    waiting = [row.window for row in rows if row.status == FailureStatus.WAITING]
-    suspended = [
-        row.window for row in rows if _was_in_vain(row, days=days, traded=traded)
-    ]
+    """记下缺的日子,返回是缺口的那些,旧的在前。"""
+    for day, kind in judged.items():
+        tally.add(day, kind, bars=days[day])
+    kinds = Counter(judged.values())
     result.missing += len(days)
-    unknown = []
-    for day in days:
-        if _inside(day, waiting):
-            result.waiting += 1
-        elif _inside(day, suspended):
-            result.suspended += 1
-        else:
-            unknown.append(day)
-    return unknown
+    result.waiting += kinds["waiting"]
+    result.suspended += kinds["suspended"]
+    return sorted(day for day, kind in judged.items() if kind == "hole")
 
 
-def _was_in_vain(row: SyncFailure, *, days: list[date], traded: list[date]) -> bool:
+def _was_in_vain(
+    row: SyncFailure, *, days: Container[date], traded: Sequence[date]
+) -> bool:
     """再要过一次也没有要到:当作停牌。"""
     if row.status == FailureStatus.DONE:
         # A hole that was fetched again is done, bars or not: on a day that is missing
@@ -212,8 +273,25 @@ def _was_in_vain(row: SyncFailure, *, days: list[date], traded: list[date]) -> b
         return False
     # What kept the last attempt from success is its reason now, so that a hole is known
     # by its window alone: not one bar lies in it.
-    inside = within(traded, row.window)
-    return bool(inside) and set(inside) <= set(days)
+    inside = within(traded, _units(row))
+    return bool(inside) and all(day in days for day in inside)
+
+
+def _units(row: SyncFailure) -> Window:
+    return coverage.widen(row.window, row.period)
+
+
+def runs_of(days: Sequence[date], *, among: Sequence[date]) -> Iterator[Window]:
+    """把连着的交易日合成区间;`among` 是全部交易日,旧的在前。"""
+    first = last = None
+    for day in days:
+        here = bisect_left(among, day)
+        if last is not None and here != last + 1:
+            yield Window(among[first or 0], among[last])
+            first = None
+        first, last = here if first is None else first, here
+    if last is not None:
+        yield Window(among[first or 0], among[last])
 
 
 def _inside(day: date, windows: list[Window]) -> bool:
@@ -226,12 +304,14 @@ def _failure(hole: Hole) -> Failure:
         stock_id=stock.pk,
         market=stock.market,
         code=stock.stock_code,
-        period=PERIOD,
+        period=hole.period,
         windows=(window,),
         covered=None,
         final=window.end,
     )
     text = f"no bar on {hole.sessions} sessions on which others of the market have one"
+    if markets.PERIODS[hole.period].intraday:
+        text = f"fewer bars than usual on {hole.sessions} sessions"
     return Failure(task, window, REASON, text)
 
 

@@ -18,10 +18,11 @@ from sync.engine.ports import Window
 from sync.models import RunKind, RunState, Stock, SyncFailure, SyncRun
 from sync.models.runs import SyncRunQuerySet
 
+from ..calendars.sessions import calendar_until
 from ..errors import AlreadyRunning, Refused
 from ..failures.retry import retry_failed
-from ..quality import calendars
-from ..quality.audit import MarketAudit, audit
+from ..quality.audit import MarketAudit, audit, audit_market, stored_periods
+from ..quality.days import unaudited
 from ..runs.request import SyncRequest
 from ..runs.start import start
 from ..tokens.serving import serving
@@ -50,6 +51,7 @@ class Entry:
 
 ENTRIES = (
     Entry("stocksync: recover runs", "sync.tasks.revive_runs", minutes=1),
+    Entry("stocksync: calendars", "sync.tasks.refresh_calendars", minutes=30),
     Entry("stocksync: daily sync", "sync.tasks.sync_daily", minutes=15),
     Entry("stocksync: retry failures", "sync.tasks.retry_hourly", minutes=60),
     Entry("stocksync: audit", "sync.tasks.audit_daily", hour=2),
@@ -113,20 +115,33 @@ def retry_hourly(*, at: datetime) -> int | None:
 
 
 def audit_daily(*, at: datetime) -> list[MarketAudit]:
-    """核对最近的日子,把缺口登记为等待补拉的失败。"""
+    """核对最近的日子和还没有核对过的,把最近的缺口登记为等待补拉的失败。
+
+    Older days are audited once, and again after a run wrote to them; their holes are
+    filed, too.
+    """
     today = at.date()
-    audits = audit(window=Window(today - BACK, today), record=True, at=at)
+    recent = Window(today - BACK, today)
+    for market, period in stored_periods():
+        if older := unaudited(market, period, before=recent.start):
+            audit_market(market, period, window=older, record=True, at=at)
+    audits = audit(window=recent, record=True, at=at)
     for found in audits:
-        for day in found.short_days:
-            logger.warning(
-                "%s: %d of %d stocks have a bar of %s",
-                found.market,
-                day.have,
-                day.of,
-                day.day,
-                extra={"event": "day.incomplete"},
-            )
+        if found.period == "day":
+            _tell_short_days(found)
     return audits
+
+
+def _tell_short_days(found: MarketAudit) -> None:
+    for day in found.short_days:
+        logger.warning(
+            "%s: %d of %d stocks have a bar of %s",
+            found.market,
+            day.have,
+            day.of,
+            day.day,
+            extra={"event": "day.incomplete"},
+        )
 
 
 def _row(entry: Entry, *, at: datetime) -> Schedule:
@@ -152,7 +167,7 @@ def _sync_market(market: str, *, at: datetime) -> SyncRun | None:
     if running := scheduled.active().first():
         _say_still_running(running)
         return None
-    day = calendars.last_session(market, until=final)
+    day = calendar_until(market, final).last_session(final)
     if not _is_due(scheduled.filter(end_date=day), at=at):
         return None
     return _start(market, day, at=at)
@@ -167,7 +182,7 @@ def _is_due(made: SyncRunQuerySet, *, at: datetime) -> bool:
 
 
 def _start(market: str, day: date, *, at: datetime) -> SyncRun | None:
-    span = calendars.known(market)
+    span = calendar_until(market, day).known
     if span and day > span.end:
         logger.warning(
             "The calendar of %s ends on %s: upgrade exchange-calendars",

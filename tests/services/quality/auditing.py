@@ -29,24 +29,25 @@ def loaded(
     without: Iterable[date] = (),
     days: Iterable[date] = SESSIONS,
     covered: Window | None = WINDOW,
+    period: str = "day",
     **columns: Any,
 ) -> Stock:
     """一只股票,这些日子有 K 线,覆盖这个区间。"""
     one = stock(code, **columns)
-    add_bars(one, set(days) - set(without))
+    add_bars(one, set(days) - set(without), period=period)
     if covered:
         Coverage.objects.create(
-            stock=one, period="day", start_date=covered.start, end_date=covered.end
+            stock=one, period=period, start_date=covered.start, end_date=covered.end
         )
     return one
 
 
-def add_bars(one: Stock, days: Iterable[date]) -> None:
+def add_bars(one: Stock, days: Iterable[date], *, period: str = "day") -> None:
     prices = dict.fromkeys(("open", "high", "low", "close"), Decimal(1))
     Kline.objects.bulk_create(
         Kline(
             stock=one,
-            period="day",
+            period=period,
             time=datetime.combine(day, time.min, UTC),
             volume=Decimal(1),
             turnover=Decimal(1),
@@ -64,7 +65,7 @@ def audited(*, window: Window = WINDOW, **more: Any) -> MarketAudit:
 def windows(result: MarketAudit) -> list[tuple[str, date, date]]:
     return [
         (hole.stock.stock_code, hole.window.start, hole.window.end)
-        for hole in result.examples
+        for hole in result.found
     ]
 
 

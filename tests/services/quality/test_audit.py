@@ -8,6 +8,7 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from sync.engine.ports import Window
+from sync.models import MarketCalendar
 from sync.services import audit
 from sync.services.quality import audit as auditing
 from sync.services.quality import holes
@@ -52,7 +53,7 @@ def test_consecutive_missing_sessions_are_one_hole() -> None:
         ("2", date(2026, 3, 11), date(2026, 3, 11)),
     ]
     assert (result.missing, result.holes) == (3, 2)
-    assert [hole.sessions for hole in result.examples] == [2, 1]
+    assert [hole.sessions for hole in result.found] == [2, 1]
 
 
 @pytest.mark.django_db
@@ -65,7 +66,7 @@ def test_a_day_on_which_nobody_has_a_bar_is_a_doubt_and_no_hole() -> None:
     assert result.nobody == march(4)
     # Nobody traded between the two missing days, so they follow each other.
     assert windows(result) == [("2", date(2026, 3, 3), date(2026, 3, 5))]
-    assert (result.missing, result.examples[0].sessions) == (2, 2)
+    assert (result.missing, result.found[0].sessions) == (2, 2)
 
 
 @pytest.mark.django_db
@@ -76,6 +77,30 @@ def test_bars_on_a_closed_day_are_a_doubt_and_no_standard_for_others() -> None:
     result = audited()
 
     assert (result.closed, result.holes) == ([SATURDAY], 0)
+
+
+@pytest.mark.django_db
+def test_a_closed_day_on_which_most_traded_is_a_session_with_holes() -> None:
+    for code in "12":
+        loaded(code, days=[*SESSIONS, SATURDAY])
+    loaded("3")
+
+    result = audited()
+
+    assert (result.closed, result.sessions) == ([], 11)
+    assert windows(result) == [("3", SATURDAY, SATURDAY)]
+
+
+@pytest.mark.django_db
+def test_a_holiday_that_the_provider_tells_is_no_session() -> None:
+    MarketCalendar.objects.create(market="HK", closed=[str(day) for day in march(4)])
+    loaded("1", without=march(4))
+    loaded("2", without=march(4, 5))
+
+    result = audited()
+
+    assert (result.nobody, result.sessions) == ([], 9)
+    assert windows(result) == [("2", *march(5, 5))]
 
 
 @pytest.mark.django_db
@@ -197,12 +222,14 @@ def test_the_queries_do_not_grow_with_days_or_stocks(
     for number in range(20):
         loaded(str(number))
 
-    # Coverage, first bars, counts by day: nothing else where nothing is missing.
-    with django_assert_num_queries(3):
+    # Calendar, coverage, first bars, counts by day, and the market days.
+    with django_assert_num_queries(11):
         audited(wanted=["HK"])
 
     loaded("hollow", without=march(4, 9))
-    with django_assert_num_queries(7):
+    # A count for each stock, the days, names, failures, suspensions; a second
+    # statement for rows that are there already.
+    with django_assert_num_queries(16):
         audited(wanted=["HK"])
 
 

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sync', '0014_unreached_history'),
+        ('sync', '0015_waits'),
     ]
 
     operations = [
