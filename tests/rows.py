@@ -12,6 +12,7 @@ import pytest
 from django.db import connection
 
 from sync.engine.ports import Beat, Failure, Kline, Part, Task, Window
+from sync.models import Kline as StoredKline
 from sync.models import Stock, SyncRun, SyncShard
 from sync.services.processes import this_process
 from sync.storage.failures import BatchFailures
@@ -32,6 +33,13 @@ on_mariadb = pytest.mark.needs("mariadb")
 
 def stock(code: str = "700", *, market: str = "HK", **columns: Any) -> Stock:
     return Stock.objects.create(stock_code=code, market=market, **columns)
+
+
+def bar(of: Stock, day: date, *, period: str = "day") -> None:
+    """存一根 K 线,在这一天的零点(UTC)。"""
+    numbers = dict.fromkeys(("open", "high", "low", "close", "volume", "turnover"), 1)
+    at = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    StoredKline.objects.create(stock=of, period=period, time=at, **numbers)
 
 
 def run(**columns: Any) -> SyncRun:

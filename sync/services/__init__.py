@@ -20,6 +20,7 @@ from .clock import now
 from .errors import AlreadyRunning, BadRequest, NoUsableToken, Refused
 from .failures.retry import retry_failed
 from .quality.audit import MarketAudit, audit
+from .quality.freshness import Freshness, freshness, newest_bars
 from .runs.cancel import cancel
 from .runs.follow import follow
 from .runs.forecast import Forecast, forecast
@@ -46,6 +47,7 @@ __all__ = [
     "BadRequest",
     "Checked",
     "Forecast",
+    "Freshness",
     "Listed",
     "MarketAudit",
     "NoUsableToken",
@@ -64,8 +66,10 @@ __all__ = [
     "execute_shard",
     "follow",
     "forecast",
+    "freshness",
     "import_stocks",
     "markets_to_check",
+    "newest_bars",
     "now",
     "preview_stocks",
     "reap",

@@ -1,19 +1,16 @@
-"""首页的概况:失败、Token、运行、各市场到哪一天了。
-
-Cheap queries only: K-lines are never read, coverage is.
-"""
+"""首页的概况:失败、Token、运行、各市场到哪一天了。"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
-from django.db.models import FilteredRelation, Q
 from django.http import HttpRequest
 from django.utils import timezone
 
-from sync.models import FailureStatus, Stock, SyncFailure, SyncRun
+from sync import services
+from sync.models import FailureStatus, SyncFailure, SyncRun
 from sync.models.permissions import Permission
 from tokens.models import ApiToken
 
@@ -22,18 +19,6 @@ from ..failures.reasons import NO_REASON, reason_label
 from ..runs.progress import Progress, progress_of
 
 RUNS = 5
-PERIOD = "day"
-
-
-@dataclass(frozen=True, slots=True)
-class Freshness:
-    """一个市场的日线到哪一天了,多少只股票落后,多少只从没取过。"""
-
-    market: str
-    stocks: int
-    newest: date | None
-    behind: int
-    never: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +48,7 @@ def overview(request: HttpRequest) -> dict[str, Any]:
         ),
         "running": _running(at),
         "latest": _latest(),
-        "markets": _markets(),
+        "markets": services.freshness(at=at),
         "may_run": user.has_perm(Permission.RUN),
     }
 
@@ -88,26 +73,3 @@ def _running(at: datetime) -> list[Progress]:
 def _latest() -> list[tuple[SyncRun, str, str]]:
     runs = SyncRun.objects.all()[:RUNS]
     return [(run, state_badge(run), asked(run)) for run in runs]
-
-
-def _markets() -> list[Freshness]:
-    daily = FilteredRelation("coverage", condition=Q(coverage__period=PERIOD))
-    stocks = Stock.objects.active().annotate(daily=daily)
-    ends = stocks.count_by("market", "daily__end_date")
-    markets: dict[str, dict[date | None, int]] = {}
-    for (market, end), count in ends.items():
-        markets.setdefault(market, {})[end] = count
-    return [_freshness(market, markets[market]) for market in sorted(markets)]
-
-
-def _freshness(market: str, ends: dict[date | None, int]) -> Freshness:
-    """`ends`: how many stocks are covered up to which day, None for not at all."""
-    newest = max((end for end in ends if end), default=None)
-    never, stocks = ends.get(None, 0), sum(ends.values())
-    return Freshness(
-        market=market,
-        stocks=stocks,
-        newest=newest,
-        behind=stocks - never - (ends[newest] if newest else 0),
-        never=never,
-    )

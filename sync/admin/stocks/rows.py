@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from sync import services
 from sync.engine.markets import MARKETS
 from sync.engine.ports import Window
 from sync.models import Coverage, Stock, SyncFailure, UnreachedHistory
@@ -34,11 +35,7 @@ class StockStats:
     covered: Window | None
     waiting: int
     cut_short: bool  # older history needs a token that sees further back
-
-    @property
-    def newest(self) -> date | None:
-        """最新的 K 线;从覆盖范围里来,不看 K 线的表。"""
-        return self.covered.end if self.covered else None
+    newest: date | None  # the day of the newest bar
 
 
 class StockChangeList(ChangeList):
@@ -63,11 +60,13 @@ def stats(stocks: Sequence[Stock]) -> dict[int, StockStats]:
     waiting = _waiting(stocks)
     older = UnreachedHistory.objects.of([stock.pk for stock in stocks], PERIOD)
     cut_short = set(older.values_list("stock_id", flat=True))
+    newest = services.newest_bars(stocks)
     return {
         stock.pk: StockStats(
             covered.get(stock.pk),
             waiting.get((stock.market, stock.stock_code), 0),
             stock.pk in cut_short,
+            newest.get(stock.pk),
         )
         for stock in stocks
     }

@@ -10,7 +10,7 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
 from sync.models import Coverage, Stock
-from tests.rows import stock
+from tests.rows import bar, stock
 
 from ..people import failure, nora, otto, signed_in, text, vera
 
@@ -32,8 +32,9 @@ def listed(client: Client, query: str = "") -> list[str]:
 # --- the list ---
 
 
-def test_a_row_shows_coverage_newest_and_waiting_failures() -> None:
+def test_a_row_shows_coverage_newest_bar_and_waiting_failures() -> None:
     one = stock(stock_name="<b>Tencent</b>", exchange="HKEX")
+    bar(one, date(2026, 3, 5))
     covered(one, date(2024, 1, 2), date(2026, 3, 6))
     covered(one, date(2026, 3, 2), date(2026, 3, 9), period="5m")
     failure("700", start_date=date(2026, 2, 1))
@@ -43,7 +44,7 @@ def test_a_row_shows_coverage_newest_and_waiting_failures() -> None:
     page = vera().get(LIST)
 
     [row] = page.context["cl"].result_list
-    assert (row.stats.newest, row.stats.waiting) == (date(2026, 3, 6), 1)
+    assert (row.stats.newest, row.stats.waiting) == (date(2026, 3, 5), 1)
     assert "2024-01-02 – 2026-03-06" in text(page)
     assert "&lt;b&gt;Tencent&lt;/b&gt;" in text(page)
     assert "status=0" in text(page)
@@ -58,9 +59,9 @@ def test_the_list_costs_the_same_however_many_stocks_there_are(
         failure(str(number))
     client = signed_in("root", superuser=True)
 
-    # The session, the user, the markets, the count, the page, coverage, failures, and
-    # whose history no token sees.
-    with django_assert_num_queries(8):
+    # The session, the user, the markets, the count, the page, coverage, failures, the
+    # newest bars, and whose history no token sees.
+    with django_assert_num_queries(9):
         page = client.get(LIST)
 
     assert len(page.context["cl"].result_list) == 30
