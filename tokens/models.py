@@ -172,6 +172,11 @@ class ApiToken(models.Model):
             self.token, provider=self.provider, digest=self.token_digest
         )
 
+    def serves(self, market: str) -> bool:
+        """判断能不能用于这个市场,和 `conditions.serves` 一样。"""
+        named = not self.markets or market in self.markets.split(",")
+        return named and market not in self.excluded_markets.split(",")
+
     def used_today(self, at: datetime) -> int:
         """算出 `at` 那天已经用了多少次,含预留的。"""
         return self.account.used_on(quota.day_of(at))

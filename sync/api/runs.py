@@ -23,7 +23,7 @@ from .guard import Guarded
 from .paging import Pages
 from .permissions import MayList, MayListOrRun, MayRun
 from .schema import answers
-from .shapes import RunDetailSerializer, RunSerializer
+from .shapes import ForecastSerializer, RunDetailSerializer, RunSerializer
 
 
 class RunList(Guarded, ListAPIView[SyncRun]):
@@ -68,6 +68,26 @@ class RunList(Guarded, ListAPIView[SyncRun]):
             queryset = queryset.filter(Q(market="") | holds("market", market))
         named = {name: wanted[name] for name in ("state", "kind") if name in wanted}
         return queryset.filter(**named)
+
+
+class RunForecast(Guarded):
+    """预演一次运行。"""
+
+    permission_classes = (MayRun,)
+
+    @extend_schema(
+        operation_id="run_forecast",
+        summary="Tell what a run would cost, without starting it",
+        description="The same values as for a run; nothing is changed and nobody is "
+        "asked. Calls are told by the day of quota that they fall on.",
+        request=RunForm,
+        responses=answers({200: ForecastSerializer}, 400, 409, 415),
+    )
+    def post(self, request: Request) -> Response:
+        """预演一次运行,什么也不改变。"""
+        wanted = request_of(checked(RunForm, request.data))
+        forecast = services.forecast(wanted, at=services.now())
+        return Response(ForecastSerializer(forecast).data)
 
 
 class RunDetail(Guarded, RetrieveAPIView[SyncRun]):

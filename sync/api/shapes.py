@@ -85,6 +85,48 @@ class RunDetailSerializer(RunSerializer):
         read_only_fields = fields
 
 
+class WindowSerializer(Shape):
+    """一个区间,头尾都含。"""
+
+    start = serializers.DateField()
+    end = serializers.DateField()
+
+
+class FetchedSerializer(Shape):
+    """会取的区间和原因。"""
+
+    why = serializers.CharField(help_text="new, newer, older, hole or again")
+    window = WindowSerializer()
+    windows = serializers.IntegerField()
+
+
+class DaySerializer(Shape):
+    """配额的一天和它的请求数。"""
+
+    day = serializers.DateField()
+    calls = serializers.IntegerField()
+
+
+class ForecastSerializer(Shape):
+    """一次预演。"""
+
+    stocks = serializers.IntegerField()
+    skipped = serializers.IntegerField()
+    calls_needed = serializers.IntegerField()
+    calls_left_today = serializers.IntegerField(allow_null=True)
+    seconds_expected = serializers.FloatField()
+    tokens_per_thread = serializers.ListField(child=serializers.IntegerField())
+    unserved = serializers.ListField(child=serializers.CharField())
+    days = DaySerializer(many=True)
+    ends_at = serializers.DateTimeField(
+        allow_null=True, help_text="Null: nothing to do, or more than 1000 days."
+    )
+    fetched = FetchedSerializer(many=True)
+    sharing = serializers.ListField(
+        child=serializers.IntegerField(), help_text="Active runs that want its tokens."
+    )
+
+
 class KlineSerializer(serializers.ModelSerializer[Any]):
     """一根 K 线;价格和数量是文字,一位也不丢。"""
 

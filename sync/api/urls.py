@@ -14,7 +14,7 @@ from .failures import FailureList, RetryFailed
 from .health import health
 from .klines import KlineList
 from .metrics import Metrics
-from .runs import RunCancel, RunDetail, RunList
+from .runs import RunCancel, RunDetail, RunForecast, RunList
 
 View = Callable[..., HttpResponseBase]
 
@@ -27,6 +27,7 @@ urlpatterns = [
     *_both("api/stock/sync/failure/list", FailureList.as_view(), "api-failures"),
     *_both("api/stock/sync/retry-failed", RetryFailed.as_view(), "api-retry"),
     *_both("api/stock/sync/runs", RunList.as_view(), "api-runs"),
+    *_both("api/stock/sync/runs/forecast", RunForecast.as_view(), "api-forecast"),
     *_both("api/stock/sync/runs/<int:pk>", RunDetail.as_view(), "api-run"),
     *_both("api/stock/sync/runs/<int:pk>/cancel", RunCancel.as_view(), "api-cancel"),
     *_both("api/stock/klines", KlineList.as_view(), "api-klines"),

@@ -18,6 +18,10 @@ from sync.engine.ports import Progress
 from sync.models import RunKind, RunState, SyncRun
 from sync.services import Forecast, Listed
 
+FEW_DAYS = 7
+NOT_TODAY = (
+    "That is not enough for today: what is left over waits for the next day's calls."
+)
 EVERY = 10.0  # seconds between two plain lines
 
 EXIT_NOT_RUN = 1
@@ -288,27 +292,69 @@ def forecast_json(forecast: Forecast) -> dict[str, object]:
         tokens_per_thread=forecast.tokens_per_thread,
         unserved=forecast.unserved,
     )
-    return as_json(run) | {
+    told = as_json(run) | {
         "dry_run": True,
         "calls_needed": forecast.calls_needed,
         "calls_left_today": forecast.calls_left_today,
         "seconds_expected": forecast.seconds_expected,
     }
+    if len(forecast.days) > 1:
+        told["days"] = [
+            {"day": f"{day.day}", "calls": day.calls} for day in forecast.days
+        ]
+        ends_at = forecast.ends_at
+        told["ends_at"] = f"{ends_at:%Y-%m-%dT%H:%M:%SZ}" if ends_at else None
+    return told
 
 
 def forecast_words(forecast: Forecast) -> str:
-    """预演的几句话。"""
+    """写出预演的几句话。"""
     left = forecast.calls_left_today
     quota = "there is no daily limit" if left is None else f"{left:,} are left today"
-    short = "" if forecast.suffices else " That is not enough for today."
-    unserved = ", ".join(forecast.unserved)
-    without = f"\nNo usable token serves {unserved}, left out here." if unserved else ""
-    return (
-        f"{forecast.stocks:,} stocks, {forecast.skipped:,} of them up to date.\n"
-        f"{forecast.calls_needed:,} calls are needed, {quota}.{short}\n"
-        f"About {forecast.seconds_expected:,.0f} seconds on "
-        f"{len(forecast.tokens_per_thread)} lanes.{without}"
-    )
+    short = "" if forecast.suffices else f" {NOT_TODAY}"
+    lines = [
+        f"{forecast.stocks:,} stocks, {forecast.skipped:,} of them up to date.",
+        *(
+            f"  {one.window.start} – {one.window.end}: {one.why.label} "
+            f"({one.windows:,} windows)"
+            for one in forecast.fetched
+        ),
+        f"{forecast.calls_needed:,} calls are needed, {quota}.{short}",
+        *_days(forecast),
+        _duration(forecast),
+    ]
+    if forecast.sharing:
+        runs = ", ".join(f"run {number}" for number in forecast.sharing)
+        lines.append(f"Shares its tokens with {runs}.")
+    if forecast.unserved:
+        unserved = ", ".join(forecast.unserved)
+        lines.append(f"No usable token serves {unserved}, left out here.")
+    return "\n".join(lines)
+
+
+def _duration(forecast: Forecast) -> str:
+    lanes = len(forecast.tokens_per_thread)
+    seconds = f"{forecast.seconds_expected:,.0f} seconds"
+    return f"About {seconds} on {lanes} lanes{_until(forecast)}."
+
+
+def _days(forecast: Forecast) -> list[str]:
+    """每天的请求数,多于一天才说;很多天的只说头几天和最后一天。"""
+    days = forecast.days
+    if len(days) <= 1:
+        return []
+    told = [f"  {day.day}: {day.calls:,} calls" for day in days]
+    if len(told) <= FEW_DAYS:
+        return told
+    return [*told[: FEW_DAYS - 2], f"  … {len(days) - FEW_DAYS + 1:,} days", told[-1]]
+
+
+def _until(forecast: Forecast) -> str:
+    if not forecast.days:
+        return ""
+    if forecast.ends_at is None:
+        return f", more than {len(forecast.days):,} days"
+    return f", until {forecast.ends_at:%Y-%m-%d %H:%M} UTC"
 
 
 def in_words(listed: Listed) -> str:

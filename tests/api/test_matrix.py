@@ -33,6 +33,7 @@ MATRIX: list[Row] = [
     ("POST", "api/stock/sync/retry-failed", 202, OPERATORS),
     ("GET", "api/stock/sync/runs", 200, READERS),
     ("POST", "api/stock/sync/runs", 202, OPERATORS),
+    ("POST", "api/stock/sync/runs/forecast", 200, OPERATORS),
     ("GET", RUN, 200, READERS),
     ("POST", f"{RUN}/cancel", 202, OPERATORS),
     ("GET", "api/stock/klines", 200, READERS),
@@ -42,7 +43,8 @@ MATRIX: list[Row] = [
     ("GET", "healthz", 200, people.EVERYBODY),
 ]
 QUERIES = {"api/stock/klines": "?market=HK&stock_code=700"}
-BODIES = {"api/stock/sync/runs": {"start": "2024-03-04", "market": "HK"}}
+WANTED = {"start": "2024-03-04", "market": "HK"}
+BODIES = {"api/stock/sync/runs": WANTED, "api/stock/sync/runs/forecast": WANTED}
 
 
 def called(

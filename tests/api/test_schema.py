@@ -15,6 +15,7 @@ ERRORS = {
     "retry_failed": {"400", "409", "415"},
     "run_list": {"400", "404"},
     "run_start": {"400", "409", "415"},
+    "run_forecast": {"400", "409", "415"},
     "run_detail": {"404"},
     "run_cancel": {"404", "409", "415"},
     "kline_list": {"400", "404"},

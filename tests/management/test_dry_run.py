@@ -11,11 +11,12 @@ import pytest
 from django.core.management import call_command
 
 from sync.engine.ports import Page, PageRequest, Token
-from sync.models import Coverage, SyncRun
+from sync.models import Coverage, Stock, SyncRun
 from tests.engine.exchange import Exchange, daily, weekdays
 from tokens.models import ApiToken
 
 from ..fixtures import MakeToken, Provider
+from ..rows import run as active
 from ..rows import stock
 
 pytestmark = pytest.mark.django_db
@@ -114,7 +115,8 @@ def test_a_dry_run_counts_the_calls_that_stocks_share_by_the_smallest_batch(
     make_token(minute_limit=0, markets="US")
     needed += [dry("--market", "HK")["calls_needed"], dry()["calls_needed"]]
 
-    assert needed == [3, 7, 7, 25]
+    # A token of other markets has no say in it.
+    assert needed == [3, 7, 7, 7]
 
 
 def test_a_dry_run_without_stocks_needs_nothing(make_token: MakeToken) -> None:
@@ -124,3 +126,54 @@ def test_a_dry_run_without_stocks_needs_nothing(make_token: MakeToken) -> None:
 
     assert (printed["stocks"], printed["calls_needed"]) == (0, 0)
     assert printed["seconds_expected"] == 0.0
+
+
+def test_a_dry_run_tells_the_calls_of_each_day_until_it_is_done(
+    make_token: MakeToken,
+) -> None:
+    make_token(daily_limit=2, minute_limit=0)
+    for code in "12345":
+        stock(code)
+
+    printed, words = dry(), run("--dry-run")
+
+    assert [day["calls"] for day in printed["days"]] == [2, 2, 1]
+    assert printed["seconds_expected"] > 24 * 3600
+    assert printed["ends_at"].endswith("Z")
+    assert "what is left over waits for the next day's calls" in words
+    assert words.count(" calls\n") == 3
+    assert "UTC" in words
+
+
+def test_a_dry_run_tells_the_windows_that_are_really_fetched_and_why(
+    make_token: MakeToken,
+) -> None:
+    make_token(minute_limit=0)
+    stock("1")
+    covered(stock("2"), "2024-06-03", "2024-06-05")
+    covered(stock("3"), "2024-06-10", "2024-06-30")
+    covered(stock("4"), "2024-06-01", "2024-06-30")
+
+    words, again = run("--dry-run"), run("--dry-run", "--force")
+
+    assert "2024-06-03 – 2024-06-14: no data yet (1 windows)" in words
+    assert "2024-06-06 – 2024-06-14: newer than what is stored (1 windows)" in words
+    assert "2024-06-03 – 2024-06-09: older than what is stored (1 windows)" in words
+    assert "downloaded again" not in words
+    assert "2024-06-03 – 2024-06-14: stored already, downloaded again" in again
+
+
+def test_a_dry_run_names_the_runs_that_want_the_same_tokens(
+    make_token: MakeToken,
+) -> None:
+    make_token(minute_limit=0)
+    stock("1")
+    other = active(state="running", market="US,HK")
+    active(state="running", market="US")
+    active(state="succeeded", market="HK")
+
+    assert f"Shares its tokens with run {other.pk}.\n" in run("--dry-run") + "\n"
+
+
+def covered(of: Stock, start: str, end: str) -> None:
+    Coverage.objects.create(stock=of, period="day", start_date=start, end_date=end)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from django import forms
 from django.http import QueryDict
@@ -14,6 +14,8 @@ from sync.engine.markets import PERIODS
 from sync.models import Stock, SyncRun
 
 from ..display import asked, duration, lanes
+
+FEW_DAYS = 7
 
 
 class DateInput(forms.DateInput):
@@ -106,6 +108,15 @@ class StartForm(WindowFields):
 
 
 @dataclass(frozen=True, slots=True)
+class Bar:
+    """一天的请求数,和最多的一天比。"""
+
+    day: date
+    calls: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
     """给人看的预演。"""
 
@@ -134,7 +145,24 @@ class Preview:
     @property
     def took(self) -> str:
         """写出大约要多久。"""
+        if self.forecast.days and self.forecast.ends_at is None:
+            return str(_("more than %d days") % len(self.forecast.days))
         return duration(self.forecast.seconds_expected)
+
+    @property
+    def days(self) -> list[Bar]:
+        """每天的请求数;一天做得完就不说。很多天的只画头几天和最后一天。"""
+        days = self.forecast.days
+        if len(days) <= 1:
+            return []
+        most = max(day.calls for day in days) or 1
+        bars = [Bar(day.day, day.calls, most) for day in days]
+        return bars if len(bars) <= FEW_DAYS else [*bars[: FEW_DAYS - 1], bars[-1]]
+
+    @property
+    def days_left_out(self) -> int:
+        """没有画出来的天数。"""
+        return max(0, len(self.forecast.days) - FEW_DAYS)
 
     @property
     def lanes(self) -> str:

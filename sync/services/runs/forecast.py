@@ -1,32 +1,57 @@
-"""预演:一次同步要多少次请求、今天够不够、大约多久。"""
+"""预演:真正会取哪些区间、为什么,要多少次请求,分几天,什么时候做完,和谁共用 Token。"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.conf import settings
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
 
-from sync.engine.pacing import SPAN
+from sync.engine import coverage
 from sync.engine.plan import Limits, deal_tokens, thread_count
+from sync.engine.ports import Task, Window
 from sync.engine.sharing import Tally
 from sync.models import SyncRun
+from tokens import quota
 from tokens.models import ApiToken
 
 from ..tokens.serving import PROVIDER, require_token, serving
 from ..work.batch import tasks_of
+from .calls_by_day import DayOfCalls, Need, Plan, Source, by_day
 from .request import SyncRequest
 
-# A call to the provider, answer included; what a run measures is usually less.
-CALL_SECONDS = 0.3
+
+class Why(TextChoices):
+    """为什么要取一个区间。"""
+
+    NEW = "new", _("no data yet")
+    NEWER = "newer", _("newer than what is stored")
+    OLDER = "older", _("older than what is stored")
+    HOLE = "hole", _("recorded as missing")
+    AGAIN = "again", _("stored already, downloaded again")
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """出于同一个原因会取的区间合起来:从哪天到哪天,多少个区间。"""
+
+    why: Why
+    window: Window
+    windows: int
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """预演的结果。
 
-    `calls_left_today` is None where a token without a daily limit takes part. The
-    stocks of `unserved` markets, which no token serves, are left out.
+    `calls_left_today` is None where a token without a daily limit takes part. `days`
+    tells the calls of each day of quota until it is done, at `ends_at`; None is beyond
+    what can be told, or nothing to do. `sharing` are the numbers of the active runs
+    that want the same tokens. The stocks of `unserved` markets, which no token serves,
+    are left out.
     """
 
     stocks: int
@@ -36,6 +61,10 @@ class Forecast:
     seconds_expected: float
     tokens_per_thread: list[int]
     unserved: list[str] = field(default_factory=list)
+    days: list[DayOfCalls] = field(default_factory=list)
+    ends_at: datetime | None = None
+    fetched: list[Fetched] = field(default_factory=list)
+    sharing: list[int] = field(default_factory=list)
 
     @property
     def suffices(self) -> bool:
@@ -53,39 +82,86 @@ def forecast(request: SyncRequest, *, at: datetime) -> Forecast:
     markets = request.with_stocks()
     require_token(markets or request.markets, at=at)
     asked = serving(markets, at=at)
-    run = SyncRun(
+    tokens = _tokens(request, at=at)
+    counts = [_count(request, market, tokens, at=at) for market in asked.served]
+    plan = _plan(counts, tokens, at=at)
+    lefts = [token.left_today(at) for token in tokens]
+    seconds = (plan.ends_at - at).total_seconds() if plan.ends_at else 0.0
+    return Forecast(
+        stocks=sum(count.stocks for count in counts),
+        skipped=sum(count.skipped for count in counts),
+        calls_needed=sum(count.calls for count in counts),
+        calls_left_today=None if None in lefts else sum(n or 0 for n in lefts),
+        seconds_expected=round(seconds, 1),
+        tokens_per_thread=[
+            len(hand) for hand in deal_tokens(tokens, _lanes(len(tokens)))
+        ],
+        unserved=list(asked.unserved),
+        days=plan.days,
+        ends_at=plan.ends_at,
+        fetched=_merged(counts),
+        sharing=_sharing(asked.served),
+    )
+
+
+class Count:
+    """一个市场里要取的:股票、请求、区间。"""
+
+    def __init__(self, market: str, *, batch: int, force: bool) -> None:
+        self.market = market
+        self.stocks = self.skipped = 0
+        self.fetched: dict[Why, list[Window]] = {}
+        self.windows: dict[Why, int] = {}
+        self._tally = Tally(batch=batch)
+        self._force = force
+
+    @property
+    def calls(self) -> int:
+        """数出要多少次请求。"""
+        return self._tally.calls
+
+    def add(self, task: Task) -> None:
+        """再数一只股票。"""
+        self.stocks += 1
+        self.skipped += not task.windows
+        self._tally.add(task)
+        for window in task.windows:
+            why = self._why(window, task.covered)
+            seen = self.fetched.get(why, [])
+            self.fetched[why] = [coverage.hull([window, *seen])]
+            self.windows[why] = self.windows.get(why, 0) + 1
+
+    def _why(self, window: Window, covered: Window | None) -> Why:
+        if covered is None:
+            return Why.NEW
+        if window.start > covered.end:
+            return Why.NEWER
+        if window.end < covered.start:
+            return Why.OLDER
+        return Why.AGAIN if self._force else Why.HOLE
+
+
+def _count(
+    request: SyncRequest, market: str, tokens: Sequence[ApiToken], *, at: datetime
+) -> Count:
+    # With plans that differ, as if all calls were made with the smallest: rather too
+    # many than too few.
+    batches = (token.batch_at(at) for token in tokens if token.serves(market))
+    count = Count(market, batch=min(batches, default=1), force=request.force)
+    for task in tasks_of(_as_run(request), market, at=at):
+        count.add(task)
+    return count
+
+
+def _as_run(request: SyncRequest) -> SyncRun:
+    return SyncRun(
+        kind=request.kind,
         market=",".join(request.markets),
         codes=list(request.codes),
         period=request.period,
         start_date=request.start,
         end_date=request.end,
         force=request.force,
-    )
-    tokens = _tokens(request, at=at)
-    # With plans that differ, as if all calls were made with the smallest: rather too
-    # many than too few.
-    batch = min((token.batch_at(at) for token in tokens), default=1)
-    stocks = skipped = calls = 0
-    for market in asked.served:
-        tally = Tally(batch=batch)
-        for task in tasks_of(run, market, at=at):
-            stocks += 1
-            skipped += not task.windows
-            tally.add(task)
-        calls += tally.calls
-    limits = Limits(
-        settings.STOCK_SYNC_TOKENS_PER_THREAD, settings.STOCK_SYNC_MAX_THREADS
-    )
-    lanes = thread_count(len(tokens), limits)
-    lefts = [token.left_today(at) for token in tokens]
-    return Forecast(
-        stocks=stocks,
-        skipped=skipped,
-        calls_needed=calls,
-        calls_left_today=None if None in lefts else sum(n or 0 for n in lefts),
-        seconds_expected=round(_seconds(calls, tokens, lanes), 1),
-        tokens_per_thread=[len(hand) for hand in deal_tokens(tokens, lanes)],
-        unserved=list(asked.unserved),
     )
 
 
@@ -94,11 +170,53 @@ def _tokens(request: SyncRequest, *, at: datetime) -> list[ApiToken]:
     return list(usable.serving(request.markets) if request.markets else usable)
 
 
-def _seconds(calls: int, tokens: list[ApiToken], lanes: int) -> float:
-    """大约多少秒:网络的时间和每分钟上限的时间,哪个长算哪个。"""
-    by_network = calls * CALL_SECONDS / lanes
-    a_minute = sum(token.minute_limit for token in tokens)
-    if not all(token.minute_limit for token in tokens):
-        return by_network
-    # Each minute's calls can be made at its beginning.
-    return max(by_network, (calls - 1) // a_minute * SPAN if calls else 0.0)
+def _lanes(tokens: int) -> int:
+    limits = Limits(
+        settings.STOCK_SYNC_TOKENS_PER_THREAD, settings.STOCK_SYNC_MAX_THREADS
+    )
+    return thread_count(tokens, limits)
+
+
+def _plan(counts: Sequence[Count], tokens: Sequence[ApiToken], *, at: datetime) -> Plan:
+    names = [count.market for count in counts]
+    sources = [
+        Source(
+            markets=[name for name in names if token.serves(name)],
+            left=token.left_today(at),
+            daily=token.daily_limit or None,
+            minute=token.minute_limit,
+        )
+        for token in tokens
+    ]
+    needs = [
+        Need(
+            count.market,
+            count.calls,
+            _lanes(sum(count.market in source.markets for source in sources)),
+        )
+        for count in counts
+    ]
+    return by_day(
+        needs,
+        sources,
+        begins_at=at,
+        next_day_at=quota.next_day_at,
+        day_of=quota.day_of,
+    )
+
+
+def _merged(counts: Sequence[Count]) -> list[Fetched]:
+    def found() -> Iterator[Fetched]:
+        for why in Why:
+            hulls = [one for count in counts for one in count.fetched.get(why, ())]
+            if hulls:
+                windows = sum(count.windows.get(why, 0) for count in counts)
+                yield Fetched(why, coverage.hull(hulls), windows)
+
+    return list(found())
+
+
+def _sharing(markets: Sequence[str]) -> list[int]:
+    active = SyncRun.objects.active().order_by("pk").only("pk", "market")
+    wanted = set(markets)
+    return [run.pk for run in active if not run.market or wanted & set(run.markets)]

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from sync.engine import markets
 from sync.engine.ports import Window
-from sync.models import Stock
+from sync.models import RunKind, Stock
 from sync.models.runs import request_key
 from sync.models.stocks import EARLIEST
 
@@ -64,6 +64,11 @@ class SyncRequest:
         """返回区间;请求要先检查过。"""
         assert self.end is not None
         return Window(self.start, self.end)
+
+    @property
+    def kind(self) -> RunKind:
+        """返回运行的种类:说出了股票的是指定股票。"""
+        return RunKind.SINGLE if self.codes else RunKind.BATCH
 
     @property
     def key(self) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from sync.models import RunKind, Stock, SyncRun
+from sync.models import Stock, SyncRun
 from tokens.models import ApiToken
 
 from ..errors import AlreadyRunning
@@ -32,7 +32,7 @@ def start(
     reap(at=at)
     pieces = _cut(request, background=background, at=at)
     run = SyncRun(
-        kind=RunKind.SINGLE if request.codes else RunKind.BATCH,
+        kind=request.kind,
         market=",".join(request.markets),
         codes=list(request.codes),
         period=request.period,
