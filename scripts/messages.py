@@ -3,12 +3,14 @@
     .venv/bin/python -m scripts.messages
 
 New texts arrive in the .po file without a translation; texts that are gone leave it.
+Punctuation among Chinese is made full-width, however it was typed.
 Babel does it all, so that nobody needs GNU gettext.
 """
 
 from __future__ import annotations
 
 import io
+import re
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -38,6 +40,15 @@ NAMES = (
 # In place of the moment it was made, which would make a difference where there is none.
 NEVER = datetime(2026, 1, 1, tzinfo=UTC)
 HEADER = "# 简体中文的译文。由 scripts.messages 收集,译文写在 msgstr 里。"
+
+WIDE = {",": "，", ";": "；", ":": "：", "!": "！", "?": "？"}
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+_AFTER = r"(?<=[\u4e00-\u9fff“”「」（）》…])"
+AFTER_CHINESE = re.compile(_AFTER + r"([,;:!?])(?:[ ]|(?=\n)|)")
+BEFORE_CHINESE = re.compile(r"([,;:!?])[ ]?(?=[\u4e00-\u9fff「“（《])")
+FULL_STOP = re.compile(_AFTER + r"\.(?=\s|$)")
+# Not those of %(name)s, which may stand inside.
+PARENTHESES = re.compile(r"[ ]?(?<!%)\(((?:%\(\w+\)|[^()])*)\)[ ]?")
 
 Text = str | tuple[str, ...]
 
@@ -84,6 +95,24 @@ def compiled(of: Catalog) -> bytes:
     return stream.getvalue()
 
 
+def full_width(text: str) -> str:
+    """把挨着汉字的标点换成全角的。
+
+    Marks between Latin words, in times and in addresses stay as they are.
+    """
+    text = PARENTHESES.sub(_parentheses, text)
+    for pattern in (AFTER_CHINESE, BEFORE_CHINESE):
+        text = pattern.sub(lambda found: WIDE[found[1]], text)
+    return FULL_STOP.sub("。", text)
+
+
+def _parentheses(found: re.Match[str]) -> str:
+    before, after = found.string[: found.start()], found.string[found.end() :]
+    near = f"{before[-1:]}{found[1]}{after[:1]}"
+    chinese = CHINESE.search(near)
+    return f"（{found[1]}）" if chinese else found[0]
+
+
 def main() -> int:
     """更新 .po,编译 .mo;还有没翻译的就说出来,退出码 1。"""
     new = renewed(catalog(), texts())
@@ -116,7 +145,7 @@ def _empty() -> Catalog:
 
 def _translation(old: Catalog, text: Text) -> Text:
     known = old.get(text if isinstance(text, str) else text[0])
-    string = _strings(known)[0] if known else ""
+    string = full_width(_strings(known)[0]) if known else ""
     # A text that has got a plural, or lost it, keeps its translation: Chinese has one
     # form for both.
     return string if isinstance(text, str) else (string,)

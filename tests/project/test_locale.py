@@ -23,6 +23,7 @@ from scripts.messages import (
     Text,
     catalog,
     compiled,
+    full_width,
     renewed,
     texts,
 )
@@ -32,6 +33,7 @@ CHINESE = re.compile(r"[\u4e00-\u9fff]")
 CONTEXT = re.compile(r"n?pgettext|{% (?:block)?trans(?:late)? [^%]*\bcontext ")
 # Names, and one of which nothing but numbers and signs is left.
 NO_CHINESE = {
+    "%(first)s, %(rest)s",
     "%s.",
     "%(column)s %(fault)s.",
     "fence",
@@ -76,6 +78,31 @@ def test_every_text_of_the_sources_has_a_translation() -> None:
 
     assert len(found) > 300
     assert missing == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "printed"),
+    [
+        ("等待配额,到时候继续。", "等待配额，到时候继续。"),
+        ("运行 %(run)s: 已结束", "运行 %(run)s：已结束"),
+        ("通道 (Token)", "通道（Token）"),
+        ("排队 (manage.py qcluster)?", "排队（manage.py qcluster）？"),
+        ("到 %(until)s (UTC) 为止", "到 %(until)s（UTC）为止"),
+        ("取到了.", "取到了。"),
+        ("见,https://example.org:80/?a=1;b", "见，https://example.org:80/?a=1;b"),
+        ("08:30,1:10 (a, b)", "08:30,1:10 (a, b)"),
+        ("%(count)d 条", "%(count)d 条"),
+    ],
+)
+def test_punctuation_among_chinese_is_full_width(typed: str, printed: str) -> None:
+    assert full_width(typed) == printed
+    assert full_width(printed) == printed
+
+
+def test_every_translation_has_full_width_punctuation() -> None:
+    pairs = translated(catalog())
+
+    assert {string for _text, string in pairs if full_width(string) != string} == set()
 
 
 def test_every_translation_is_in_chinese() -> None:
