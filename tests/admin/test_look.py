@@ -159,8 +159,9 @@ def test_costs_the_same_few_queries_however_much_there_is(
         run("succeeded")
     client = vera()
 
-    # Session, user, permissions (2); failures, tokens, active and latest runs, markets.
-    with django_assert_num_queries(9):
+    # Session, user, permissions (2); failures, tokens, active and latest runs; the
+    # markets, and the calendar (2) of the one that there is.
+    with django_assert_num_queries(11):
         client.get(INDEX)
 
 

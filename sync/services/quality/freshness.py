@@ -18,7 +18,7 @@ from sync.engine.coverage import DAY
 from sync.engine.ports import Window
 from sync.models import Kline, Stock
 
-from . import calendars
+from ..calendars.sessions import calendar_until
 
 PERIOD = "day"
 
@@ -80,7 +80,8 @@ def _freshness(
 ) -> Freshness:
     """`counted`: how many stocks have which newest bar and end of the coverage."""
     final = markets.last_final(market, at=at)
-    session = calendars.last_session(market, until=final)
+    calendar = calendar_until(market, final)
+    session = calendar.last_session(final)
     newest = max((bar for bar, _end in counted if bar), default=None)
     late = sum(
         count
@@ -92,13 +93,9 @@ def _freshness(
         stocks=counted.total(),
         session=session,
         newest=newest,
-        sessions_late=_between(market, newest, session),
+        sessions_late=(
+            len(calendar.sessions(Window(newest + DAY, session))) if newest else 0
+        ),
         late=late,
         empty=sum(count for (bar, _end), count in counted.items() if bar is None),
     )
-
-
-def _between(market: str, newest: date | None, session: date) -> int:
-    if newest is None or newest >= session:
-        return 0
-    return len(calendars.sessions(market, window=Window(newest + DAY, session)))
