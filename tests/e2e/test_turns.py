@@ -1,0 +1,96 @@
+"""While a long load holds all tokens, others have their turn within seconds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from time import monotonic
+from urllib.parse import parse_qs
+
+import pytest
+
+from sync.models import Stock, SyncFailure, SyncRun
+from sync.simulator import demo_accounts
+from tokens.models import ApiToken, TokenWish
+
+from . import world
+from .conftest import Simulate
+from .processes import finished, managing, until
+from .world import SPRING, Staged
+
+pytestmark = [
+    pytest.mark.allow_hosts(["127.0.0.1"]),
+    pytest.mark.django_db(transaction=True),
+]
+DAYS = ["--start", str(SPRING[0]), "--end", str(SPRING[1])]
+SOON = 10.0  # seconds until the first call of whoever comes second
+LONG, ENOUGH = 240, 20
+
+
+class Book:
+    """每次请求:什么时候,哪个市场,哪只股票。"""
+
+    def __init__(self, sim: Staged) -> None:
+        self.calls: list[tuple[float, str, str]] = []
+        answer = sim.answer
+
+        def noted(path: str, query: str, *, key: str | None) -> object:
+            asked = parse_qs(query)
+            self.calls.append((monotonic(), asked["region"][0], asked["code"][0]))
+            return answer(path, query, key=key)
+
+        sim.answer = noted  # type: ignore[assignment, method-assign]
+
+    def first(self, market: str) -> float:
+        """这个市场的第一次请求。"""
+        return next(at for at, region, _code in self.calls if region == market)
+
+    def last(self, market: str) -> float:
+        """这个市场的最后一次请求。"""
+        return max(at for at, region, _code in self.calls if region == market)
+
+
+@pytest.mark.parametrize("tokens", [1, 12])
+def test_a_repair_and_a_sync_have_their_turn_while_a_long_load_runs(
+    simulate: Simulate, tokens: int
+) -> None:
+    sim = simulate(accounts=demo_accounts(tokens), stocks=LONG, latency=0.1)
+    world.hold_tokens(sim, demo_accounts(tokens), minute_limit=0)
+    world.hold_stocks(sim, "HK")
+    world.hold_stocks(sim, "SH", most=3)
+    world.hold_stocks(sim, "SZ", most=1)
+    failure = SyncFailure.objects.create(
+        market="SZ",
+        stock_code=Stock.objects.get(market="SZ").stock_code,
+        start_date=SPRING[0],
+        end_date=SPRING[0],
+    )
+    book = Book(sim)
+
+    with managing("sync_klines", "--market", "HK", *DAYS) as long:
+        until(lambda: len(book.calls) > ENOUGH)
+        began = monotonic()
+        with (
+            managing("retry_failed", "--market", "SZ") as repair,
+            managing("sync_klines", "--market", "SH", *DAYS) as daily,
+        ):
+            codes = [finished(process).returncode for process in (repair, daily)]
+        ended = monotonic()
+        codes.append(finished(long, seconds=120).returncode)
+
+    assert codes == [0, 0, 0]
+    assert book.first("SZ") - began < SOON
+    assert book.first("SH") - began < SOON
+    assert book.last("HK") > ended  # the long one was not done by then
+    # Nothing lost, nothing asked for twice, no token in two hands.
+    asked = Counter((region, code) for _at, region, code in book.calls)
+    assert set(asked.values()) == {1}
+    assert len(asked) == LONG + 3 + 1
+    assert world.differences(sim, world.request(*SPRING, markets=("HK", "SH"))) == []
+    failure.refresh_from_db()
+    assert failure.status == 1
+    assert world.breaches(sim.ledger) == []
+    assert world.held_tokens() == []
+    used = ApiToken.objects.values_list("daily_used", flat=True)
+    assert sum(used) == len(book.calls)
+    assert {run.failed for run in SyncRun.objects.all()} == {0}
+    assert not TokenWish.objects.exists()
