@@ -52,6 +52,7 @@ class RateLimiter:
     ) -> None:
         self.token = token
         self.calls = 0
+        self.keep = 0  # of each minute's calls, for whoever else may want one soon
         self.batch = token.batch_size
         self.proven = 1
         self.refusal = ""
@@ -158,6 +159,11 @@ class RateLimiter:
             rests, paced = self._resting_until - now, self._paced_at() - now
             return (rests, self.refusal) if rests >= paced else (paced, "")
 
+    def free_in(self, now: float) -> float:
+        """算出交给别人的话,别人还要等多少秒:为别人留着的也算。"""
+        with self._lock:
+            return max(0.0, self._resting_until - now, self._paced_at(keep=0) - now)
+
     def begin(self) -> None:
         """记下一次请求开始:用掉一次预订。"""
         with self._lock:
@@ -245,8 +251,9 @@ class RateLimiter:
     def _paced_in(self, now: float) -> float:
         return max(0.0, self._resting_until - now, self._paced_at() - now)
 
-    def _paced_at(self) -> float:
+    def _paced_at(self, *, keep: int | None = None) -> float:
         limit = self.token.minute_limit
-        if limit == 0 or len(self._ends) < limit:
+        most = limit - (self.keep if keep is None else keep)
+        if limit == 0 or len(self._ends) < most:
             return -math.inf
-        return self._ends[0] + SPAN
+        return self._ends[-most] + SPAN

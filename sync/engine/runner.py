@@ -48,6 +48,8 @@ from .token_pool import TokenPool
 
 logger = logging.getLogger(__name__)
 
+# A run of more is long, and keeps some of its calls for others.
+FEW_CALLS = 50
 BATCH_PARTS = 200
 BATCH_KLINES = 20_000
 USUAL = Tuning()
@@ -139,6 +141,7 @@ class Runner:
             self._pool.top_up(
                 *(m for lane in self._lanes for m in islice(lane.limiters, 1))
             )
+            self._pool.keep_some(long=self._is_long())
             self._start_lanes()
             self._deal(waiting)
             self._pool.top_up()
@@ -306,6 +309,7 @@ class Runner:
         """让出别的运行等着的 Token,收下空出来的。"""
         if self._halt.is_set() or not self._alive:
             return
+        self._pool.keep_some(long=self._is_long())
         change = self._ports.sharing.look(
             held=len(self._pool.in_use),
             wanted=self._queues.left(),
@@ -323,6 +327,10 @@ class Runner:
             self._deal_tokens(without=leaving)
             self._pool.let_go(leaving)
             self._pool.top_up()
+
+    def _is_long(self) -> bool:
+        left = self._queues.left()
+        return left is None or left + self._pool.calls > FEW_CALLS
 
     def _deal_tokens(self, *, without: Sequence[RateLimiter]) -> None:
         """把在用的 Token 重新分给通道;多了就再开几条。"""

@@ -8,6 +8,8 @@ from .errors import MarketNotAllowed, NoToken, QuotaSpent, RestsLong
 from .pacing import RateLimiter
 from .ports import Beat, Clock, Grant, LeasedToken, Ledger, Usage, Wait
 
+MOST_KEPT = 3
+DEAR = 50
 ASK_AGAIN = 1.0  # seconds between two reservations that were refused
 NOTICEABLE = 2.0  # seconds that all tokens have to wait before it is said
 
@@ -92,9 +94,20 @@ class TokenPool:
         """选出让给别人的 Token:别人马上就能用的在前,正在请求的在后。"""
         now = self._clock.now()
         fit = [one for one in self.in_use if among is None or one.token.id in among]
-        return sorted(fit, key=lambda one: (max(0.0, one.waits(now)[0]), one.busy))[
-            :count
-        ]
+        return sorted(fit, key=lambda one: (one.free_in(now), one.busy))[:count]
+
+    def keep_some(self, *, long: bool) -> None:
+        """长的运行在几个 Token 上各留一次请求,别的运行一来就能用。
+
+        Where all of a minute's calls are made at its beginning, whoever comes next
+        would wait for its end. None where a token has no limit, or where it would cost
+        more than one call in DEAR.
+        """
+        limits = [limiter.token.minute_limit for limiter in self.in_use]
+        count = min(MOST_KEPT, sum(limits) // DEAR) if long and all(limits) else 0
+        for limiter in self.in_use:
+            limiter.keep = int(count > 0 and limiter.token.minute_limit > 1)
+            count -= limiter.keep
 
     def let_go(self, limiters: Sequence[RateLimiter]) -> None:
         """让这些 Token 离开;请求都做完了的由 `hand_over` 归还。"""

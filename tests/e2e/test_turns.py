@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from signal import SIGTERM
 from time import monotonic
 from urllib.parse import parse_qs
 
@@ -23,7 +24,7 @@ pytestmark = [
 ]
 DAYS = ["--start", str(SPRING[0]), "--end", str(SPRING[1])]
 SOON = 10.0  # seconds until the first call of whoever comes second
-LONG, ENOUGH = 240, 20
+LONG, ENOUGH = 120, 20
 
 
 class Book:
@@ -94,3 +95,24 @@ def test_a_repair_and_a_sync_have_their_turn_while_a_long_load_runs(
     assert sum(used) == len(book.calls)
     assert {run.failed for run in SyncRun.objects.all()} == {0}
     assert not TokenWish.objects.exists()
+
+
+def test_a_minute_that_is_used_up_keeps_nobody_waiting(simulate: Simulate) -> None:
+    # All calls of the long run's first minute are made in its first seconds.
+    accounts = demo_accounts(12, minute_limit=5)
+    sim = simulate(accounts=accounts, stocks=LONG)
+    world.hold_tokens(sim, accounts)
+    world.hold_stocks(sim, "HK")
+    world.hold_stocks(sim, "SH", most=1)
+    book = Book(sim)
+
+    with managing("sync_klines", "--market", "HK", *DAYS) as long:
+        until(lambda: len(book.calls) >= 12 * 5 - 1)
+        began = monotonic()
+        with managing("sync_klines", "--market", "SH", *DAYS) as short:
+            assert finished(short).returncode == 0
+        long.send_signal(SIGTERM)
+        assert finished(long).returncode == 4
+
+    assert book.first("SH") - began < SOON
+    assert world.breaches(sim.ledger, minute_limit=5) == []

@@ -236,3 +236,58 @@ def test_of_two_lanes_with_one_token_one_calls_at_a_time() -> None:
 
     assert (first, second) == (True, False)
     assert limiter.begin_if_ready(1.0)
+
+
+@pytest.mark.parametrize(
+    ("limits", "kept"),
+    [
+        ([5] * 12, [1] + [0] * 11),
+        ([5] * 9, [0] * 9),  # one of 45 calls is too dear
+        ([120] * 4, [1, 1, 1, 0]),
+        ([1, 60, 60], [0, 1, 1]),  # the only call of a minute is not kept
+        ([0, 120], [0, 0]),  # one without a limit is always ready
+    ],
+)
+def test_a_long_run_keeps_a_call_or_two_for_others(
+    limits: list[int], kept: list[int]
+) -> None:
+    tokens = [
+        LeasedToken(token(number, minute_limit=limit))
+        for number, limit in enumerate(limits, 1)
+    ]
+    pool = TokenPool(tokens, ledger=MemoryLedger(), clock=FakeClock())
+
+    pool.keep_some(long=True)
+
+    assert [limiter.keep for limiter in pool.limiters] == kept
+
+
+def test_what_is_kept_is_used_by_others_only() -> None:
+    limiter = RateLimiter(token(1, minute_limit=3), now=0.0)
+    limiter.lease(999.0)
+    limiter.grant(9, until=999.0)
+    limiter.keep = 1
+
+    made = 0
+    while limiter.begin_if_ready(0.0):
+        limiter.end(0.0)
+        made += 1
+
+    assert (made, limiter.free_in(0.0), limiter.ready_in(0.0)) == (2, 0.0, 61.0)
+
+
+def test_two_of_three_calls_a_minute_are_still_made_every_minute() -> None:
+    limiter = RateLimiter(token(1, minute_limit=3), now=0.0)
+    limiter.lease(9999.0)
+    limiter.grant(99, until=9999.0)
+    limiter.keep = 1
+    now, made = 0.0, 0
+
+    while now < 61 * 10:
+        if limiter.begin_if_ready(now):
+            limiter.end(now)
+            made += 1
+        else:
+            now += limiter.ready_in(now)
+
+    assert made == 20
