@@ -10,7 +10,9 @@ protocols of `ports`. To read in this order; each imports only from those above 
     codes       how a stock's code is written
     plan        how many lanes, which tokens each gets, how often things are looked at
     coverage    which dates are there for good, and what is missing
+    overlap     whether stored bars are what the provider still has
     paging      from the newest page of one stock to its oldest
+    silence     stocks of which the provider has nothing
     pacing      when one token may be asked again
     messages    what lanes tell the coordinator, and the queue that carries it
     token_pool  the tokens of a run: calls reserved, leases renewed, all given back

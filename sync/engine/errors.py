@@ -11,7 +11,8 @@ SyncError
 │   ├── UnknownSymbol       the provider does not know the code
 │   ├── NoData              an empty answer that was not to be expected
 │   ├── Declined            the provider refuses in words that nobody has described
-│   └── BadAnswer           wrong shape, too large, not what was asked for
+│   ├── BadAnswer           wrong shape, too large, not what was asked for
+│   └── Contradiction       the history differs without a pattern from what is stored
 ├── Transient             no answer arrived: a few attempts, then the stock fails
 │   ├── Unreachable         no connection, connection reset, answer cut short
 │   │   └── TimedOut          no answer in time
@@ -118,6 +119,12 @@ class BadAnswer(StockFault):
     """回答完整地收到了,但看不懂,或者不是所问的内容。"""
 
     reason = "bad_data"
+
+
+class Contradiction(StockFault):
+    """服务商给的历史和存下的对不上,也看不出规律:也许代码给了另一家公司。"""
+
+    reason = "contradiction"
 
 
 class Transient(SyncError):

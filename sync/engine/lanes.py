@@ -49,7 +49,10 @@ class StockInProgress:
         self.search = self._next(after=None)
 
     def rest(self) -> Task:
-        """返回没有做完的部分,留给别的通道。"""
+        """返回没有做完的部分,留给别的通道;整个重新取的从头来。"""
+        return self.task if self.task.anew else self._left()
+
+    def _left(self) -> Task:
         windows = tuple(coverage.remaining(self.task.windows, self.left))
         return replace(self.task, windows=windows)
 
@@ -83,7 +86,7 @@ class StockInProgress:
             covered = coverage.join(covered, part.covered)
         older = min(walk.window.end, unreached.place.day - coverage.DAY)
         self.left[0] = Window(walk.window.start, older)
-        return part, replace(self.rest(), covered=covered, unreached=unreached)
+        return part, replace(self._left(), covered=covered, unreached=unreached)
 
     def _next(self, *, after: Walk | None) -> Search:
         window = self.left[0]
@@ -305,5 +308,14 @@ def _part(search: Search, *, last: bool, unreached: Unreached | None) -> Part:
     covered = fetched and coverage.confirmed(
         fetched, newest=walk.newest(), final=task.final, period=task.period
     )
-    klines, idle = walk.klines(), walk.idle()
-    return Part(task, klines, covered, last, walk.bad, unreached, idle)
+    return Part(
+        task,
+        walk.klines(),
+        covered,
+        last,
+        rejected=walk.bad,
+        unreached=unreached,
+        idle=walk.idle(),
+        overlap=walk.overlap(),
+        span=walk.span(),
+    )

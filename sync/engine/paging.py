@@ -14,6 +14,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from heapq import nlargest
 from operator import attrgetter
 
 from . import markets
@@ -26,6 +27,8 @@ from .ports import BadBar, Kline, Page, PageRequest, Task, Window
 PAGE_SIZE = 500
 # Bars to ask for beyond the window, so that one page shows a bar before its start.
 SLACK = 12
+# The calendar's time from one bar to the next, at most.
+NEXT = {"day": timedelta(days=2), "week": timedelta(7), "month": timedelta(31)}
 # The share of a day in which an exchange trades, about.
 SESSION = 0.27
 _TIME = attrgetter("time")
@@ -80,23 +83,45 @@ def weekdays(window: Window) -> int:
     return weeks * 5 + sum((first + n) % 7 < SATURDAY for n in range(rest))
 
 
+def _asked(window: Window, task: Task) -> Window:
+    """要问的区间:在已有范围以前的,多问范围开头的几根,好和存下的比较。
+
+    Where that costs no page. Minutes would cost a whole session, and of history that
+    was not reached a bar that came would not be news.
+    """
+    covered, kind = task.covered, markets.PERIODS[task.period]
+    if covered is None or window.end >= covered.start:
+        return window
+    if kind.intraday or task.unreached:
+        return window
+    more = Window(
+        window.start, min(covered.end, window.end + SLACK * NEXT[task.period])
+    )
+    free = pages(more, task.period) == pages(window, task.period)
+    return more if free and more.end > window.end else window
+
+
 class Walk:
     """一只股票一个区间的翻页。
 
-    `top` is where it begins in the stock's history; by default at its newest bar.
+    `asked` is what is asked for: the window, and where it ends before what is stored
+    some bars of that. `top` is where it begins in the stock's history; by default at
+    its newest bar.
     """
 
     def __init__(self, task: Task, window: Window, top: Place | None = None) -> None:
         self.task = task
         self.window = widen(window, task.period)
+        self.asked = _asked(self.window, task)
         self._bad: dict[datetime | str, BadBar] = {}
         self._since, self._until = markets.bounds(
             self.window, market=task.market, period=task.period
         )
         self._klines: dict[datetime, Kline] = {}
+        self._overlap: dict[datetime, Kline] = {}
         self._idle: set[datetime] = set()
         self._readable = False
-        self._end_ms = markets.end_stamp(self.window.end, market=task.market)
+        self._end_ms = markets.end_stamp(self.asked.end, market=task.market)
         self._oldest_ms: int | None = None
         self._oldest: datetime | None = None  # of the bars that can be read
         self._top = top or Place(self.window.end + DAY, 0)
@@ -165,6 +190,8 @@ class Walk:
         )
         inside = page.klines[first:last]
         self._klines.update(zip(map(_TIME, inside), inside, strict=True))
+        for kline in (*page.klines[:first][-SLACK:], *page.klines[last:]):
+            self._overlap[kline.time] = kline
         self._idle.update(time for time in page.idle if self._is_inside(time))
         for bar in page.bad:
             self._bad[bar.time or bar.text] = bar
@@ -221,14 +248,40 @@ class Walk:
         """按时间列出区间里服务商说没有交易的时间。"""
         return sorted(self._idle - self._klines.keys())
 
+    def overlap(self) -> Sequence[Kline]:
+        """返回区间以外的几根,旧的在前:问的总比要的多一些。"""
+        return [self._overlap[time] for time in sorted(self._overlap)]
+
+    def span(self) -> tuple[datetime, datetime] | None:
+        """返回服务商有没有 K 线已经清楚的一段:从最旧的一根,不早于区间的起点。"""
+        if self._oldest_ms is None:
+            return None
+        since = max(self._since, self._bar_time(self._oldest_ms))
+        return (since, self._until) if since < self._until else None
+
     def newest(self) -> date | None:
-        """返回区间里最新一根的交易日;服务商说没有交易的那天也算。"""
+        """返回区间里最新一根的交易日;服务商说没有交易的那天也算。
+
+        A copy of the bar before it does not count: so a suspended stock may look on the
+        day itself, and the next day that bar is gone.
+        """
         known = self._klines.keys() | self._idle
+        if copy := self._copy():
+            known.discard(copy)
         if not known:
             return None
         return markets.trade_date(
             max(known), market=self.task.market, period=self.task.period
         )
+
+    def _copy(self) -> datetime | None:
+        """最新一根和它前面一根的值全都一样时,它的时间。"""
+        bars = self._klines | self._overlap
+        if markets.PERIODS[self.task.period].intraday or len(bars) < 2:  # noqa: PLR2004
+            return None
+        before, newest = (bars[time] for time in nlargest(2, bars)[::-1])
+        same = before[1:] == newest[1:] and newest.volume > 0
+        return newest.time if same else None
 
     def _reached(self, page: Page) -> bool:
         # A bad bar's own stamp counts only where there is nothing better.
@@ -243,7 +296,7 @@ class Walk:
         )
 
     def _expected(self) -> int:
-        until = self._until
+        until = self._until + (self.asked.end - self.window.end)
         if self._oldest_ms is not None:
             until = min(until, self._bar_time(self._oldest_ms))
         # A bad bar may lie far before the window.

@@ -118,7 +118,8 @@ class Task:
 
     `covered` is what the database holds and is final; a stock that has any has traded
     before. `final` is the last date whose session is over for good in its market.
-    `unreached` says where its history ended so far, without proof.
+    `unreached` says where its history ended so far, without proof. `anew` means that
+    the windows are to replace the whole series, all at once.
     """
 
     stock_id: int
@@ -129,6 +130,7 @@ class Task:
     covered: Window | None
     final: date
     unreached: Unreached | None = None
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,9 @@ class Part:
 
     `last` marks the stock's last part: with it the stock is complete, but for what is
     `unreached` after it. `rejected` are the bars in it that cannot be used, `idle` the
-    times at which the provider says that nothing was traded.
+    times at which the provider says that nothing was traded. `overlap` are bars that
+    came besides, nearest outside the window; `span`, from and until before, is where
+    the provider has no other bars than these, None where the answer does not tell.
     """
 
     task: Task
@@ -147,6 +151,21 @@ class Part:
     rejected: Sequence[BadBar] = ()
     unreached: Unreached | None = None
     idle: Sequence[datetime] = ()
+    overlap: Sequence[Kline] = ()
+    span: tuple[datetime, datetime] | None = None
+
+    @property
+    def key(self) -> tuple[int, str]:
+        """返回股票编号和周期。"""
+        return self.task.stock_id, self.task.period
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """存下了哪几段,哪些股票没有存下、为什么;其余的以后整个重新取。"""
+
+    parts: Sequence[Part]
+    failures: Sequence[Failure] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,8 +333,11 @@ class Store(Protocol):
     `LostLease` where somebody else has taken the work over.
     """
 
-    def save(self, parts: Sequence[Part]) -> None:
-        """写入 K 线和覆盖范围:一个事务,以检查 fence 开始。"""
+    def save(self, parts: Sequence[Part]) -> Saved:
+        """写入 K 线和覆盖范围:一个事务,以检查 fence 开始。
+
+        What contradicts what is stored is not written, see `Saved`.
+        """
 
     def record(self, failures: Sequence[Failure]) -> None:
         """记录失败,用自己的事务;记不下来只写日志。"""

@@ -283,8 +283,9 @@ class Runner:
 
     def _flush(self) -> None:
         if self._parts:
-            self._ports.store.save(self._parts)
-            self._progress.stored(self._parts)
+            saved = self._ports.store.save(self._parts)
+            self._progress.stored(saved.parts)
+            self._failures += saved.failures
         if self._failures:
             self._ports.store.record(self._failures)
             self._progress.not_stored(self._failures)

@@ -162,7 +162,7 @@ class FirstPages:
 
 def requests(walks: Sequence[Walk]) -> list[PageRequest]:
     """列出各自第一页的请求,终点和根数都用包得住全部区间的。"""
-    window = coverage.hull([walk.window for walk in walks])
+    window = coverage.hull([walk.asked for walk in walks])
     limit = _limit(window, walks[0].task)
     own = [walk.request() for walk in walks]
     end_ms = max(request.end_ms for request in own)

@@ -2,6 +2,7 @@
 
 from .access import AccessKey
 from .calendar import MarketCalendar, MarketDay, Suspension
+from .corrections import Restatement, RestatementState, Revision, StagedKline
 from .failures import FailureStatus, SyncFailure
 from .finished import Finished
 from .rejected import RejectedBar
@@ -19,9 +20,13 @@ __all__ = [
     "MarketCalendar",
     "MarketDay",
     "RejectedBar",
+    "Restatement",
+    "RestatementState",
+    "Revision",
     "RunKind",
     "RunState",
     "ShardState",
+    "StagedKline",
     "Stock",
     "Suspension",
     "SyncFailure",

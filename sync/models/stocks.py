@@ -139,7 +139,21 @@ class KlineQuerySet(models.QuerySet["Kline"]):
         return self.filter(stock=stock, period=period, time__gte=since, time__lt=until)
 
 
-class Kline(models.Model):
+class KlineValues(models.Model):
+    """一根 K 线的值。"""
+
+    open = models.DecimalField(_("open"), max_digits=20, decimal_places=8)
+    high = models.DecimalField(_("high"), max_digits=20, decimal_places=8)
+    low = models.DecimalField(_("low"), max_digits=20, decimal_places=8)
+    close = models.DecimalField(_("close"), max_digits=20, decimal_places=8)
+    volume = models.DecimalField(_("volume"), max_digits=22, decimal_places=4)
+    turnover = models.DecimalField(_("turnover"), max_digits=26, decimal_places=4)
+
+    class Meta:
+        abstract = True
+
+
+class Kline(KlineValues):
     """一根 K 线。
 
     Written by `storage.klines` only. `time` is UTC: the bar's start for intraday

@@ -4,10 +4,11 @@ Implements the engine's `Store`. What is written, in one transaction:
 
 1. the fence check, which locks the shard's row: whoever has lost the shard writes
    nothing;
-2. the klines, one statement for thousands of rows;
-3. the coverage of their stocks, what of their history could not be reached, and the
+2. what the answers say about bars that are stored, see `overlap`;
+3. the klines, one statement for thousands of rows;
+4. the coverage of their stocks, what of their history could not be reached, and the
    days on which they are known to have been suspended;
-4. the bars that were rejected, and a failure where one is to be asked for again.
+5. the bars that were rejected, and a failure where one is to be asked for again.
 
 Why these statements: see docs/decisions/writing-klines.md.
 """
@@ -15,7 +16,7 @@ Why these statements: see docs/decisions/writing-klines.md.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from itertools import chain, islice, repeat
@@ -26,10 +27,12 @@ from django.db.utils import Error
 
 from ..engine import coverage
 from ..engine.errors import LostLease
-from ..engine.ports import Beat, Failure, Part, Progress
+from ..engine.ports import Beat, Failure, Part, Progress, Saved, Window
 from ..models import Coverage, SyncShard
 from .failures import CoverageChange, FailureBooks
+from .overlap import Judge
 from .rejected import keep_rejected
+from .restating import Restating
 from .retrying import Retrying, Unavailable
 from .suspensions import write_suspensions
 from .unreached import write_unreached
@@ -45,9 +48,10 @@ T = TypeVar("T")
 FIRST_ROWS, ROWS = 1_000, 10_000
 TOGETHER = 100  # the same for SQLite, some of which take 999 values at most
 
-TABLE = "stk_kline"
+TABLE, STAGED = "stk_kline", "stk_kline_staged"
 COLUMNS = "stock_id, period, time, open, high, low, close, volume, turnover"
 VALUES = ("open", "high", "low", "close", "volume", "turnover")
+Covered = Mapping[tuple[int, str], Window]
 
 
 class DatabaseStore:
@@ -77,10 +81,22 @@ class DatabaseStore:
         self._retrying = retrying
         self._beaten = beaten
         self._books = books
+        self._restating = Restating(shard.pk)
+        self._contradicted = False
 
-    def save(self, parts: Sequence[Part]) -> None:
-        """写入 K 线和覆盖范围,用一个以检查 fence 开始的事务。"""
-        self._retrying(lambda: self._write(parts))
+    def save(self, parts: Sequence[Part]) -> Saved:
+        """写入 K 线和覆盖范围,用一个以检查 fence 开始的事务。
+
+        Parts that contradict what is stored are left out, see `overlap`.
+        """
+        saved = self._retrying(lambda: self._write(parts))
+        self._restating.committed()
+        return saved
+
+    def take_contradicted(self) -> bool:
+        """取出上次问过以后,有没有序列要整个重新取。"""
+        found, self._contradicted = self._contradicted, False
+        return found
 
     def record(self, failures: Sequence[Failure]) -> None:
         """记录失败,用自己的事务,以检查 fence 开始;记不下来只写日志。
@@ -102,18 +118,26 @@ class DatabaseStore:
         """报一次心跳:续租,保存进度,看看有没有人要求停下。"""
         return self._retrying(self._beat)
 
-    def _write(self, parts: Sequence[Part]) -> None:
+    def _write(self, parts: Sequence[Part]) -> Saved:
         with transaction.atomic():
             self._check_fence()
             at = self._now()
-            write_klines(parts)
-            changes = write_coverage(parts)
-            write_unreached(parts, at=at)
-            write_suspensions(parts)
-            news = keep_rejected(parts, run_id=self.shard.run_id, at=at)
-            self._books.saved(parts, changes, at=at)
+            covered = read_coverage({part.task.stock_id for part in parts})
+            judged = Judge(self.shard.run, covered, at=at).judge(parts)
+            write_klines([*judged.parts, *judged.corrections])
+            if staged := self._restating.begin(judged.staged):
+                write_klines(staged, table=STAGED)
+            swapped = self._restating.swap(staged, at=at)
+            stored = [*judged.parts, *swapped.parts]
+            changes = write_coverage(stored)
+            write_unreached(stored, at=at)
+            write_suspensions(stored)
+            news = keep_rejected(stored, run_id=self.shard.run_id, at=at)
+            self._books.saved(stored, changes, at=at)
             # After what is covered now is settled: these stand in the coverage.
             self._books.rejected(news, at=at)
+        self._contradicted |= judged.contradicted
+        return Saved(stored, [*judged.failures, *swapped.failures])
 
     def _record(self, failures: Sequence[Failure]) -> None:
         with transaction.atomic():
@@ -130,16 +154,25 @@ class DatabaseStore:
             raise LostLease(f"{self.shard} has been taken over")
 
 
-def write_klines(parts: Sequence[Part]) -> None:
+def write_klines(parts: Sequence[Part], *, table: str = TABLE) -> None:
     """批量写入 K 线;相同的 K 线再写一遍什么也不改变。
 
-    To be called inside a transaction.
+    To be called inside a transaction. `table` is one of the two with these columns.
     """
     ordered = sorted(parts, key=lambda part: part.task.stock_id)
     if connection.vendor == "mysql":
-        _write_mysql(ordered)
+        _write_mysql(ordered, table)
     else:
-        _write_sqlite(ordered)
+        _write_sqlite(ordered, table)
+
+
+def read_coverage(ids: Collection[int]) -> Covered:
+    """读出这些股票的覆盖范围,锁住直到事务结束:别的运行可能改过。"""
+    if not ids:
+        return {}
+    rows = Coverage.objects.select_for_update().filter(stock_id__in=ids)
+    columns = rows.values_list("stock_id", "period", "start_date", "end_date")
+    return {(pk, period): Window(*days) for pk, period, *days in columns}
 
 
 def write_coverage(parts: Sequence[Part]) -> list[CoverageChange]:
@@ -149,10 +182,7 @@ def write_coverage(parts: Sequence[Part]) -> list[CoverageChange]:
     not touch it is not counted, so that coverage never claims what was not fetched.
     """
     gained = [(part.task, part.covered) for part in parts if part.covered]
-    rows = Coverage.objects.select_for_update().filter(
-        stock_id__in={task.stock_id for task, _ in gained}
-    )
-    old = {(row.stock_id, row.period): row.window for row in rows}
+    old = read_coverage({task.stock_id for task, _ in gained})
     changes: dict[tuple[int, str], CoverageChange] = {}
     for task, more in gained:
         key = (task.stock_id, task.period)
@@ -182,23 +212,23 @@ def _store_coverage(changes: Sequence[CoverageChange]) -> None:
     )
 
 
-def _write_sqlite(parts: Sequence[Part]) -> None:
+def _write_sqlite(parts: Sequence[Part], table: str) -> None:
     rows = list(_sqlite_rows(parts))
     whole = len(rows) - len(rows) % TOGETHER
     with connection.cursor() as cursor:
         if whole:
             chunks = _chunks(iter(rows[:whole]), repeat(TOGETHER))
             joined = [list(chain.from_iterable(chunk)) for chunk in chunks]
-            cursor.executemany(_sqlite_upsert(TOGETHER), joined)
+            cursor.executemany(_sqlite_upsert(TOGETHER, table), joined)
         if whole < len(rows):
-            cursor.executemany(_sqlite_upsert(1), rows[whole:])
+            cursor.executemany(_sqlite_upsert(1, table), rows[whole:])
 
 
-def _sqlite_upsert(rows: int) -> str:
+def _sqlite_upsert(rows: int, table: str) -> str:
     one = "(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
     changed = " OR ".join(f"{name} <> excluded.{name}" for name in VALUES)
     return (
-        f"INSERT INTO {TABLE} ({COLUMNS}) "  # noqa: S608 - our names
+        f"INSERT INTO {table} ({COLUMNS}) "  # noqa: S608 - our names
         f"VALUES {', '.join([one] * rows)} "
         "ON CONFLICT (stock_id, period, time) DO UPDATE SET "
         + ", ".join(f"{name} = excluded.{name}" for name in VALUES)
@@ -206,8 +236,8 @@ def _sqlite_upsert(rows: int) -> str:
     )
 
 
-def _write_mysql(parts: Sequence[Part]) -> None:
-    head = f"INSERT INTO {TABLE} ({COLUMNS}) VALUES "  # noqa: S608
+def _write_mysql(parts: Sequence[Part], table: str) -> None:
+    head = f"INSERT INTO {table} ({COLUMNS}) VALUES "  # noqa: S608
     tail = " ON DUPLICATE KEY UPDATE " + ", ".join(
         f"{name} = VALUES({name})" for name in VALUES
     )

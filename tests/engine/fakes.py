@@ -24,6 +24,7 @@ from sync.engine.ports import (
     PageRequest,
     Part,
     Progress,
+    Saved,
     Secret,
     Task,
     Token,
@@ -265,7 +266,7 @@ class MemoryStore:
     saves: int = 0
     beats: int = 0
 
-    def save(self, parts: Sequence[Part]) -> None:
+    def save(self, parts: Sequence[Part]) -> Saved:
         """写入。"""
         if self.saves == self.lost_after:
             raise LostLease("another run has the shard")
@@ -280,6 +281,7 @@ class MemoryStore:
                 )
             if part.last:
                 self.finished.append(number)
+        return Saved(parts)
 
     def record(self, failures: Sequence[Failure]) -> None:
         """记录失败。"""

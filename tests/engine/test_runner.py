@@ -28,6 +28,7 @@ from sync.engine.ports import (
     PageRequest,
     Part,
     Progress,
+    Saved,
     Task,
     Token,
     Usage,
@@ -92,9 +93,10 @@ def test_what_is_there_is_written_during_the_last_calls() -> None:
     written = Event()
 
     class Told(MemoryStore):
-        def save(self, parts: Sequence[Part]) -> None:
-            super().save(parts)
+        def save(self, parts: Sequence[Part]) -> Saved:
+            saved = super().save(parts)
             written.set()
+            return saved
 
     def answer(_token: Token, request: PageRequest) -> Page:
         if request.code == "1":
@@ -339,11 +341,11 @@ def test_lanes_are_held_back_while_the_store_is_slow() -> None:
     class Slow(MemoryStore):
         called_before = 0
 
-        def save(self, parts: Sequence[Part]) -> None:
+        def save(self, parts: Sequence[Part]) -> Saved:
             if not self.saves:
                 assert enough.wait(5)
                 self.called_before = len(called)
-            super().save(parts)
+            return super().save(parts)
 
     store = Slow()
     setting = Setting(answer, store=store)

@@ -13,6 +13,7 @@ REASONS: dict[str, Promise] = {
     "provider_down": gettext_lazy("provider down"),
     "declined": gettext_lazy("declined by the provider"),
     "bad_data": gettext_lazy("bad data"),
+    "contradiction": gettext_lazy("another history"),
     "no_data": gettext_lazy("no data"),
     "hole": gettext_lazy("hole in the data"),
     "no_token": gettext_lazy("no usable token"),

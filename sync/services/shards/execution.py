@@ -212,7 +212,7 @@ class Execution:
         )
 
     def _through_the_markets(self) -> bool:
-        """每个市场做一遍;半路上次数用完了返回 False。
+        """每个市场做一遍;半路上次数用完了,或者有历史要重新取,返回 False。
 
         A market without tokens does not keep the others from theirs: what to wait for
         is raised in the end.
@@ -243,7 +243,7 @@ class Execution:
                 return False
         if waits and not self._stop.is_set():
             raise soonest(waits)
-        return True
+        return self._stop.is_set() or not self._store.take_contradicted()
 
     def _sees_more(self, market: str, runner: Runner) -> bool:
         """这一遍里学到了谁看得更远,还有股票可以因此取到更早的吗。

@@ -10,12 +10,13 @@ from functools import cache, partial
 from itertools import chain, islice, repeat
 from typing import Any
 
-from django.db.models import FilteredRelation, Max, Q
+from django.db.models import FilteredRelation, Max, Q, Value
 
 from sync.engine import coverage, markets
 from sync.engine.ports import Task, Window
 from sync.models import (
     Finished,
+    Restatement,
     RunKind,
     Stock,
     SyncFailure,
@@ -26,6 +27,7 @@ from sync.models.stocks import StockQuerySet
 from sync.storage.retrying import Retrying, at_once
 
 from ..calendars.sessions import weekend_sessions
+from .anew import restated
 from .older import OlderHistory
 from .retry import held_rows, retry_tasks
 from .slices import ALL, Slice
@@ -33,6 +35,7 @@ from .slices import ALL, Slice
 CHUNK = 500
 # Enough to tell that there is something to do, and to begin with.
 FIRST_CHUNK = 50
+FINISHED = ""  # the mark of a stock that this run does not try again
 # So many ids to each one that is wanted are too many.
 SPARSE = 4
 UNREACHED = ("before", "wanted_from", "bars", "doubt", "asked", "noted_at")
@@ -117,17 +120,15 @@ def _batch_tasks(
     wanted = coverage.widen(wanted, run.period)
     plan = coverage.everything if run.force else coverage.missing
     older: OlderHistory | None = None
-    for stock_id, covered, code, finished, row in _rows(
-        run, market, of, retrying=retrying
-    ):
-        windows = () if finished else plan(wanted, covered)
+    for stock_id, covered, code, mark, row in _rows(run, market, of, retrying=retrying):
+        windows = () if mark == FINISHED else plan(wanted, covered)
         unreached = None
         if row:
             older = older or retrying(partial(OlderHistory, market, at=at))
             unreached = older.as_asked(row)
         if older and windows and unreached and not run.force:
             windows = older.asked_for(windows, unreached, run.period, covered)
-        yield Task(
+        task = Task(
             stock_id=stock_id,
             market=market,
             code=code,
@@ -137,6 +138,9 @@ def _batch_tasks(
             final=final,
             unreached=unreached,
         )
+        if mark:
+            task = retrying(partial(restated, task, mark, asks=run.force, at=at))
+        yield task
 
 
 def _worth_asking(
@@ -179,24 +183,32 @@ def _failing(tasks: Sequence[Task]) -> set[str]:
     return {code for code, end in newest if end > ends[code]}
 
 
-Row = tuple[int, Window | None, str, bool, UnreachedHistory | None]
+Row = tuple[int, Window | None, str, str | None, UnreachedHistory | None]
 
 
 def _rows(run: SyncRun, market: str, of: Slice, *, retrying: Retrying) -> Iterator[Row]:
     left = iter(retrying(partial(_ids, run, market, of)))
-    finished = retrying(partial(_finished, run))
+    marks = retrying(partial(_marks, run))
     sizes = _sizes()
     while ids := list(islice(left, next(sizes))):
         found = retrying(partial(_chunk, run, ids))
         for pk in ids:
             if pk in found:
                 code, covered, unreached = found[pk]
-                yield pk, covered, code, pk in finished, unreached
+                yield pk, covered, code, marks.get(pk), unreached
 
 
-def _finished(run: SyncRun) -> set[int]:
-    of_run = Finished.objects.of(run.pk).filter(period=run.period)
-    return set(of_run.values_list("stock_id", flat=True))
+def _marks(run: SyncRun) -> dict[int, str]:
+    """这次运行做完了的股票,和历史变了还没有了结的到了哪一步。"""
+    finished = Finished.objects.of(run.pk).filter(period=run.period)
+    changed = Restatement.objects.open().filter(period=run.period).order_by()
+    rows = finished.values_list("stock_id", Value(FINISHED)).union(
+        changed.values_list("stock_id", "state"), all=True
+    )
+    marks: dict[int, str] = {}
+    for stock_id, mark in rows:
+        marks[stock_id] = FINISHED if FINISHED in (mark, marks.get(stock_id)) else mark
+    return marks
 
 
 def _sizes() -> Iterator[int]:

@@ -9,10 +9,12 @@ from itertools import groupby
 
 from sync.engine import coverage, markets
 from sync.engine.ports import Task, Window
-from sync.models import Coverage, Finished, Stock, SyncFailure, SyncRun
+from sync.models import Coverage, Finished, Restatement, Stock, SyncFailure, SyncRun
 from sync.models.failures import SyncFailureQuerySet
 from sync.models.stocks import EARLIEST
 from sync.storage.retrying import Retrying, at_once
+
+from .anew import restated
 
 CHUNK = 500
 
@@ -63,6 +65,8 @@ def _chunk(run: SyncRun, market: str, codes: list[str], *, at: datetime) -> list
     tried = set(of_run.values_list("stock_id", "period"))
     begun = markets.today(market, at=run.created_at)
     today = markets.today(market, at=at)
+    changed = Restatement.objects.open().filter(stock__in=ids.values())
+    states = {row.key: row.state for row in changed}
     rows.sort(key=lambda row: row.stock_key)
     for (_market, code, period), of_stock in groupby(rows, lambda row: row.stock_key):
         windows = _due(of_stock, period, begun=begun, today=today)
@@ -76,7 +80,8 @@ def _chunk(run: SyncRun, market: str, codes: list[str], *, at: datetime) -> list
                 covered=known.get((ids[code], period)),
                 final=markets.last_final(market, at=at),
             )
-            tasks.append(task)
+            state = states.get((ids[code], period), "")
+            tasks.append(restated(task, state, asks=True, at=at))
     return sorted(tasks, key=lambda task: codes.index(task.code))
 
 

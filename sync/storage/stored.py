@@ -1,0 +1,205 @@
+"""存下的 K 线,和一批回答放在一起看:要比较的、临时的、收回了的。
+
+A batch is read in one query along the primary key, or in a few where its answers begin
+months apart. As floats, which are quickly made and equal where the decimals are; what
+differs is read again exactly.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+from django.db import connection
+
+from ..engine.ports import Kline, Part
+from ..models import Kline as StoredKline
+
+logger = logging.getLogger(__name__)
+
+Key = tuple[int, str]
+Values = tuple[float, ...]
+VALUES = ("open", "high", "low", "close", "volume", "turnover")
+NEAR = timedelta(days=31)
+INSTANT = timedelta(seconds=1)  # the least that tells stored times apart
+TOGETHER = 500  # rows to a DELETE
+
+
+@dataclass(slots=True)
+class Look:
+    """一段回答要与哪些存下的 K 线比较,又把哪些排除在外。
+
+    `final` are the times that are covered and compared; `since` and `until` bound what
+    is to be read.
+    """
+
+    part: Part
+    covered: tuple[datetime, datetime] | None
+    compared: Sequence[Kline]
+    stored: dict[datetime, Values] = field(default_factory=dict)
+
+    @property
+    def key(self) -> Key:
+        """返回股票编号和周期。"""
+        return self.part.key
+
+    @property
+    def since(self) -> datetime | None:
+        """要读的最早时间;什么也不用读就是 None。"""
+        times = [kline.time for kline in self.compared[:1]]
+        if self.part.span:
+            times.append(self.part.span[0])
+        return min(times, default=None)
+
+    @property
+    def until(self) -> datetime:
+        """要读到这个时间以前。"""
+        times = [kline.time + INSTANT for kline in self.compared[-1:]]
+        if self.part.span:
+            times.append(self.part.span[1])
+        return max(times)
+
+    def differing(self) -> list[Kline]:
+        """值与存下的不同的;数据库里没有的不算。"""
+        stored = self.stored
+        return [
+            kline
+            for kline in self.compared
+            if (old := stored.get(kline.time)) and old != tuple(map(float, kline[1:]))
+        ]
+
+    def taken_back(self, *, anew: bool) -> list[datetime]:
+        """存下了而回答里没有的;`anew` 说覆盖范围里的也算。"""
+        span, bad = self.part.span, [bar.time for bar in self.part.rejected]
+        if span is None or None in bad:
+            return []
+        kept = {kline.time for kline in self.part.klines}.union(filter(None, bad))
+        inside = [time for time in self.stored if span[0] <= time < span[1]]
+        missing = [time for time in inside if time not in kept]
+        final = [time for time in missing if self.is_final(time)]
+        if final and (not anew or self._is_doubtful(final, inside)):
+            missing = [time for time in missing if not self.is_final(time)]
+        return missing
+
+    def is_final(self, time: datetime) -> bool:
+        """这个时间在覆盖范围里。"""
+        return bool(self.covered and self.covered[0] <= time < self.covered[1])
+
+    def _is_doubtful(
+        self, final: Sequence[datetime], inside: Sequence[datetime]
+    ) -> bool:
+        doubtful = 2 * len(final) > sum(map(self.is_final, inside))
+        if doubtful:
+            text = "%s: an answer lacks %d bars that are stored; they are kept"
+            logger.warning(text, self.part.task.code, len(final))
+        return doubtful
+
+
+def read(looks: Iterable[Look]) -> None:
+    """读出各段要看的 K 线,放进它们的 `stored`。"""
+    for near in _near(look for look in looks if look.since):
+        rows: dict[int, dict[datetime, Values]] = defaultdict(dict)
+        for stock_id, time, values in _floats(near):
+            rows[stock_id][time] = values
+        for look in near.looks:
+            look.stored = rows.get(look.part.task.stock_id, {})
+
+
+@dataclass(frozen=True, slots=True)
+class _Near:
+    """时间相近、可以一起读的几段。"""
+
+    looks: Sequence[Look]
+    period: str
+    since: datetime
+
+    @property
+    def until(self) -> datetime:
+        """要读到这个时间以前。"""
+        return max(look.until for look in self.looks)
+
+    @property
+    def ids(self) -> list[int]:
+        """这些股票的编号。"""
+        return sorted({look.part.task.stock_id for look in self.looks})
+
+
+def _near(looks: Iterable[Look]) -> Iterator[_Near]:
+    wanted = [(look.part.task.period, look.since, look) for look in looks if look.since]
+    wanted.sort(key=lambda each: each[:2])
+    while wanted:
+        period, first, _ = wanted[0]
+        near = [
+            look for of, since, look in wanted if of == period and since - first <= NEAR
+        ]
+        wanted = wanted[len(near) :]
+        yield _Near(near, period, first)
+
+
+def _floats(near: _Near) -> Iterator[tuple[int, datetime, Values]]:
+    """逐行给出编号、时间、浮点数的值。"""
+    mysql = connection.vendor == "mysql"
+    columns = ", ".join(f"{name} + 0e0" if mysql else name for name in VALUES)
+    sql = (
+        f"SELECT stock_id, CAST(time AS CHAR), {columns} FROM stk_kline "  # noqa: S608 - our names
+        f"WHERE stock_id IN ({', '.join(map(str, near.ids))}) "
+        "AND period = %s AND time >= %s AND time < %s"
+    )
+    # As they are written; SQLite compares them as text.
+    bounds = [f"{moment:%Y-%m-%d %H:%M:%S}" for moment in (near.since, near.until)]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [near.period, *bounds])
+        for stock_id, stamp, *values in cursor.fetchall():
+            yield stock_id, _moment(stamp), tuple(map(float, values))
+
+
+@lru_cache(maxsize=10_000)
+def _moment(stamp: str) -> datetime:
+    return datetime.fromisoformat(stamp).replace(tzinfo=UTC)
+
+
+def read_exactly(looks: Iterable[Look]) -> Iterator[tuple[Look, list[Kline]]]:
+    """给出每一段和它要比较的、存下的 K 线;浮点数相等的算作相等。
+
+    SQLite keeps fifteen digits of a number, so what was stored may differ from what was
+    answered by less than anybody can know.
+    """
+    for near in _near(looks):
+        rows = StoredKline.objects.filter(
+            stock_id__in=near.ids,
+            period=near.period,
+            time__gte=near.since,
+            time__lt=near.until,
+        )
+        stored: dict[int, list[Kline]] = defaultdict(list)
+        for stock_id, *values in rows.values_list("stock_id", "time", *VALUES):
+            stored[stock_id].append(Kline(*values))
+        for look in near.looks:
+            answered = {kline.time: kline for kline in look.compared}
+            yield (
+                look,
+                [
+                    _as_answered(old, answered[old.time])
+                    for old in stored[look.part.task.stock_id]
+                    if old.time in answered
+                ],
+            )
+
+
+def _as_answered(old: Kline, new: Kline) -> Kline:
+    values = (
+        b if float(a) == float(b) else a for a, b in zip(old[1:], new[1:], strict=True)
+    )
+    return Kline(old.time, *values)
+
+
+def delete_klines(key: Key, times: Sequence[datetime]) -> None:
+    """删除一只股票一种周期里这些时间的 K 线,在调用者的事务里。"""
+    stock_id, period = key
+    rows = StoredKline.objects.filter(stock_id=stock_id, period=period)
+    for first in range(0, len(times), TOGETHER):
+        rows.filter(time__in=times[first : first + TOGETHER]).delete()

@@ -1,0 +1,260 @@
+"""历史变了以后:下一次补上新的几天,就和服务商的一样,没有变的一次也不多问。"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from fractions import Fraction
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+
+from sync.models import Kline, Restatement, Revision, StagedKline
+from sync.simulator import demo_accounts
+from sync.simulator.quirks import Quirks
+
+from . import world
+from .conftest import Simulate
+from .world import Staged
+
+pytestmark = [
+    pytest.mark.allow_hosts(["127.0.0.1"]),
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.runs_on("sqlite", "mariadb"),
+]
+START = date(2026, 1, 5)
+FIRST_OF = {"week": START, "month": date(2026, 1, 1)}  # with whole units
+SPOT = date(2026, 6, 1)
+LOADED, FIRST, SECOND = date(2026, 6, 12), date(2026, 6, 15), date(2026, 6, 16)
+STOCKS = 9
+
+
+@pytest.fixture
+def sim(simulate: Simulate) -> Staged:
+    """九只股票,三个 Token,历史到 LOADED 为止都在库里。"""
+    accounts = demo_accounts(3)
+    sim = simulate(accounts=accounts, stocks=STOCKS)
+    world.hold_tokens(sim, accounts)
+    world.hold_stocks(sim, "HK")
+    topped_up(LOADED)
+    return sim
+
+
+def topped_up(end: date, *flags: str, period: str = "day") -> dict[str, Any]:
+    """用命令补到 `end`,给出它打印的。"""
+    out = StringIO()
+    days = ("--end", str(end), *(() if "--start" in flags else ("--start", str(START))))
+    flags = ("--period", period, "--no-progress", "--json", *flags)
+    with suppress(SystemExit):
+        call_command("sync_klines", "--market", "HK", *days, *flags, stdout=out)
+    result: dict[str, Any] = json.loads(out.getvalue())
+    return result
+
+
+def bars(code: str) -> list[date]:
+    """存下的这只股票的日线,从 SPOT 起。"""
+    times = Kline.objects.filter(stock__stock_code=code, time__date__gte=SPOT)
+    return [
+        time.date() for time in times.order_by("time").values_list("time", flat=True)
+    ]
+
+
+def values(bar: Kline) -> dict[str, Any]:
+    names = ("open", "high", "low", "close", "volume", "turnover")
+    return {name: getattr(bar, name) for name in names}
+
+
+def differences(sim: Staged, end: date) -> list[str]:
+    return world.differences(sim, world.request(START, end))
+
+
+def test_nine_stocks_are_all_equal_after_two_top_ups(sim: Staged) -> None:
+    split, dividend, revised, bonus = sim.codes("HK")[:4]
+    sim.restate("HK", split, FIRST, price=Fraction(1, 4), volume=Fraction(4))
+    sim.restate("HK", dividend, FIRST, price=Fraction(98, 100))
+    sim.revise("HK", revised, [LOADED])
+
+    first = topped_up(FIRST)
+    after = differences(sim, FIRST)
+    sim.restate("HK", bonus, SECOND, price=Fraction(10, 11), volume=Fraction(11, 10))
+    second = topped_up(SECOND)
+
+    assert (first["state"], first["calls"]) == ("succeeded", STOCKS + 2)
+    assert after == []
+    assert (second["state"], second["calls"]) == ("succeeded", STOCKS + 1)
+    assert differences(sim, SECOND) == []
+    noted = Restatement.objects.order_by("pk")
+    assert {row.stock.stock_code: f"{row.price_factor:.3f}" for row in noted} == {
+        split: "0.250",
+        dividend: "0.980",
+        bonus: "0.909",
+    }
+    assert {row.state for row in noted} == {"done"}
+    assert [row.stock.stock_code for row in Revision.objects.all()] == [revised]
+    assert Kline.objects.count() == sum(map(len, world.stored("HK").values()))
+
+
+def test_stocks_that_share_a_call_are_compared_at_no_extra_call(
+    simulate: Simulate,
+) -> None:
+    accounts = demo_accounts(1, batch_size=10)
+    sim = simulate(accounts=accounts, stocks=STOCKS)
+    world.hold_tokens(sim, accounts, batch_size=10)
+    world.hold_stocks(sim, "HK")
+    topped_up(LOADED)
+    split, revised = sim.codes("HK")[:2]
+    sim.restate("HK", split, FIRST, price=Fraction(1, 4), volume=Fraction(4))
+    sim.revise("HK", revised, [LOADED])
+
+    first, second = topped_up(FIRST), topped_up(SECOND)
+
+    assert (first["calls"], second["calls"]) == (2, 1)
+    assert differences(sim, SECOND) == []
+
+
+def test_older_years_are_compared_with_what_they_join(sim: Staged) -> None:
+    split = sim.codes("HK")[0]
+    sim.restate("HK", split, FIRST, price=Fraction(1, 4))
+
+    out = world.synced(world.request(date(2025, 7, 1), LOADED))
+
+    assert (out.state, out.calls) == ("succeeded", STOCKS + 1)
+    assert world.differences(sim, world.request(date(2025, 7, 1), LOADED)) == []
+
+
+@pytest.mark.parametrize("period", ["week", "month"])
+def test_weeks_and_months_are_compared_as_well(sim: Staged, period: str) -> None:
+    topped_up(date(2026, 5, 31), period=period)
+    split, dividend = sim.codes("HK")[:2]
+    sim.restate("HK", split, FIRST, price=Fraction(1, 4), volume=Fraction(4))
+    sim.restate("HK", dividend, FIRST, price=Fraction(98, 100))
+
+    end = date(2026, 8, 30)
+    topped_up(end, period=period)
+
+    whole = world.request(FIRST_OF[period], end, period=period)
+    assert world.differences(sim, whole) == []
+
+
+def test_minutes_are_fetched_anew_piece_by_piece_and_replaced_at_once(
+    simulate: Simulate,
+) -> None:
+    now = [datetime(2026, 6, 12, 12, 0, tzinfo=UTC)]
+    accounts = demo_accounts(2)
+    sim = simulate(accounts=accounts, stocks=3, now=lambda: now[0])
+    world.hold_tokens(sim, accounts)
+    world.hold_stocks(sim, "HK")
+    wanted = world.request(date(2026, 5, 11), date(2026, 6, 15), period="1m")
+    world.synced(replace(wanted, end=date(2026, 6, 12)), now=lambda: now[0])
+    sim.restate("HK", sim.codes("HK")[0], FIRST, price=Fraction(1, 2))
+    now[0] += timedelta(days=3)
+
+    run = world.synced(wanted, now=lambda: now[0])
+
+    assert run.state == "succeeded"
+    assert world.differences(sim, wanted) == []
+    assert not StagedKline.objects.exists()
+
+
+def test_another_company_is_flagged_and_nothing_overwritten(sim: Staged) -> None:
+    code = sim.codes("HK")[0]
+    before = world.stored("HK")[code]
+    sim.replace_company("HK", code)
+
+    first, second = topped_up(FIRST), topped_up(SECOND)
+
+    assert (first["state"], first["failed"]) == ("partial", 1)
+    assert world.failures() == {code: "contradiction"}
+    assert world.stored("HK")[code] == before
+    assert Restatement.objects.get().state == "flagged"
+    assert (second["state"], second["calls"]) == ("succeeded", STOCKS - 1)
+    others = world.request(START, SECOND)
+    assert [text for text in world.differences(sim, others) if code not in text] == []
+
+
+def test_force_leaves_exactly_what_the_provider_has(sim: Staged) -> None:
+    code = sim.codes("HK")[0]
+    sunday, theirs = date(2026, 6, 7), Kline.objects.filter(stock__stock_code=code)
+    bar = theirs.order_by("-time").first()
+    assert bar
+    phantom = datetime.combine(sunday, time.min, UTC)
+    Kline(stock=bar.stock, period="day", time=phantom, **values(bar)).save()
+
+    without = topped_up(LOADED)
+    kept = bars(code)
+    forced = topped_up(LOADED, "--force")
+
+    assert (without["calls"], sunday in kept) == (0, True)
+    assert (forced["state"], differences(sim, LOADED)) == ("succeeded", [])
+    assert [row.new for row in Revision.objects.all()] == [None]
+
+
+def test_force_takes_nothing_back_because_of_an_answer_with_little_in_it(
+    sim: Staged,
+) -> None:
+    code = sim.codes("HK")[0]
+    before = bars(code)
+    sim.suspend("HK", code, date(2026, 6, 2), date(2026, 6, 11))
+
+    topped_up(LOADED, "--force", "--start", str(SPOT))
+
+    assert bars(code) == before
+
+
+def test_force_on_some_days_of_a_restated_series_fetches_all_of_it(sim: Staged) -> None:
+    sim.restate("HK", sim.codes("HK")[0], FIRST, price=Fraction(1, 4))
+
+    forced = topped_up(LOADED, "--force", "--start", str(SPOT))
+
+    assert forced["calls"] == STOCKS + 1
+    assert differences(sim, LOADED) == []
+
+
+@pytest.mark.parametrize("hour", [4, 12], ids=["noon", "evening"])
+def test_a_copy_under_todays_date_goes_the_next_day(
+    simulate: Simulate, hour: int
+) -> None:
+    now = [datetime(2026, 6, 16, hour, 0, tzinfo=UTC)]
+    accounts = demo_accounts(3)
+    quirks = Quirks(suspended="copies")
+    sim = simulate(accounts=accounts, stocks=3, now=lambda: now[0], quirks=quirks)
+    world.hold_tokens(sim, accounts)
+    world.hold_stocks(sim, "HK")
+    code = sim.codes("HK")[0]
+    sim.suspend("HK", code, date(2026, 6, 16), date(2026, 6, 30))
+
+    phantoms = []
+    for _ in range(3):
+        world.synced(world.request(START, now[0].date()), now=lambda: now[0])
+        phantoms.append([day for day in bars(code) if day >= date(2026, 6, 16)])
+        now[0] += timedelta(days=1)
+
+    assert phantoms == [[date(2026, 6, n)] for n in (16, 17, 18)]
+
+
+@pytest.mark.parametrize("period", ["week", "month"])
+def test_a_running_week_has_one_bar_whatever_its_stamp(
+    simulate: Simulate, period: str
+) -> None:
+    now = [datetime(2026, 6, 17, 12, 0, tzinfo=UTC)]
+    accounts = demo_accounts(3)
+    quirks = Quirks(group_stamp="latest_trade")
+    sim = simulate(accounts=accounts, stocks=3, now=lambda: now[0], quirks=quirks)
+    world.hold_tokens(sim, accounts)
+    world.hold_stocks(sim, "HK")
+
+    for day in (17, 18, 19, 22, 30):
+        now[0] = datetime(2026, 6, day, 12, 0, tzinfo=UTC)
+        wanted = world.request(START, now[0].date(), period=period)
+        world.synced(wanted, now=lambda: now[0])
+
+    end = date(2026, 6, 28) if period == "week" else date(2026, 6, 30)
+    stored = world.stored("HK", period)
+    whole = world.request(FIRST_OF[period], end, period=period)
+    true = world.truth(sim, whole, "HK")
+    assert {code: rows[: len(true[code])] for code, rows in stored.items()} == true
+    assert all(len(rows) <= len(true[code]) + 1 for code, rows in stored.items())
