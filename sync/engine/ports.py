@@ -10,6 +10,10 @@ from threading import Event
 from typing import NamedTuple, Protocol
 
 from .depth import Depth, Unreached
+from .errors import NoData, UnknownSymbol
+
+# The reasons by which the provider says that it has nothing of a stock.
+NOTHING = frozenset({NoData.reason, UnknownSymbol.reason})
 
 
 class Kline(NamedTuple):
@@ -119,7 +123,8 @@ class Task:
     `covered` is what the database holds and is final; a stock that has any has traded
     before. `final` is the last date whose session is over for good in its market.
     `unreached` says where its history ended so far, without proof. `anew` means that
-    the windows are to replace the whole series, all at once.
+    the windows are to replace the whole series, all at once. Of one that is `gone`
+    nothing is expected, and it is no failure where the provider says so again.
     """
 
     stock_id: int
@@ -131,6 +136,7 @@ class Task:
     final: date
     unreached: Unreached | None = None
     anew: bool = False
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +182,11 @@ class Failure:
     window: Window
     reason: str
     text: str
+
+    @property
+    def expected(self) -> bool:
+        """返回是不是在意料之中:没有了的股票,服务商还是说没有。"""
+        return self.task.gone and self.reason in NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,8 +235,11 @@ class Progress:
 
     def not_stored(self, failures: Sequence[Failure]) -> None:
         """记入失败。"""
-        self.failed += len(failures)
         for failure in failures:
+            if failure.expected:
+                self.skipped += 1
+                continue
+            self.failed += 1
             self.reasons[failure.reason] = self.reasons.get(failure.reason, 0) + 1
 
 

@@ -8,6 +8,7 @@ from .finished import Finished
 from .rejected import RejectedBar
 from .runs import RunKind, RunState, SyncRun
 from .shards import ShardState, SyncShard
+from .silent import SilentStock
 from .stocks import Coverage, Kline, Stock
 from .unreached import UnreachedHistory
 
@@ -26,6 +27,7 @@ __all__ = [
     "RunKind",
     "RunState",
     "ShardState",
+    "SilentStock",
     "StagedKline",
     "Stock",
     "Suspension",

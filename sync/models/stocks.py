@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
-from typing import Self
+from typing import Any, Self
 
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from common.fields import CodeField
@@ -14,6 +15,7 @@ from common.fields import CodeField
 from ..engine import markets
 from ..engine.codes import BadCode, homes
 from ..engine.ports import Window
+from ..engine.silence import Nothing
 from .counting import CountingQuerySet
 
 # Before that no exchange's data are of use; a slip of the keys costs calls, and other
@@ -29,6 +31,14 @@ class StockQuerySet(CountingQuerySet["Stock"]):
     def active(self) -> Self:
         """留下没有被删除的股票。"""
         return self.filter(deleted=False)
+
+    def expected(self, period: str = "day") -> Self:
+        """留下应该有 K 线的股票:没有被删除,服务商也还有。"""
+        return self.active().exclude(pk__in=_gone(period))
+
+    def gone(self, period: str = "day") -> Self:
+        """留下服务商不再有的股票;没有被删除的。"""
+        return self.active().filter(pk__in=_gone(period))
 
     def lock(self, ids: Iterable[int]) -> None:
         """锁住这些行直到事务结束;总是同一个顺序,所以不会互相等死。
@@ -78,6 +88,12 @@ def spellings(text: str, markets: Collection[str] = ()) -> dict[str, str]:
         return {}
 
 
+def _gone(period: str) -> models.QuerySet[Any, Any]:
+    about = Q(silences__period=period) | Q(silences__kind=Nothing.UNKNOWN)
+    silent = Stock.objects.filter(about, silences__gone_at__isnull=False)
+    return silent.order_by().values("pk")
+
+
 def _stored(
     text: str, meant: dict[str, str], stored: set[tuple[str, str]]
 ) -> Iterator[tuple[str, str]]:
@@ -94,6 +110,9 @@ class Stock(models.Model):
     stock_name = models.CharField(_("name"), max_length=200, blank=True, default="")
     exchange = models.CharField(_("exchange"), max_length=50, blank=True, default="")
     deleted = models.BooleanField(_("deleted"), default=False)
+    # When the provider's list was seen to lack it; None where it does not, or nobody
+    # has looked.
+    unlisted_at = models.DateTimeField(_("not listed since"), null=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
 

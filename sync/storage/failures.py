@@ -20,6 +20,7 @@ from ..engine.errors import BadAnswer, Cancelled, NoToken, ProviderDown
 from ..engine.ports import Failure, Part, Task, Window
 from ..models import Finished, SyncFailure, SyncRun
 from ..models.failures import SyncFailureQuerySet
+from .silence import note_failures
 
 # Time without quota, tokens at fault and a provider that is down are no attempts.
 NO_ATTEMPT = {NoToken.reason, ProviderDown.reason, Cancelled.reason}
@@ -90,6 +91,7 @@ class BatchFailures:
     def failed(self, failures: Sequence[Failure], *, at: datetime) -> None:
         """记下新的失败,一只股票的一个区间只有一条等待中的。"""
         SyncFailure.objects.record(failures, run_id=self._run.pk, at=at)
+        note_failures(failures, at=at)
         _note_failed(failures, self._run)
 
     def _is_met_again(self, task: Task, change: CoverageChange | None) -> bool:
@@ -167,7 +169,8 @@ def _note_failed(failures: Iterable[Failure], run: SyncRun) -> None:
     tried: dict[str, list[Task]] = {}
     for failure in failures:
         if failure.reason not in NO_ATTEMPT:
-            tried.setdefault(failure.reason, []).append(failure.task)
+            reason = "" if failure.expected else failure.reason
+            tried.setdefault(reason, []).append(failure.task)
     for reason, tasks in tried.items():
         Finished.objects.note(tasks, run_id=run.pk, reason=reason)
 

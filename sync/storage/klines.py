@@ -6,8 +6,8 @@ Implements the engine's `Store`. What is written, in one transaction:
    nothing;
 2. what the answers say about bars that are stored, see `overlap`;
 3. the klines, one statement for thousands of rows;
-4. the coverage of their stocks, what of their history could not be reached, and the
-   days on which they are known to have been suspended;
+4. the coverage of their stocks, what of their history could not be reached, the days
+   on which they are known to have been suspended, and of which there is nothing;
 5. the bars that were rejected, and a failure where one is to be asked for again.
 
 Why these statements: see docs/decisions/writing-klines.md.
@@ -34,6 +34,7 @@ from .overlap import Judge
 from .rejected import keep_rejected
 from .restating import Restating
 from .retrying import Retrying, Unavailable
+from .silence import note_parts
 from .suspensions import write_suspensions
 from .unreached import write_unreached
 from .upserts import unique_fields
@@ -132,6 +133,7 @@ class DatabaseStore:
             changes = write_coverage(stored)
             write_unreached(stored, at=at)
             write_suspensions(stored)
+            note_parts(stored, at=at)
             news = keep_rejected(stored, run_id=self.shard.run_id, at=at)
             self._books.saved(stored, changes, at=at)
             # After what is covered now is settled: these stand in the coverage.

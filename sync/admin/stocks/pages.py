@@ -21,10 +21,11 @@ from common.admin.filters import Choices, ColumnFilter, DeletedFilter
 from sync import services
 from sync.models import Stock, SyncRun
 
-from ..display import badge, run_url
+from ..display import run_url
 from ..failures.rejected import rejected_link
 from ..readonly import ReadOnlyAdmin
 from . import lists as stock_lists
+from .gone import GoneFilter, state
 from .klines import klines_page
 from .rows import (
     StockChangeList,
@@ -58,7 +59,7 @@ class StockAdmin(ReadOnlyAdmin):
         *("stock_code", "market", "stock_name", "exchange"),
         *("covered", "newest", "number_waiting", "klines"),
     )
-    list_filter = (StockMarketFilter, DeletedFilter)
+    list_filter = (StockMarketFilter, GoneFilter, DeletedFilter)
     list_per_page = 100
     list_max_show_all = 0
     sortable_by = ()
@@ -102,8 +103,8 @@ class StockAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, stock: Stock) -> SafeString:
-        """在不在列表里。"""
-        return badge("", _("deleted") if stock.deleted else _("listed"))
+        """在不在列表里,服务商还有没有。"""
+        return state(stock)
 
     @admin.display(description=gettext_lazy("waiting failures"))
     def waiting(self, stock: Stock) -> SafeString | str:

@@ -23,6 +23,7 @@ from sync.models import Coverage, Stock, SyncFailure, UnreachedHistory
 from sync.models.stocks import StockQuerySet
 
 from ..display import failures_url
+from .gone import gone_among
 
 PERIOD = "day"
 Key = tuple[str, str]
@@ -36,6 +37,7 @@ class StockStats:
     waiting: int
     cut_short: bool  # older history needs a token that sees further back
     newest: date | None  # the day of the newest bar
+    gone: bool  # the provider has it no more
 
 
 class StockChangeList(ChangeList):
@@ -61,12 +63,14 @@ def stats(stocks: Sequence[Stock]) -> dict[int, StockStats]:
     older = UnreachedHistory.objects.of([stock.pk for stock in stocks], PERIOD)
     cut_short = set(older.values_list("stock_id", flat=True))
     newest = services.newest_bars(stocks)
+    gone = gone_among(stocks)
     return {
         stock.pk: StockStats(
             covered.get(stock.pk),
             waiting.get((stock.market, stock.stock_code), 0),
             stock.pk in cut_short,
             newest.get(stock.pk),
+            stock.pk in gone,
         )
         for stock in stocks
     }
@@ -109,13 +113,11 @@ def span(window: Window | None) -> str:
 
 
 def covered(stats: StockStats) -> SafeString | str:
-    """覆盖范围;更早的没有 Token 看得到时说出来。"""
-    if not stats.cut_short:
-        return span(stats.covered)
-    return format_html(
-        '{}<div class="quiet">{}</div>',
-        *(span(stats.covered), _("older: no token sees it")),
-    )
+    """覆盖范围;更早的没有 Token 看得到、服务商不再有了时说出来。"""
+    notes = [_("older: no token sees it")] if stats.cut_short else []
+    notes += [_("gone: the provider has it no more")] if stats.gone else []
+    shown = format_html_join("", '<div class="quiet">{}</div>', zip(notes))
+    return format_html("{}{}", span(stats.covered), shown)
 
 
 def klines_url(stock: Stock, **wanted: str) -> str:

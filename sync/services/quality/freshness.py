@@ -48,7 +48,9 @@ def freshness(*, at: datetime) -> list[Freshness]:
     One query: for each stock a look-up in the index of the K-lines.
     """
     daily = FilteredRelation("coverage", condition=Q(coverage__period=PERIOD))
-    stocks = Stock.objects.active().annotate(daily=daily, newest=newest_bar(PERIOD))
+    stocks = Stock.objects.expected(PERIOD).annotate(
+        daily=daily, newest=newest_bar(PERIOD)
+    )
     found: dict[str, Counter[tuple[date | None, date | None]]] = {}
     rows = stocks.order_by().values_list("market", "newest", "daily__end_date")
     for market, newest, end in rows.iterator():

@@ -17,6 +17,8 @@ from sync.engine import coverage, markets
 from sync.engine.ports import Window
 from sync.models import Coverage, Kline, Stock
 
+from .freshness import newest_bar
+
 CHUNK = 500  # stocks to a query
 Spans = dict[Window, "array[int]"]
 
@@ -33,8 +35,8 @@ class Day:
 def spans_of(market: str, period: str, *, window: Window) -> Spans:
     """按区间给出股票的编号:区间里每个交易日都应该有 K 线。
 
-    What was asked for, within the stock's coverage, from its first bar on. For week and
-    month the ends are first days of units.
+    What was asked for, within the stock's coverage, from its first bar on, and of one
+    that is gone to its last. For week and month the ends are first days of units.
     """
     rows = Coverage.objects.filter(
         stock__market=market,
@@ -45,6 +47,10 @@ def spans_of(market: str, period: str, *, window: Window) -> Spans:
     )
     columns = rows.values_list("stock_id", "start_date", "end_date")
     covered = {stock_id: (start, end) for stock_id, start, end in columns}
+    for stock_id, last in _last_bars_of_gone(market, period):
+        if stock_id in covered:
+            start, end = covered[stock_id]
+            covered[stock_id] = (start, min(end, last))
     spans: Spans = {}
     for chunk in chunks(array("q", sorted(covered)), CHUNK):
         for stock_id, listed in _first_bars(chunk, market=market, period=period):
@@ -70,6 +76,16 @@ def _first_bars(
     return [
         (stock_id, markets.trade_date(first, market=market, period=period))
         for stock_id, first in firsts
+    ]
+
+
+def _last_bars_of_gone(market: str, period: str) -> list[tuple[int, date]]:
+    """不再有了的股票的最后一根 K 线:之后什么也不该有。"""
+    stocks = Stock.objects.filter(market=market).gone(period)
+    found = stocks.annotate(last=newest_bar(period)).exclude(last=None).order_by()
+    return [
+        (stock_id, markets.trade_date(last, market=market, period=period))
+        for stock_id, last in found.values_list("pk", "last")
     ]
 
 

@@ -31,6 +31,7 @@ from tokens.validation import allowed_hosts
 
 from ..clock import SharedClock
 from ..errors import NoUsableToken
+from ..stocks.gone import weigh_silence
 from ..tokens.ledger import TokenLedger
 from ..tokens.serving import Serving, serving
 from ..tokens.sharing import TokenSharing
@@ -239,11 +240,17 @@ class Execution:
             # Read only now: the run whose tokens we waited for has fetched meanwhile.
             self._runner.run(self._tasks(market))
             self._note_lanes()
+            self._weigh_silence(market)
             if self._runner.starved or self._sees_more(market, self._runner):
                 return False
         if waits and not self._stop.is_set():
             raise soonest(waits)
         return self._stop.is_set() or not self._store.take_contradicted()
+
+    def _weigh_silence(self, market: str) -> None:
+        if self.run.kind != RunKind.RETRY:
+            period, at = self.run.period, self._now()
+            self._retrying(lambda: weigh_silence(market, period, at=at))
 
     def _sees_more(self, market: str, runner: Runner) -> bool:
         """这一遍里学到了谁看得更远,还有股票可以因此取到更早的吗。

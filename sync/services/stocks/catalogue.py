@@ -23,6 +23,7 @@ from ..clock import now as shared_now
 from ..errors import NoUsableToken, Refused
 from ..tokens.one_call import NotLent, Why, borrowed
 from ..tokens.serving import PROVIDER
+from .gone import note_listed
 from .rows import LONGEST_NAME, Entry, Listed, StockList, store
 
 logger = logging.getLogger(__name__)
@@ -84,15 +85,17 @@ def _sync_market(
             if not wait(turn.why, turn.seconds):
                 return None
         else:
-            return _stored(market, rows)
+            return _stored(market, rows, at=now())
 
 
-def _stored(market: str, rows: Iterable[Listing]) -> Listed:
+def _stored(market: str, rows: Iterable[Listing], *, at: datetime) -> Listed:
     stocks = _sound(market, rows)
     if not stocks.entries:
         message = _("The provider lists no stocks for %s; nothing was changed.")
         raise Refused(message % market)
-    return again_after_a_lost_race(lambda: store(stocks))
+    listed = again_after_a_lost_race(lambda: store(stocks))
+    note_listed(market, [entry.code for entry in stocks.entries], at=at)
+    return listed
 
 
 def _sound(market: str, rows: Iterable[Listing]) -> StockList:

@@ -18,6 +18,7 @@ from sync.models import (
     Finished,
     Restatement,
     RunKind,
+    SilentStock,
     Stock,
     SyncFailure,
     SyncRun,
@@ -119,9 +120,13 @@ def _batch_tasks(
     asks = _worth_asking(market, wanted, retrying=retrying)
     wanted = coverage.widen(wanted, run.period)
     plan = coverage.everything if run.force else coverage.missing
+    gone = retrying(partial(_gone, run, market))
+    resting = set() if run.force else {pk for pk, due in gone.items() if at < due}
     older: OlderHistory | None = None
     for stock_id, covered, code, mark, row in _rows(run, market, of, retrying=retrying):
-        windows = () if mark == FINISHED else plan(wanted, covered)
+        windows = (
+            () if mark == FINISHED or stock_id in resting else plan(wanted, covered)
+        )
         unreached = None
         if row:
             older = older or retrying(partial(OlderHistory, market, at=at))
@@ -137,6 +142,7 @@ def _batch_tasks(
             covered=covered,
             final=final,
             unreached=unreached,
+            gone=stock_id in gone,
         )
         if mark:
             task = retrying(partial(restated, task, mark, asks=run.force, at=at))
@@ -154,6 +160,14 @@ def _worth_asking(
         coverage.has_weekday(window)
         or any(window.start <= day <= window.end for day in rare())
     )
+
+
+def _gone(run: SyncRun, market: str) -> dict[int, datetime]:
+    """没有了的股票,和什么时候再问;点名要的照样问,也照样算失败。"""
+    if run.codes:
+        return {}
+    rows = SilentStock.objects.gone(run.period).filter(stock__market=market)
+    return {row.stock_id: row.asked_next for row in rows}
 
 
 def _poison_last(tasks: Iterator[Task], *, retrying: Retrying) -> Iterator[Task]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
-from sync.models import Coverage, Stock
+from sync.models import Coverage, SilentStock, Stock
 from tests.rows import bar, stock
 
 from ..people import failure, nora, otto, signed_in, text, vera
@@ -60,11 +60,45 @@ def test_the_list_costs_the_same_however_many_stocks_there_are(
     client = signed_in("root", superuser=True)
 
     # The session, the user, the markets, the count, the page, coverage, failures, the
-    # newest bars, and whose history no token sees.
-    with django_assert_num_queries(9):
+    # newest bars, whose history no token sees, and who is gone.
+    with django_assert_num_queries(10):
         page = client.get(LIST)
 
     assert len(page.context["cl"].result_list) == 30
+
+
+def gone(of: Stock, **columns: object) -> None:
+    at = datetime(2026, 3, 10, 10, tzinfo=UTC)
+    day = date(2026, 3, 10)
+    wanted = {"period": "day", "kind": "unknown_symbol", "answers": 3, "gone_at": at}
+    SilentStock.objects.create(
+        stock=of, since=day, day=day, asked_at=at, **wanted | columns
+    )
+
+
+def test_what_the_provider_has_no_more_is_shown_and_can_be_filtered() -> None:
+    there, dead, odd = stock("1"), stock("2"), stock("3")
+    gone(dead)
+    gone(odd, period="1m", kind="no_data")
+    gone(there, gone_at=None)
+
+    client = vera()
+    page = client.get(LIST)
+
+    assert text(page).count("gone: the provider has it no more") == 1
+    assert listed(client, "?gone=1") == ["HK 2"]
+    assert listed(client, "?gone=0") == ["HK 1", "HK 3"]
+    assert client.get(LIST + "?gone=x").status_code == 302
+
+
+def test_its_page_says_since_when_why_and_when_it_is_asked_again() -> None:
+    dead = stock("2")
+    gone(dead)
+
+    page = vera().get(reverse("admin:sync_stock_change", args=[dead.pk]))
+
+    assert "the provider does not know the code, 3 times" in text(page)
+    assert "2026-03-16" in text(page)
 
 
 def test_the_list_goes_by_market_and_code_without_the_deleted() -> None:

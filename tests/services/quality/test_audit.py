@@ -222,14 +222,14 @@ def test_the_queries_do_not_grow_with_days_or_stocks(
     for number in range(20):
         loaded(str(number))
 
-    # Calendar, coverage, first bars, counts by day, and the market days.
-    with django_assert_num_queries(11):
+    # Calendar, coverage, what is gone, first bars, counts by day, and the market days.
+    with django_assert_num_queries(12):
         audited(wanted=["HK"])
 
     loaded("hollow", without=march(4, 9))
     # A count for each stock, the days, names, failures, suspensions; a second
     # statement for rows that are there already.
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(17):
         audited(wanted=["HK"])
 
 
