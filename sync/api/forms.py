@@ -20,6 +20,7 @@ MOST_ATTEMPTS = 100
 MOST_CODES = 1000
 MOST_ROWS = 200
 MOST_KLINES = 2000
+MOST_DAYS = 5000
 
 
 class PageForm(Form):
@@ -90,13 +91,30 @@ class KlineForm(Form):
     size = fields.Whole(min_value=1, max_value=MOST_KLINES, default=500)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """开始不能在结束之后。"""
-        start, end = attrs.get("start"), attrs.get("end")
-        if start and end and start > end:
-            raise serializers.ValidationError(
-                {"start": f"{start} is after the end {end}."}
-            )
-        return attrs
+        """检查开始不在结束之后。"""
+        return in_order(attrs)
+
+
+class CompletenessForm(PageForm):
+    """哪些市场、哪种周期、哪些日子的完整程度。"""
+
+    market = fields.market(required=False)
+    period = fields.period(default="day")
+    start = fields.TradeDate(required=False, help_text="First day, included.")
+    end = fields.TradeDate(required=False, help_text="Last day, included.")
+    size = fields.Whole(min_value=1, max_value=MOST_DAYS, default=1000)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """检查开始不在结束之后。"""
+        return in_order(attrs)
+
+
+def in_order(attrs: dict[str, Any]) -> dict[str, Any]:
+    """检查开始不在结束之后;不对时抛出 400。"""
+    start, end = attrs.get("start"), attrs.get("end")
+    if start and end and start > end:
+        raise serializers.ValidationError({"start": f"{start} is after the end {end}."})
+    return attrs
 
 
 def checked(form: type[Form], given: Any) -> dict[str, Any]:

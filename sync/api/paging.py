@@ -62,6 +62,7 @@ class DeferredPaginator(Paginator):  # type: ignore[type-arg]
 class Pages(PageNumberPagination):
     """`page` 和 `size`;不对的是 400,没有的一页是 404。"""
 
+    form: type[PageForm] = PageForm
     page_size = 20
     page_size_query_param = "size"
     max_page_size = MOST_ROWS
@@ -70,7 +71,7 @@ class Pages(PageNumberPagination):
         self, queryset: Any, request: Request, view: Any = None
     ) -> list[Any]:
         """这一页的行。"""
-        wanted = checked(PageForm, request.query_params)
+        wanted = checked(self.form, request.query_params)
         paginator = DeferredPaginator(queryset, wanted["size"])
         self.request = request
         try:

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from ..models import Kline, SyncFailure, SyncRun, SyncShard
+from ..models import Kline, MarketDay, SyncFailure, SyncRun, SyncShard
 from . import fields
 
 Shape = serializers.Serializer[Any]
@@ -144,6 +144,25 @@ class KlinePageSerializer(Shape):
     period = fields.period()
     next = serializers.URLField(allow_null=True)
     results = KlineSerializer(many=True)
+
+
+class MarketDaySerializer(serializers.ModelSerializer[MarketDay]):
+    """一个市场的一天。"""
+
+    audited_at = serializers.DateTimeField(
+        source="current_since",
+        allow_null=True,
+        read_only=True,
+        help_text="When the day was counted; null where it was written to since.",
+    )
+
+    class Meta:
+        model = MarketDay
+        fields = (
+            *("market", "period", "day", "expected", "present", "suspended"),
+            *("missing", "waiting", "audited_at"),
+        )
+        read_only_fields = fields
 
 
 class ErrorSerializer(Shape):

@@ -8,6 +8,7 @@ from typing import Any
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, re_path
 
+from .completeness import Completeness
 from .docs import Docs, Schema
 from .errors import nothing
 from .failures import FailureList, RetryFailed
@@ -31,6 +32,7 @@ urlpatterns = [
     *_both("api/stock/sync/runs/<int:pk>", RunDetail.as_view(), "api-run"),
     *_both("api/stock/sync/runs/<int:pk>/cancel", RunCancel.as_view(), "api-cancel"),
     *_both("api/stock/klines", KlineList.as_view(), "api-klines"),
+    *_both("api/stock/completeness", Completeness.as_view(), "api-completeness"),
     *_both("api/schema", Schema.as_view(), "api-schema"),
     *_both("api/docs", Docs.as_view(), "api-docs"),
     *_both("healthz", health, "healthz"),

@@ -100,9 +100,10 @@ class MarketDay(models.Model):
         return f"{self.market} {self.period} {self.day}"
 
     @property
-    def is_current(self) -> bool:
-        """判断核对以后没有再写过。"""
-        return self.touched_at is None or self.touched_at < self.audited_at
+    def current_since(self) -> datetime | None:
+        """返回什么时候核对的;核对以后又写过的返回 None。"""
+        stale = self.touched_at and self.touched_at >= self.audited_at
+        return None if stale else self.audited_at
 
 
 class Suspension(models.Model):

@@ -11,6 +11,7 @@ from rest_framework.test import APIClient
 from tests import people
 
 ERRORS = {
+    "completeness_list": {"400", "404"},
     "failure_list": {"400", "404"},
     "retry_failed": {"400", "409", "415"},
     "run_list": {"400", "404"},
