@@ -8,17 +8,21 @@ unit the provider stamps it with.
 from __future__ import annotations
 
 import calendar
-from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime, timedelta
 
 from .markets import PERIODS, unit_start
-from .ports import Window
+from .ports import Closings, Window
 
 DAY = timedelta(days=1)
 SATURDAY = 5  # of date.weekday()
 # A day without a bar counts as covered only after this while: the stock may have been
 # suspended, or the provider may be late.
 GRACE = timedelta(days=3)
+# A day of minutes has a bar so near its close, if it is liquid; auctions end well
+# before AFTER_HOURS. Both are shorter than the hour after which a session is over.
+NEAR = timedelta(minutes=15)
+AFTER_HOURS = timedelta(minutes=30)
 # About 20,000 bars of the shortest period: what one stock may hold in memory.
 PIECE = timedelta(days=30)
 
@@ -58,6 +62,35 @@ def missing(wanted: Window, covered: Window | None) -> list[Window]:
     before = Window(wanted.start, covered.start - DAY)
     after = Window(covered.end + DAY, wanted.end)
     return [window for window in (before, after) if window.start <= window.end]
+
+
+def with_last_day(
+    windows: Iterable[Window], covered: Window | None, period: str
+) -> list[Window]:
+    """让接着已有范围的分钟线区间连最后一天一起重取:那天的也许来得晚。
+
+    It costs no call where a page holds both, as it does from 5m on.
+    """
+    if covered is None or not PERIODS[period].intraday:
+        return list(windows)
+    return [
+        Window(covered.end, window.end) if window.start == covered.end + DAY else window
+        for window in windows
+    ]
+
+
+def is_whole(day: date, *, until: datetime, closings: Closings) -> bool:
+    """判断一天的分钟线取全了没有;`until` 是最后一根结束的时刻。
+
+    Whole is a day with a bar near its close. Bars from long after it are those of a
+    feed with after-hours, which goes on until the day is over.
+    """
+    close = closings.at.get(day)
+    if close is None:
+        return True
+    if until < close - NEAR:
+        return False
+    return day <= closings.over or until <= close + AFTER_HOURS
 
 
 def everything(wanted: Window, covered: Window | None) -> list[Window]:

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 from heapq import nlargest
 from operator import attrgetter
 
 from . import markets
-from .coverage import DAY, SATURDAY, widen
+from .coverage import DAY, SATURDAY, is_whole, widen
 from .depth import Place
 from .errors import BadAnswer
 from .ports import BadBar, Kline, Page, PageRequest, Task, Window
@@ -263,15 +263,29 @@ class Walk:
         """返回区间里最新一根的交易日;服务商说没有交易的那天也算。
 
         A copy of the bar before it does not count: so a suspended stock may look on the
-        day itself, and the next day that bar is gone.
+        day itself, and the next day that bar is gone. Of minutes, the newest day that
+        is whole.
         """
         known = self._klines.keys() | self._idle
         if copy := self._copy():
             known.discard(copy)
-        if not known:
+        day = self._newest_day(known)
+        closings, period = self.task.closings, self.task.period
+        if day is None or closings is None:
+            return day
+        until = max(known) + markets.PERIODS[period].interval
+        if is_whole(day, until=until, closings=closings):
+            return day
+        begin, _end = markets.bounds(
+            Window(day, day), market=self.task.market, period=period
+        )
+        return self._newest_day([time for time in known if time < begin])
+
+    def _newest_day(self, times: Collection[datetime]) -> date | None:
+        if not times:
             return None
         return markets.trade_date(
-            max(known), market=self.task.market, period=self.task.period
+            max(times), market=self.task.market, period=self.task.period
         )
 
     def _copy(self) -> datetime | None:

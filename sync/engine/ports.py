@@ -117,11 +117,24 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Closings:
+    """最近几天的收盘时刻(UTC),以及连盘后交易也结束了的最后一天。
+
+    By them a day of minutes is known to be whole; days that `at` does not name are too
+    old to be late.
+    """
+
+    at: Mapping[date, datetime]
+    over: date
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """一只股票要取的区间,旧的在前;没有区间表示已经齐全。
 
     `covered` is what the database holds and is final; a stock that has any has traded
     before. `final` is the last date whose session is over for good in its market.
+    Of minutes, `closings` tell when a day is whole.
     `unreached` says where its history ended so far, without proof. `anew` means that
     the windows are to replace the whole series, all at once. Of one that is `gone`
     nothing is expected, and it is no failure where the provider says so again.
@@ -135,6 +148,7 @@ class Task:
     covered: Window | None
     final: date
     unreached: Unreached | None = None
+    closings: Closings | None = None
     anew: bool = False
     gone: bool = False
 

@@ -27,6 +27,7 @@ from sync.models import (
 from sync.models.stocks import StockQuerySet
 from sync.storage.retrying import Retrying, at_once
 
+from ..calendars.closings import closings_of
 from ..calendars.sessions import weekend_sessions
 from .anew import restated
 from .older import OlderHistory
@@ -122,6 +123,7 @@ def _batch_tasks(
     plan = coverage.everything if run.force else coverage.missing
     gone = retrying(partial(_gone, run, market))
     resting = set() if run.force else {pk for pk, due in gone.items() if at < due}
+    closings = cache(lambda: retrying(lambda: closings_of(market, run.period, at=at)))
     older: OlderHistory | None = None
     for stock_id, covered, code, mark, row in _rows(run, market, of, retrying=retrying):
         windows = (
@@ -133,16 +135,20 @@ def _batch_tasks(
             unreached = older.as_asked(row)
         if older and windows and unreached and not run.force:
             windows = older.asked_for(windows, unreached, run.period, covered)
+        worth = list(filter(asks, windows))
+        if not run.force:
+            worth = coverage.with_last_day(worth, covered, run.period)
         task = Task(
             stock_id=stock_id,
             market=market,
             code=code,
             period=run.period,
-            windows=tuple(filter(asks, windows)),
+            windows=tuple(worth),
             covered=covered,
             final=final,
             unreached=unreached,
             gone=stock_id in gone,
+            closings=closings() if worth or mark else None,
         )
         if mark:
             task = retrying(partial(restated, task, mark, asks=run.force, at=at))

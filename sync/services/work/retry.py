@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
-from functools import partial
+from functools import cache, partial
 from itertools import groupby
 
 from sync.engine import coverage, markets
@@ -14,6 +14,7 @@ from sync.models.failures import SyncFailureQuerySet
 from sync.models.stocks import EARLIEST
 from sync.storage.retrying import Retrying, at_once
 
+from ..calendars.closings import closings_of
 from .anew import restated
 
 CHUNK = 500
@@ -65,6 +66,7 @@ def _chunk(run: SyncRun, market: str, codes: list[str], *, at: datetime) -> list
     tried = set(of_run.values_list("stock_id", "period"))
     begun = markets.today(market, at=run.created_at)
     today = markets.today(market, at=at)
+    closings = cache(lambda period: closings_of(market, period, at=at))
     changed = Restatement.objects.open().filter(stock__in=ids.values())
     states = {row.key: row.state for row in changed}
     rows.sort(key=lambda row: row.stock_key)
@@ -79,6 +81,7 @@ def _chunk(run: SyncRun, market: str, codes: list[str], *, at: datetime) -> list
                 windows=tuple(windows),
                 covered=known.get((ids[code], period)),
                 final=markets.last_final(market, at=at),
+                closings=closings(period),
             )
             state = states.get((ids[code], period), "")
             tasks.append(restated(task, state, asks=True, at=at))
