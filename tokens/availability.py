@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from .querysets import ApiTokenQuerySet
 
 NAMED_HOLDERS = 3
+# Told apart from other reasons: what a run with this one waits for is quota.
+AT_LIMIT = Message(
+    "Every usable token of %(provider)s is at its daily limit until %(when)s."
+).text
 OR = Message("%(first)s or %(rest)s").text
 
 
@@ -48,14 +52,19 @@ def why_none_available(
             provider=provider,
             markets=joined(markets, by=OR),
         )
+    return _used_or_held(serving, provider=provider, at=at)
+
+
+def _used_or_held(serving: ApiTokenQuerySet, *, provider: str, at: datetime) -> Message:
     below = serving.with_calls_left(at=at)
-    if not below.exists():
-        return Message(
-            "Every usable token of %(provider)s is at its daily limit until %(when)s.",
-            provider=provider,
-            when=_on(quota.next_day_at(at)),
-        )
-    return Message() if below.free(at=at).exists() else _held_by(below, at=at)
+    if below.exists():
+        return Message() if below.free(at=at).exists() else _held_by(below, at=at)
+    # What a holder has reserved and does not use is given back: it is waited for.
+    reserved = serving.filter(reserved__gt=0)
+    if reserved.held(at=at).exists():
+        return _held_by(reserved, at=at)
+    when = _on(quota.next_day_at(at))
+    return Message(AT_LIMIT, provider=provider, when=when)
 
 
 def _held_by(tokens: ApiTokenQuerySet, *, at: datetime) -> Message:

@@ -14,6 +14,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from common.admin import display
+from sync import services
+from tokens.availability import AT_LIMIT
 
 from ..models import FailureStatus, RunKind, RunState, ShardState, SyncRun
 
@@ -44,8 +46,21 @@ def badge(value: Any, label: str) -> SafeString:
 
 
 def state_badge(run: SyncRun) -> SafeString:
-    """一次运行的状态。"""
+    """写出一次运行的状态;成功了却一根 K 线也没有取到的,不是绿的。"""
+    if run.state == RunState.WAITING and not waits_for_quota(run):
+        return badge(run.state, _("waiting for tokens"))
+    if services.brought_nothing(run):
+        return badge(RunState.PARTIAL, _("%(state)s, no K-lines") % _state(run))
     return badge(run.state, run.get_state_display())
+
+
+def _state(run: SyncRun) -> dict[str, str]:
+    return {"state": run.get_state_display()}
+
+
+def waits_for_quota(run: SyncRun) -> bool:
+    """判断一次等待中的运行等的是不是每日的次数。"""
+    return bool(run.error.text == AT_LIMIT)
 
 
 def number(value: int | None) -> SafeString:
@@ -88,7 +103,7 @@ def asked(run: SyncRun) -> str:
         return _("retry of failures: %(where)s") % {"where": where}
     parts = [where, run.period, f"{run.start_date} – {run.end_date}"]
     if run.force:
-        parts.append(_("fetch anew"))
+        parts.append(_("re-download"))
     return " · ".join(parts)
 
 

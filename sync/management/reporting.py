@@ -19,9 +19,8 @@ from sync.models import RunKind, RunState, SyncRun
 from sync.services import Forecast, Listed
 
 FEW_DAYS = 7
-NOT_TODAY = (
-    "That is not enough for today: what is left over waits for the next day's calls."
-)
+NOT_TODAY = "That is not enough for today."
+LEFT_OVER = "What is left over waits for the next day's calls."
 EVERY = 10.0  # seconds between two plain lines
 
 EXIT_NOT_RUN = 1
@@ -32,6 +31,10 @@ UNREACHED = (
     "{unreached:,} stocks begin later than asked for: what is older needs a token that "
     "sees further back. Each stock's page says from when; a new token, a changed one "
     "or a month makes the next run ask again.\n"
+)
+NOTHING = (
+    "No K-line was stored although bars were due: the provider answered, and had none. "
+    "Check the window, the list of stocks and what the tokens' plans cover.\n"
 )
 ADVICE: dict[str, str] = {
     RunState.QUEUED: "The job cluster will take it; watch it in the admin.",
@@ -199,12 +202,17 @@ def as_json(run: SyncRun) -> dict[str, object]:
 
 
 def report(
-    stdout: OutputWrapper, run: SyncRun, *, json_wanted: bool, unreached: int = 0
+    stdout: OutputWrapper,
+    run: SyncRun,
+    *,
+    json_wanted: bool,
+    unreached: int = 0,
+    nothing: bool = False,
 ) -> None:
     """打印一次运行的结果。
 
     `unreached` stocks have older history that no token sees; the JSON names them only
-    where there are any.
+    where there are any. `nothing` was stored although bars were due.
     """
     if json_wanted:
         more = {"unreached": unreached} if unreached else {}
@@ -216,6 +224,8 @@ def report(
         width = None if stdout.isatty() else 100
         Console(file=cast(TextIO, stdout), width=width).print(_table(run))
     stdout.writelines(line + "\n" for line in _advice(run))
+    if nothing:
+        stdout.write(NOTHING)
     if unreached:
         stdout.write(UNREACHED.format(unreached=unreached))
 
@@ -320,6 +330,7 @@ def forecast_words(forecast: Forecast) -> str:
             for one in forecast.fetched
         ),
         f"{forecast.calls_needed:,} calls are needed, {quota}.{short}",
+        *([] if forecast.suffices else [LEFT_OVER]),
         *_days(forecast),
         _duration(forecast),
     ]

@@ -50,6 +50,7 @@ class RunCommand(SpokenCommand):
             run,
             json_wanted=options["json"],
             unreached=services.count_unreached(run),
+            nothing=services.brought_nothing(run),
         )
         if code := reporting.exit_code(run):
             sys.exit(code)

@@ -150,6 +150,7 @@ class SyncFailureQuerySet(CountingQuerySet["SyncFailure"]):
             row.start_date, row.end_date = window.start, window.end
             row.failure_reason = _storable(failure.text)
             row.reason_class, row.update_time = failure.reason, at
+            row.recorded_reason = failure.reason
             if not row.pk:
                 return True
             # Whoever has claimed it since knows its window as it was.
@@ -161,6 +162,8 @@ class SyncFailureQuerySet(CountingQuerySet["SyncFailure"]):
                 failure_reason=row.failure_reason,
                 reason_class=failure.reason,
                 run_id=row.run_id if held else run_id,
+                recorded_run_id=run_id,
+                recorded_reason=failure.reason,
                 update_time=at,
             ):
                 row.run_id = row.run_id if held else run_id
@@ -271,6 +274,12 @@ class SyncFailure(models.Model):
         db_index=False,
     )
 
+    # As it was recorded: a retry takes the row over and may change its reason.
+    recorded_run_id = models.BigIntegerField(_("recorded by"), null=True)
+    recorded_reason = CodeField(
+        _("recorded as"), max_length=20, blank=True, db_default=""
+    )
+
     held = False  # by a retry that is active, where somebody has looked
 
     objects = SyncFailureQuerySet.as_manager()
@@ -296,6 +305,10 @@ class SyncFailure(models.Model):
             ),
             models.Index(
                 fields=["run", "status", "reason_class"], name="idx_run_status"
+            ),
+            models.Index(
+                fields=["recorded_run_id", "recorded_reason", "status"],
+                name="idx_recorded_run",
             ),
         )
 
@@ -367,6 +380,8 @@ def _row(failure: Failure, *, run_id: int | None, at: datetime) -> SyncFailure:
         retry_count=0,
         status=FailureStatus.WAITING,
         run_id=run_id,
+        recorded_run_id=run_id,
+        recorded_reason=failure.reason,
         create_time=at,
         update_time=at,
     )

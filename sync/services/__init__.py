@@ -22,6 +22,7 @@ from .failures.retry import retry_failed
 from .quality.audit import MarketAudit, audit
 from .quality.freshness import Freshness, freshness, newest_bars
 from .runs.cancel import cancel
+from .runs.empty import brought_nothing
 from .runs.follow import follow
 from .runs.forecast import Forecast, forecast
 from .runs.repeat import repeat
@@ -57,6 +58,7 @@ __all__ = [
     "Unavailable",
     "audit",
     "audit_daily",
+    "brought_nothing",
     "cancel",
     "check_token",
     "clean_up",

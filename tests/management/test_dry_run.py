@@ -140,7 +140,7 @@ def test_a_dry_run_tells_the_calls_of_each_day_until_it_is_done(
     assert [day["calls"] for day in printed["days"]] == [2, 2, 1]
     assert printed["seconds_expected"] > 24 * 3600
     assert printed["ends_at"].endswith("Z")
-    assert "what is left over waits for the next day's calls" in words
+    assert "What is left over waits for the next day's calls" in words
     assert words.count(" calls\n") == 3
     assert "UTC" in words
 

@@ -160,6 +160,23 @@ def test_says_until_when_all_are_at_their_limit(make_token: MakeToken) -> None:
     )
 
 
+def test_calls_that_a_holder_has_reserved_are_not_used_up(
+    make_token: MakeToken,
+) -> None:
+    make_token(
+        daily_limit=5,
+        daily_used=5,
+        usage_date=TODAY,
+        reserved=3,
+        leased_by="run 7",
+        leased_at=AT,
+        leased_until=AT + SECOND,
+    )
+    make_token(daily_limit=5, daily_used=5, usage_date=TODAY)
+
+    assert why().endswith("is held by run 7 since 2026-03-10 08:00 UTC.")
+
+
 def test_says_who_holds_them_and_since_when(make_token: MakeToken) -> None:
     for number in (2, 1, 3, 4, 1):
         start = AT - timedelta(minutes=10 - number)

@@ -102,6 +102,35 @@ class RunFilter(ColumnFilter):
         return super().queryset(request, queryset)
 
 
+class RecordedByFilter(RunFilter):
+    """按记录它的运行,后来补拉它的不算;只有从运行的页面来才会出现。"""
+
+    title = gettext_lazy("recorded by run")
+    parameter_name = "recorded_by"
+    column = "recorded_run_id"
+
+
+class RecordedAsFilter(ReasonFilter):
+    """按记录时的原因,后来的补拉可能换了;只有从运行的页面来才会出现。"""
+
+    title = gettext_lazy("recorded as")
+    parameter_name = "recorded_as"
+    column = "recorded_reason"
+
+    def known(self) -> Choices:
+        """没有可以选的。"""
+        return []
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        """只说选了什么。"""
+        asked = request.GET.get(self.parameter_name)
+        return (
+            [(asked, reason_label("" if asked == NO_REASON else asked))]
+            if asked
+            else []
+        )
+
+
 class RecordedFilter(admin.ListFilter):
     """按记录的日期:几个常用的,或者从哪天到哪天(头尾都含)。"""
 

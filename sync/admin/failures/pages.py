@@ -27,6 +27,8 @@ from .filters import (
     MarketFilter,
     PeriodFilter,
     ReasonFilter,
+    RecordedAsFilter,
+    RecordedByFilter,
     RecordedFilter,
     RunFilter,
     StatusFilter,
@@ -49,7 +51,7 @@ class SyncFailureAdmin(FailureActions):
     )
     list_filter = (
         *(StatusFilter, ReasonFilter, MarketFilter, PeriodFilter),
-        *(RecordedFilter, RunFilter),
+        *(RecordedFilter, RunFilter, RecordedByFilter, RecordedAsFilter),
     )
     list_per_page = 50
     list_max_show_all = 0

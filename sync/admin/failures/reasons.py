@@ -24,7 +24,7 @@ REASONS: dict[str, Promise] = {
     "unknown_symbol": gettext_lazy("unknown to the provider"),
     "unknown_stock": gettext_lazy("stock does not exist"),
     "cancelled": gettext_lazy("cancelled"),
-    "lost_lease": gettext_lazy("taken over"),
+    "lost_lease": gettext_lazy("lease lost"),
     "error": gettext_lazy("error"),
 }
 # In an address a blank would be easily lost.

@@ -76,7 +76,7 @@ class SyncRunAdmin(ReadOnlyAdmin):
         """写出状态,带颜色。"""
         return state_badge(run)
 
-    @admin.display(description=gettext_lazy("asked for"))
+    @admin.display(description=gettext_lazy("requested"))
     def shown_asked(self, run: SyncRun) -> SafeString:
         """要的是什么,什么时候,谁要的。"""
         when_and_who = f"{moment(run.created_at)} {run.requested_by}"

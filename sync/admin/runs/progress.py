@@ -21,14 +21,25 @@ from sync.models import (
 )
 from sync.models.runs import ACTIVE
 from sync.models.shards import owner_of
+from tokens.conditions import in_force
 from tokens.models import ApiToken
 
-from ..display import asked, badge, duration, elapsed, failures_url, lanes, state_badge
+from ..display import (
+    asked,
+    badge,
+    duration,
+    elapsed,
+    failures_url,
+    lanes,
+    state_badge,
+    waits_for_quota,
+)
 from ..failures.reasons import NO_REASON, reason_label
 
 # A queued run that nobody has taken by then: is a cluster running at all?
 UNCLAIMED_LONG = timedelta(seconds=30)
 HOUR = 3600
+MET_ALL = (RunState.SUCCEEDED, RunState.PARTIAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +52,7 @@ class Progress:
     run: SyncRun
     at: datetime
     total: int
+    queued_at: datetime | None = None
 
     @property
     def active(self) -> bool:
@@ -96,8 +108,13 @@ class Progress:
     @property
     def unclaimed(self) -> bool:
         """排队很久了,没有人接。"""
-        waited = self.at - self.run.created_at
-        return self.run.state == RunState.QUEUED and waited > UNCLAIMED_LONG
+        since = self.queued_at
+        return since is not None and self.at - since > UNCLAIMED_LONG
+
+    @property
+    def waits_for_quota(self) -> bool:
+        """判断等的是不是每日的次数;否则等的是别的运行手里的 Token。"""
+        return waits_for_quota(self.run)
 
     @property
     def cancelling(self) -> bool:
@@ -130,10 +147,7 @@ class HeldToken:
 
 @dataclass(frozen=True, slots=True)
 class ReasonRow:
-    """一种原因:这次运行里有多少,现在还归它的失败里有多少在等待。
-
-    Once fetched again, rows belong to the run that did it.
-    """
+    """一种原因:这次运行里有多少,其中现在还有多少在等待。"""
 
     label: str
     count: int
@@ -142,10 +156,20 @@ class ReasonRow:
 
 
 def progress_of(run: SyncRun, *, at: datetime) -> Progress:
-    """进度;总数至少是已经有结果的。"""
-    total = _total(run) if run.state in ACTIVE else run.stocks
+    """算出进度;总数至少是已经有结果的。"""
     done = run.succeeded + run.failed + run.skipped
-    return Progress(run, at, max(total, done))
+    # One that stopped on its way, or left markets out, has not met all its stocks.
+    met_all = run.state in MET_ALL and not run.unserved
+    total = run.stocks if met_all else max(run.stocks, _total(run))
+    return Progress(run, at, max(total, done), _queued_at(run))
+
+
+def _queued_at(run: SyncRun) -> datetime | None:
+    """排队从什么时候开始;又一次排队的从那时算起。不在排队的返回 None。"""
+    if run.state != RunState.QUEUED:
+        return None
+    queued = run.shards.filter(state=ShardState.QUEUED).order_by("heartbeat_at")
+    return queued.values_list("heartbeat_at", flat=True).last()
 
 
 def details(run: SyncRun, *, at: datetime) -> dict[str, Any]:
@@ -157,6 +181,7 @@ def details(run: SyncRun, *, at: datetime) -> dict[str, Any]:
         "tokens": _tokens(run, at=at),
         "reasons": _reasons(run),
         "waits": _waits(shards),
+        "nothing": services.brought_nothing(run),
     }
 
 
@@ -196,7 +221,8 @@ def _tokens(run: SyncRun, *, at: datetime) -> list[HeldToken]:
     if run.state not in ACTIVE:
         return []
     ours = ApiToken.objects.filter(leased_by__startswith=owner_of(run.pk))
-    held = ours.held(at=at)
+    # One that the provider has refused is used no more, whose lease it may still be.
+    held = ours.filter(in_force(at)).held(at=at)
     return [
         HeldToken(
             label=str(token),
@@ -208,15 +234,26 @@ def _tokens(run: SyncRun, *, at: datetime) -> list[HeldToken]:
 
 
 def _reasons(run: SyncRun) -> list[ReasonRow]:
+    """按原因数失败:批量的数它记录的,补拉的数它占有的。
+
+    A row that a retry has taken over still counts for the run that recorded it.
+    """
+    if run.kind == RunKind.RETRY:
+        rows, reason = SyncFailure.objects.filter(run=run), "reason_class"
+        by, reason_named = "run", "reason"
+    else:
+        rows = SyncFailure.objects.filter(recorded_run_id=run.pk)
+        reason = "recorded_reason"
+        by, reason_named = "recorded_by", "recorded_as"
     # By both columns, in the order of the index: read through it once, nothing sorted.
-    now = SyncFailure.objects.filter(run=run).count_by("status", "reason_class")
+    now = rows.count_by("status", reason)
     reasons = {**{reason: 0 for _status, reason in now}, **run.reasons}
     return [
         ReasonRow(
             label=reason_label(reason),
             count=count,
             waiting=now.get((FailureStatus.WAITING, reason), 0),
-            url=failures_url(run=run.pk, reason=reason or NO_REASON),
+            url=failures_url(**{by: run.pk, reason_named: reason or NO_REASON}),
         )
         for reason, count in sorted(reasons.items(), key=lambda row: -row[1])
     ]

@@ -41,9 +41,9 @@ class WindowFields(forms.Form):
         help_text=_("Included. Blank: today."),
     )
     force = forms.BooleanField(
-        label=_("Fetch anew"),
+        label=_("Re-download"),
         required=False,
-        help_text=_("Also what is there already. It costs all the calls again."),
+        help_text=_("Also what is there already. All its calls are spent again."),
     )
 
     def refuse(self, error: services.Refused) -> None:

@@ -38,6 +38,8 @@ from .rows import (
 )
 from .sync import MOST, WindowForm
 
+STEPS = ("preview", "begin")
+
 
 class StockMarketFilter(ColumnFilter):
     """按市场筛选股票。"""
@@ -213,7 +215,7 @@ class StockAdmin(ReadOnlyAdmin):
         if not ids or len(ids) > MOST:
             self.message_user(request, _no_selection(len(ids)), messages.WARNING)
             return None
-        form = WindowForm(chosen=",".join(map(str, ids)))
+        form = WindowForm(initial={"stocks": ",".join(map(str, ids))})
         return self._sync_page(request, form, count=len(ids))
 
     def sync_view(self, request: HttpRequest) -> HttpResponse:
@@ -221,7 +223,8 @@ class StockAdmin(ReadOnlyAdmin):
         if not self.has_run_permission(request):
             raise PermissionDenied
         at, by = services.now(), request.user.get_username()
-        form, step = WindowForm(request.POST), request.POST.get("step")
+        step = request.POST.get("step")
+        form = WindowForm(request.POST) if step in STEPS else _opened(request)
         previews = form.preview(at=at) if step == "preview" else []
         if step == "begin" and (runs := form.begin(at=at, by=by)):
             return self._begun(request, runs, form)
@@ -246,6 +249,13 @@ class StockAdmin(ReadOnlyAdmin):
         if len(runs) == 1:
             return HttpResponseRedirect(run_url(runs[0].pk))
         return HttpResponseRedirect(reverse("admin:sync_syncrun_changelist"))
+
+
+def _opened(request: HttpRequest) -> WindowForm:
+    """打开表单,带着已经填过的;还没有填的不算错。"""
+    filled = request.POST.dict()
+    named = {name: filled[name] for name in WindowForm.base_fields if name in filled}
+    return WindowForm(initial=named)
 
 
 def _no_selection(count: int) -> str:

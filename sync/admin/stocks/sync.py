@@ -26,8 +26,13 @@ class WindowForm(WindowFields):
 
     stocks = forms.CharField(widget=forms.HiddenInput)
 
-    def __init__(self, data: QueryDict | None = None, *, chosen: str = "") -> None:
-        super().__init__(data, label_suffix="", initial={"stocks": chosen})
+    def __init__(
+        self,
+        data: QueryDict | None = None,
+        *,
+        initial: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(data, label_suffix="", initial=initial)
 
     def clean_stocks(self) -> list[int]:
         """选中的股票的编号。"""

@@ -31,7 +31,7 @@ from ..calendars.closings import closings_of
 from ..calendars.sessions import weekend_sessions
 from .anew import restated
 from .older import OlderHistory
-from .retry import held_rows, retry_tasks
+from .retry import held_rows, merged, retry_tasks
 from .slices import ALL, Slice
 
 CHUNK = 500
@@ -125,10 +125,12 @@ def _batch_tasks(
     resting = set() if run.force else {pk for pk, due in gone.items() if at < due}
     closings = cache(lambda: retrying(lambda: closings_of(market, run.period, at=at)))
     older: OlderHistory | None = None
+    holes = retrying(partial(_holes, run, market, wanted))
     for stock_id, covered, code, mark, row in _rows(run, market, of, retrying=retrying):
-        windows = (
-            () if mark == FINISHED or stock_id in resting else plan(wanted, covered)
-        )
+        idle = mark == FINISHED or stock_id in resting
+        windows = [] if idle else plan(wanted, covered)
+        if code in holes and not idle:
+            windows = merged([*windows, *holes[code]])
         unreached = None
         if row:
             older = older or retrying(partial(OlderHistory, market, at=at))
@@ -153,6 +155,28 @@ def _batch_tasks(
         if mark:
             task = retrying(partial(restated, task, mark, asks=run.force, at=at))
         yield task
+
+
+def _holes(run: SyncRun, market: str, wanted: Window) -> dict[str, list[Window]]:
+    """登记为等待补拉的缺口在 `wanted` 里的部分,按代码;只在说出了股票的运行里。
+
+    Who names a stock and a window wants what is missing in it, also where it counts as
+    covered. The failures of whole markets are left to retries.
+    """
+    if run.kind != RunKind.SINGLE or run.force:
+        return {}
+    holes: dict[str, list[Window]] = {}
+    rows = SyncFailure.objects.waiting().filter(
+        stock_code__in=run.codes,
+        market__in=(market, ""),
+        period=run.period,
+        start_date__lte=wanted.end,
+        end_date__gte=wanted.start,
+    )
+    for row in rows.order_by():
+        start, end = max(row.start_date, wanted.start), min(row.end_date, wanted.end)
+        holes.setdefault(row.stock_code, []).append(Window(start, end))
+    return holes
 
 
 def _worth_asking(

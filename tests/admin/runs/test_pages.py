@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -12,9 +13,11 @@ from pytest_django import DjangoAssertNumQueries
 
 from common.messages import Message
 from sync.admin.runs.progress import details, progress_of
-from sync.models import Stock, SyncRun, SyncShard
+from sync.models import Stock, SyncFailure, SyncRun, SyncShard
 from sync.models.runs import ACTIVE, RunState
 from tests.fixtures import MakeToken
+from tests.rows import bar
+from tokens.availability import AT_LIMIT
 
 from ..people import AT, failure, otto, run, text, vera
 
@@ -48,7 +51,7 @@ def test_the_list_says_what_was_asked_by_whom_and_what_came_of_it() -> None:
 
     assert "HK · day · 2026-03-02 – 2026-03-09" in page
     assert "2026-03-10 08:00 otto" in page
-    assert '<span class="badge warn">incomplete</span>' in page
+    assert '<span class="badge warn">partial</span>' in page
     assert '<span class="num">1,234</span>' in page
     assert "3 min 20 s" in page
     assert "2 (6 + 5)" in page
@@ -138,19 +141,45 @@ def test_a_stopped_run_counts_against_what_it_had_begun() -> None:
     assert (progress.done, progress.total, progress.percent) == (3, 12, 25)
 
 
-def test_an_ended_run_counts_against_itself() -> None:
+@pytest.mark.parametrize("state", ["cancelled", "interrupted", "failed", "waiting"])
+def test_a_run_that_did_not_get_to_its_end_counts_against_all_its_stocks(
+    state: str,
+) -> None:
     stocks(8)
-    made = run("cancelled", succeeded=3)
+    made = run(state, succeeded=3, stocks=3)
+
+    progress = progress_of(made, at=AT)
+
+    assert (progress.done, progress.total, progress.percent) == (3, 8, 37)
+
+
+def test_a_market_that_was_left_out_counts_as_well() -> None:
+    stocks(4)
+    stocks(4, "US")
+    made = run("partial", market="HK,US", succeeded=4, stocks=4, unserved=["US"])
+
+    assert progress_of(made, at=AT).percent == 50
+
+
+@pytest.mark.parametrize("state", ["succeeded", "partial"])
+def test_an_ended_run_counts_against_itself(state: str) -> None:
+    stocks(8)  # of which some were added since
+    made = run(state, succeeded=2, failed=1, stocks=3)
 
     progress = progress_of(made, at=AT)
 
     assert (progress.done, progress.total, progress.percent) == (3, 3, 100)
 
 
+def recorded(code: str, by: SyncRun, reason: str = "timeout", **columns: Any) -> None:
+    failure(code, run=by, recorded_run_id=by.pk, recorded_reason=reason, **columns)
+
+
 def test_reasons_link_to_the_failures_of_this_run() -> None:
     made = run("partial", reasons={"timeout": 5})
-    failure("1", run=made)
-    failure("2", run=made, status=1)
+    recorded("1", made)
+    recorded("2", made, status=1)
+    recorded("3", run("partial"))
     client = vera()
 
     (reason,) = client.get(page_of(made)).context["reasons"]
@@ -158,6 +187,27 @@ def test_reasons_link_to_the_failures_of_this_run() -> None:
 
     assert (reason.label, reason.count, reason.waiting) == ("timeout", 5, 1)
     assert {row.stock_code for row in listed} == {"1", "2"}
+
+
+def test_reasons_link_to_the_rows_they_count_also_after_a_retry() -> None:
+    made = run("partial", reasons={"bad_data": 2})
+    recorded("1", made, "bad_data")
+    recorded("2", made, "bad_data")
+    again = run("partial", kind="retry", market="", reasons={"timeout": 1})
+    # One was had, the other failed for another reason.
+    SyncFailure.objects.filter(stock_code="1").update(run=again, status=1)
+    SyncFailure.objects.filter(stock_code="2").update(run=again, reason_class="timeout")
+    client = vera()
+
+    (first,) = client.get(page_of(made)).context["reasons"]
+    (second, *_) = client.get(page_of(again)).context["reasons"]
+    of_first = client.get(first.url).context["cl"].result_list
+    of_second = client.get(second.url).context["cl"].result_list
+
+    assert (first.label, first.count, first.waiting) == ("bad data", 2, 1)
+    assert {row.stock_code for row in of_first} == {"1", "2"}
+    assert (second.label, second.count, second.waiting) == ("timeout", 1, 1)
+    assert {row.stock_code for row in of_second} >= {"2"}
 
 
 def test_shows_its_shards_and_which_has_no_heartbeat() -> None:
@@ -200,6 +250,90 @@ def test_a_queued_run_that_nobody_takes_asks_for_the_cluster() -> None:
 
     assert (early.unclaimed, late.unclaimed) == (False, True)
     assert "Is the job cluster running" in text(vera().get(page_of(made)))
+
+
+def test_a_token_that_was_refused_is_not_one_that_it_holds(
+    make_token: MakeToken,
+) -> None:
+    made = run()
+    until = timezone.now() + 60 * SECOND
+    held: dict[str, Any] = {
+        "leased_by": f"run {made.pk} shard 0 claim 1",
+        "leased_until": until,
+    }
+    make_token(name="good", **held)
+    make_token(name="refused", status=0, last_error="Invalid API key", **held)
+
+    page = text(vera().get(page_of(made)))
+
+    assert "good ****" in page
+    assert "1 token held" in page
+    assert "refused ****" not in page
+
+
+def test_a_run_that_was_queued_again_has_waited_since_then() -> None:
+    made = run("queued", created_at=AT - 3600 * SECOND)
+    SyncShard.objects.update(heartbeat_at=AT)  # put back just now
+
+    early = progress_of(made, at=AT + SECOND)
+    late = progress_of(made, at=AT + 31 * SECOND)
+
+    assert (early.unclaimed, late.unclaimed) == (False, True)
+
+
+def waiting(error: Message) -> str:
+    made = run("waiting", waiting_until=AT + 60 * SECOND, error=error)
+    return text(vera().get(page_of(made)))
+
+
+def test_waiting_for_the_tokens_of_another_run_is_not_waiting_for_quota() -> None:
+    holders = Message("%(owner)s since %(when)s", owner="run 9", when="08:00")
+    why = "Every usable token with calls left is held by %(holders)s."
+
+    page = waiting(Message(why, holders=holders))
+
+    assert "waiting for tokens" in page
+    assert "held by run 9" in page
+    assert "quota" not in page
+
+
+def test_waiting_for_quota_says_when_it_is_expected_back() -> None:
+    page = waiting(Message(AT_LIMIT, provider="itick", when="2026-03-11 00:00 UTC"))
+
+    assert "waiting for quota" in page
+    assert "expected back at 2026-03-10 08:01 UTC" in page
+
+
+@pytest.mark.parametrize(
+    ("columns", "plain"),
+    [
+        ({}, False),
+        ({"klines": 1}, True),
+        ({"succeeded": 0, "skipped": 2}, True),
+        ({"kind": "retry", "market": ""}, True),
+        ({"start_date": date(2026, 3, 7), "end_date": date(2026, 3, 8)}, True),
+        ({"start_date": date(2026, 3, 10), "end_date": date(2026, 3, 10)}, True),
+    ],
+)
+def test_a_run_that_stored_nothing_where_bars_were_due_is_not_plainly_green(
+    columns: dict[str, Any], plain: bool
+) -> None:
+    stocks(2)
+    made = run("succeeded", **{"succeeded": 2, "finished_at": AT} | columns)
+    client = vera()
+
+    page, listed = text(client.get(page_of(made))), text(client.get(LIST))
+
+    assert ("No K-line was stored although bars were due" in page) is not plain
+    assert ('<span class="badge ok">succeeded</span>' in listed) is plain
+
+
+def test_nothing_new_on_a_holiday_is_no_news() -> None:
+    stocks(2)
+    bar(Stock.objects.latest("pk"), date(2026, 3, 9))
+    made = run("succeeded", succeeded=2, finished_at=AT)
+
+    assert "although bars were due" not in text(vera().get(page_of(made)))
 
 
 def test_the_live_part_costs_few_queries(

@@ -14,7 +14,7 @@ from sync.models import Coverage, Stock, SyncRun
 from tests.fixtures import MakeToken
 from tests.rows import stock
 
-from ..people import otto, text, vera
+from ..people import failure, otto, text, vera
 
 pytestmark = pytest.mark.django_db
 
@@ -62,6 +62,43 @@ def test_a_selection_is_asked_for_a_window_and_shown_a_dry_run(
     assert (shown.forecast.stocks, shown.forecast.skipped) == (2, 1)
     assert shown.forecast.calls_needed == 1
     assert not SyncRun.objects.exists()
+
+
+def test_the_form_opens_without_errors_and_with_day_bars() -> None:
+    one = stock("700")
+    client = otto()
+
+    opened = client.post(SYNC, {"step": "change", "stocks": one.pk})
+    changed = ask(client, "change", one, period="week")
+
+    assert opened.context["form"].errors == {}
+    assert '<option value="day" selected>' in text(opened)
+    assert "errorlist" not in text(opened)
+    assert f'name="stocks" value="{one.pk}"' in text(opened)
+    assert '<option value="week" selected>' in text(changed)
+    assert 'value="2026-03-02"' in text(changed)
+
+
+def test_a_filed_hole_is_fetched_although_it_counts_as_covered(
+    make_token: MakeToken,
+) -> None:
+    make_token()
+    one = stock("700")
+    Coverage.objects.create(
+        stock=one,
+        period="day",
+        start_date=date(2026, 1, 1),
+        end_date=date(2026, 3, 9),
+    )
+    hole = date(2026, 3, 4)
+    failure("700", start_date=hole, end_date=hole, reason_class="hole")
+
+    page = ask(otto(), "preview", one)
+
+    [shown] = page.context["previews"]
+    assert (shown.forecast.skipped, shown.forecast.calls_needed) == (0, 1)
+    assert "2026-03-04 – 2026-03-04" in text(page)
+    assert "recorded as missing" in text(page)
 
 
 def test_one_run_for_each_market_so_that_codes_are_not_mixed_up(

@@ -115,8 +115,8 @@ def test_bad_lines_are_told_in_the_reader_s_language() -> None:
     page = upload(client, HEAD + "itick,short,name,-3\n")
 
     assert page.context["form"].reasons == [
-        "第 2 行:Token 的值不到 8 个字符。",
-        "第 2 行:daily_limit 不是 0 到 999999999 的整数。",
+        "第 2 行：Token 的值不到 8 个字符。",
+        "第 2 行：daily_limit 不是 0 到 999999999 的整数。",
     ]
 
 

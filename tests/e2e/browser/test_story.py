@@ -86,7 +86,7 @@ def test_an_operator_starts_a_run_and_fetches_again_what_failed(
         browser.see("is queued.")
         browser.see(f"Run {SyncRun.objects.get().pk} is queued.")
         browser.driver.execute_script(MARK)
-        browser.see("incomplete")
+        browser.see("partial")
         assert browser.driver.execute_script(MARKED)
         assert {"succeeded 5", "failed 4"} <= set(browser.texts(".card tr"))
         assert {"3 provider error 3", "1 unknown to the provider 1"} <= set(

@@ -12,6 +12,7 @@ from sync.engine.ports import Task, Window
 from sync.models import (
     Coverage,
     FailureStatus,
+    Finished,
     MarketCalendar,
     MarketDay,
     Stock,
@@ -312,3 +313,44 @@ def test_a_stock_deleted_for_good_meanwhile_is_passed_over(
     Stock.objects.filter(stock_code="2").delete()
 
     assert (first.code, list(found)) == ("1", [])
+
+
+def hole(code: str, first: int, last: int, **columns: Any) -> None:
+    window = march(first, last)
+    SyncFailure.objects.create(
+        **{
+            "market": "HK",
+            "stock_code": code,
+            "start_date": window.start,
+            "end_date": window.end,
+            "reason_class": "hole",
+            **columns,
+        }
+    )
+
+
+def test_who_names_a_stock_gets_its_filed_holes_in_the_window_as_well() -> None:
+    covered(stock("700"), march(1, 6))
+    hole("700", 4, 4)
+    hole("700", 1, 2)  # WINDOW begins on the second
+    hole("700", 5, 5, status=FailureStatus.GIVEN_UP)
+    hole("700", 5, 5, period="60m")
+    hole("5", 5, 5)
+
+    (named,) = tasks(run(kind="single", codes=["700"]))
+    whole = tasks(run())
+
+    assert named.windows == (march(2, 2), march(4, 4), march(7, 9))
+    assert [task.windows for task in whole if task.code == "700"] == [(march(7, 9),)]
+
+
+def test_what_the_run_has_finished_is_no_hole_any_more() -> None:
+    one = stock("700")
+    covered(one, march(1, 9))
+    hole("700", 4, 4)
+    made = run(kind="single", codes=["700"])
+    Finished.objects.create(run_id=made.pk, stock=one, period="day")
+
+    (task,) = tasks(made)
+
+    assert task.windows == ()
