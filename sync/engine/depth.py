@@ -210,13 +210,14 @@ class Depths:
         *,
         at: float,
         alive: Callable[[], Iterable[int]] | None = None,
+        due: bool = True,
     ) -> None:
         self._known = {
             (token, period): depth.as_of(at)
             for token, periods in known.items()
             for period, depth in periods.items()
         }
-        self._due = {key for key, depth in self._known.items() if depth.due(at)}
+        self._due = {key for key, one in self._known.items() if due and one.due(at)}
         self._alive = alive or (lambda: known)
         self._changed: set[int] = set()
         self._lock = Lock()

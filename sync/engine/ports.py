@@ -247,6 +247,16 @@ class Progress:
         self.klines += sum(len(part.klines) for part in parts)
         self.dropped += sum(len(part.rejected) for part in parts)
 
+    def include(self, more: Progress) -> None:
+        """加上再问一遍的数字:股票已经数过,只有失败的是新的。"""
+        self.stocks += more.failed
+        self.failed += more.failed
+        self.klines += more.klines
+        self.dropped += more.dropped
+        self.calls += more.calls
+        for reason, count in more.reasons.items():
+            self.reasons[reason] = self.reasons.get(reason, 0) + count
+
     def not_stored(self, failures: Sequence[Failure]) -> None:
         """记入失败。"""
         for failure in failures:

@@ -82,8 +82,7 @@ class Runner:
 
     `run` returns when every task has been stored, recorded as failed, or left for
     later: after a stop, and where the quota ran out or the tokens' plans lack the
-    market, which `starved` tells. `reached_older` tells that history was had which no
-    token had reached before. An unexpected error of a lane or of the store is
+    market, which `starved` tells. An unexpected error of a lane or of the store is
     raised after the lanes have ended and the tokens have been given back.
     """
 
@@ -117,7 +116,6 @@ class Runner:
         self._messages = MessageQueue()
         self._look = Event()
         self.starved = False
-        self.reached_older = False
         self._halt = Event()
         self._abandoned = Event()
         self._lanes = [self._lane(number, share) for number, share in enumerate(shares)]
@@ -253,7 +251,6 @@ class Runner:
         match message:
             case Part():
                 self._await_flush()
-                self.reached_older |= _is_older(message)
                 self._parts.append(message)
                 self._klines += len(message.klines)
             case Failure():
@@ -423,10 +420,3 @@ class Runner:
 
     def _now(self) -> float:
         return self._ports.clock.now()
-
-
-def _is_older(part: Part) -> bool:
-    before, after = part.task.unreached, part.unreached
-    return bool(
-        before and part.klines and (not after or after.place.day < before.place.day)
-    )

@@ -78,7 +78,10 @@ class BatchFailures:
         again = [
             part.task
             for part in parts
-            if part.last and self._is_met_again(part.task, by_key.get(_key(part.task)))
+            # What was not reached says itself whether it is worth another question.
+            if part.last
+            and part.unreached is None
+            and self._is_met_again(part.task, by_key.get(_key(part.task)))
         ]
         if again:
             Finished.objects.note(again, run_id=self._run.pk)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -17,8 +19,13 @@ from tokens.models import ApiToken
 
 from . import world
 from .conftest import Simulate
+from .processes import finished, manage, managing
 from .world import Staged
 
+COMMAND = [
+    *("sync_klines", "--market", "HK", "--json"),
+    *("--start", "2022-11-28", "--end", "2026-11-20"),
+]
 pytestmark = [
     pytest.mark.allow_hosts(["127.0.0.1"]),
     pytest.mark.django_db(transaction=True),
@@ -274,3 +281,62 @@ def test_the_first_ones_to_be_asked_for_may_be_the_late_ones(
 
     assert world.uncovered(wanted()) == set()
     assert world.differences(sim, wanted()) == []
+
+
+@pytest.mark.parametrize("kinds", ["ddssss", "ssssdd", "sssssd"])
+def test_each_shard_gets_to_a_deep_key(kinds: str, simulate: Simulate) -> None:
+    sim = staged(simulate, keys(kinds))
+
+    run = world.synced(replace(wanted(), shards=3))
+
+    assert outcome(run) == ("succeeded", 0)
+    assert run.shards.count() == 3
+    assert world.differences(sim, wanted()) == []
+    assert world.uncovered(wanted()) == set()
+    assert world.held_tokens() == []
+
+
+def test_shards_with_shallow_keys_only_come_to_an_end(simulate: Simulate) -> None:
+    sim = staged(simulate, keys("ssss"))
+
+    run = world.synced(replace(wanted(), shards=3))
+
+    assert outcome(run) == ("succeeded", 0)
+    assert claimed_and_missing(sim, wanted()) == []
+    # Each shard looks anew whether a plan was upgraded.
+    assert run.calls <= 12 + 3 * 4 + 2 * 4
+
+
+@pytest.mark.parametrize("numbers", [(4, 9), (15, 3, 22)])
+def test_killed_in_the_middle_the_same_command_still_completes(
+    numbers: tuple[int, ...], simulate: Simulate, settings: Any
+) -> None:
+    sim = staged(simulate, keys("sdsss"), latency=0.03)
+
+    for number in numbers:
+        sim.asked = 0
+        with managing(*COMMAND) as process:
+            sim.at_call(number, process.kill)
+            assert finished(process).returncode == -9
+        assert claimed_and_missing(sim, wanted()) == []
+    last = manage(*COMMAND)
+
+    told = json.loads(last.stdout)
+    assert (last.returncode, told["state"]) == (0, "succeeded")
+    assert "unreached" not in told
+    assert world.differences(sim, wanted()) == []
+    assert world.uncovered(wanted()) == set()
+
+
+def test_the_command_says_for_how_many_stocks_no_token_sees_more(
+    simulate: Simulate,
+) -> None:
+    staged(simulate, keys("sss"))
+
+    done = manage(*COMMAND)
+
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["state"]) == (0, "succeeded")
+    assert told["unreached"] == len(world.uncovered(wanted()))
+    plain = manage(*(word for word in COMMAND if word != "--json"))
+    assert "needs a token that sees further back" in plain.stdout

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from threading import Event
@@ -21,7 +21,7 @@ from sync.engine.ports import Beat, LeasedToken, Progress, Task, Wait
 from sync.engine.runner import Ports, Runner
 from sync.engine.token_pool import TokenPool
 from sync.models import RunKind, RunState, ShardState, SyncRun, SyncShard
-from sync.models.shards import LEASE, SILENT
+from sync.models.shards import LEASE, SILENT, UNFINISHED
 from sync.providers.itick import ItickClient
 from sync.storage.failures import BatchFailures, RetryFailures
 from sync.storage.klines import DatabaseStore
@@ -236,15 +236,19 @@ class Execution:
             if self._stop.is_set():
                 self._give_back(tokens)  # asked to stop while they were leased
                 break
-            self._runner = self._made(market, tokens, sharing, limits)
+            self._runner = self._made(
+                market, tokens, sharing, limits, progress=self.progress
+            )
             # Read only now: the run whose tokens we waited for has fetched meanwhile.
             self._runner.run(self._tasks(market))
             self._note_lanes()
             self._weigh_silence(market)
-            if self._runner.starved or self._sees_more(market, self._runner):
+            self._believe(market)
+            if self._runner.starved:
                 return False
         if waits and not self._stop.is_set():
             raise soonest(waits)
+        self._ask_new_tokens(limits)
         return self._stop.is_set() or not self._store.take_contradicted()
 
     def _weigh_silence(self, market: str) -> None:
@@ -252,20 +256,57 @@ class Execution:
             period, at = self.run.period, self._now()
             self._retrying(lambda: weigh_silence(market, period, at=at))
 
-    def _sees_more(self, market: str, runner: Runner) -> bool:
-        """这一遍里学到了谁看得更远,还有股票可以因此取到更早的吗。
+    def _ask_new_tokens(self, limits: Limits) -> None:
+        """再问一遍没有够到的历史:别的分片的,或者半路才来的 Token 可能看得到。
 
-        What tokens said before that was known of them is believed now, where it may be.
+        Of several shards the last one does it for all. Two that end at the same moment
+        may leave it to each other; then the next run asks.
         """
-        if self.run.kind == RunKind.RETRY or self._stop.is_set():
+        if self.run.kind == RunKind.RETRY:
+            return
+        markets: Iterable[str] = self._serving.served
+        if self._slice.of > 1:
+            siblings = self.run.shards.exclude(pk=self.shard.pk)
+            if self._retrying(siblings.filter(state__in=UNFINISHED).exists):
+                return
+            markets = markets_of(self.run, retrying=self._retrying)
+        for market in markets:
+            while not self._stop.is_set() and self._sweep(market, limits):
+                pass
+
+    def _sweep(self, market: str, limits: Limits) -> bool:
+        """只问没有够到的,股票已经数过;问过返回 True。"""
+        older = self._retrying(lambda: OlderHistory(market, at=self._now(), due=False))
+        tokens = self._retrying(lambda: older.promising(self.run.period))
+        if not tokens:
             return False
+        tasks = self._tasks(market, of=Slice())
+        wanted = [task for task in tasks if task.unreached and task.windows]
+        self._wished = True
+        sharing = self._leasing.sharing(market, of=self._slice.of, among=tokens)
+        leased: Sequence[LeasedToken] = ()
+        # What may be nowhere is not worth waiting for.
+        with suppress(NoUsableToken):
+            calls = self.progress.calls
+            leased = sharing.change(held=0, wanted=len(wanted), calls=calls).more
+        if not leased:
+            return False
+        swept = Progress()
+        self._runner = self._made(market, leased, sharing, limits, progress=swept)
+        try:
+            self._runner.run(wanted)
+        finally:
+            self.progress.include(swept)
+        self._believe(market)
+        return swept.calls > 0
+
+    def _believe(self, market: str) -> None:
+        """有些话说的时候还不能信:现在知道说的 Token 看得更远,可以信了。"""
+        if self.run.kind == RunKind.RETRY or self._stop.is_set():
+            return
         older = self._retrying(lambda: OlderHistory(market, at=self._now()))
-        period, of = self.run.period, self._slice
-        if parts := self._retrying(lambda: list(older.believed(period, of=of))):
+        if parts := self._retrying(lambda: list(older.believed(self.run.period))):
             self._store.save(parts)
-        return runner.reached_older and self._retrying(
-            lambda: older.promising(period, of=of)
-        )
 
     def _asked(self) -> Serving:
         """哪些市场还有要取的,其中哪些有 Token 可用:问一次。"""
@@ -287,6 +328,8 @@ class Execution:
         tokens: Sequence[LeasedToken],
         sharing: TokenSharing,
         limits: Limits,
+        *,
+        progress: Progress,
     ) -> Runner:
         with ExitStack() as unless_it_is_made:
             unless_it_is_made.callback(self._give_back, tokens)
@@ -295,7 +338,7 @@ class Execution:
                 tokens,
                 ports=self._ports(sharing),
                 limits=limits,
-                progress=self.progress,
+                progress=progress,
                 tuning=TUNING,
             )
             unless_it_is_made.pop_all()  # from here on it gives them back itself
@@ -315,12 +358,12 @@ class Execution:
             sharing=sharing,
         )
 
-    def _tasks(self, market: str) -> Iterator[Task]:
+    def _tasks(self, market: str, *, of: Slice | None = None) -> Iterator[Task]:
         return tasks_of(
             self.run,
             market,
             at=self._now(),
-            of=self._slice,
+            of=of or self._slice,
             retrying=self._retrying,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -78,8 +78,13 @@ class Leasing:
         self._tell = tell
         self._shards = 1
 
-    def sharing(self, market: str, *, of: int) -> TokenSharing:
-        """和别的持有者分这个市场的 Token;`of` 是这次运行的分片数。"""
+    def sharing(
+        self, market: str, *, of: int, among: Collection[int] | None = None
+    ) -> TokenSharing:
+        """和别的持有者分这个市场的 Token;`of` 是这次运行的分片数。
+
+        `among`: only these are of use.
+        """
         self._shards = of
         return TokenSharing(
             market,
@@ -88,6 +93,7 @@ class Leasing:
             retrying=self._retrying,
             most=lambda: self._retrying(partial(self._share, market, at=self._now())),
             tell=self._tell,
+            among=among,
         )
 
     def lease(

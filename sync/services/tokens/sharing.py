@@ -7,7 +7,7 @@ nobody has to be asked, and who is killed is forgotten within seconds.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -32,7 +32,7 @@ class TokenSharing:
     """一个分片在一个市场里的那一份;只由协调者的线程使用。
 
     `most` bounds how many it takes, None for no bound. `tell` is told why it has none,
-    and with an empty message that it has some again.
+    and with an empty message that it has some again. With `among` it takes these only.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class TokenSharing:
         retrying: Retrying,
         most: Callable[[], int | None],
         tell: Callable[[Message], None],
+        among: Collection[int] | None = None,
     ) -> None:
         self._market = market
         self._ledger = ledger
@@ -51,6 +52,7 @@ class TokenSharing:
         self._retrying = retrying
         self._most = most
         self._tell = tell
+        self._among = among
         self._waits_since: datetime | None = None
 
     def look(self, *, held: int, wanted: int | None, calls: int) -> Change:
@@ -142,6 +144,8 @@ class TokenSharing:
             return ()
         available = ApiToken.objects.available(PROVIDER, at=at, market=self._market)
         awake = available.awake(by=at + LONGEST_REST)
+        if self._among is not None:
+            awake = awake.filter(pk__in=self._among)
         return tuple(self._ledger.lease(awake, most=take))
 
     def _why_none(self, *, at: datetime) -> Message:

@@ -18,7 +18,6 @@ from sync.models.unreached import UnreachedHistoryQuerySet
 from tokens.models import ApiToken
 
 from ..tokens.serving import PROVIDER
-from .slices import Slice
 
 PROBES = STOPS  # stocks that find out whether a token sees further
 
@@ -26,10 +25,11 @@ PROBES = STOPS  # stocks that find out whether a token sees further
 class OlderHistory:
     """一个市场里没有够到的历史,由 `at` 这一刻的 Token 决定怎么办。
 
-    Reads the tokens when it is made.
+    Reads the tokens when it is made. Without `due`, those whose plan has an end are not
+    held to be worth another try.
     """
 
-    def __init__(self, market: str, *, at: datetime) -> None:
+    def __init__(self, market: str, *, at: datetime, due: bool = True) -> None:
         tokens = ApiToken.objects.filter(provider=PROVIDER)
         usable = tokens.usable(PROVIDER, at=at, market=market).with_calls_left(at=at)
         alive = set(usable.values_list("pk", flat=True))
@@ -41,6 +41,7 @@ class OlderHistory:
             {row.pk: from_json(row.depth) for row in rows},
             at=at.timestamp(),
             alive=lambda: alive,
+            due=due,
         )
         self._probes = PROBES
 
@@ -76,20 +77,22 @@ class OlderHistory:
             return True
         return prospect is Prospect.GOOD
 
-    def believed(self, period: str, *, of: Slice) -> Iterator[Part]:
+    def believed(self, period: str) -> Iterator[Part]:
         """问过的 Token 说没有,后来知道它们看得更远的:可以算作已覆盖的部分。"""
         for row in self._rows(period).select_related("stock"):
-            if of.holds(row.stock_id) and (part := self._believed(row)):
+            if part := self._believed(row):
                 yield part
 
-    def promising(self, period: str, *, of: Slice) -> bool:
-        """有没有股票,更早的历史现在知道有 Token 看得到。"""
+    def promising(self, period: str) -> frozenset[int]:
+        """找出可能看得到某只股票更早的历史的 Token。"""
         at = self._at.timestamp()
-        return any(
-            self._depths.prospect(self.as_asked(row), period, at=at) is Prospect.GOOD
-            for row in self._rows(period)
-            if of.holds(row.stock_id)
-        )
+        found: set[int] = set()
+        for row in self._rows(period):
+            asked = self.as_asked(row)
+            found |= self._depths.worth_asking(
+                period, asked.place, asked=asked.asked, at=at
+            )
+        return frozenset(found)
 
     def _rows(self, period: str) -> UnreachedHistoryQuerySet:
         return UnreachedHistory.objects.filter(
