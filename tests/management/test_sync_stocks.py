@@ -24,7 +24,7 @@ from sync.providers.itick import ELSEWHERE, NO_STOCK, Listing
 from sync.services import clock, stopping
 from sync.services.clock import SharedClock
 from sync.services.stocks import catalogue
-from tokens.models import ApiToken
+from tokens.models import ApiToken, TokenWish
 
 from ..fixtures import MakeToken
 from ..rows import stock
@@ -330,10 +330,13 @@ def test_tokens_that_another_holds_are_waited_for(
     token = make_token(minute_limit=0, leased_by="run 7 shard 0 claim 1")
     ApiToken.objects.update(leased_at=until, leased_until=until)
     lists(LISTED)
-    reasons = []
+    reasons: list[tuple[str, int]] = []
+    wishes: list[tuple[str, int, int]] = []
 
     def wait(why: str, seconds: int) -> bool:
         reasons.append((why, seconds))
+        # Who holds it sees that somebody waits.
+        wishes.extend(TokenWish.objects.values_list("market", "wanted", "calls"))
         ApiToken.objects.filter(pk=token.pk).update(leased_by="", leased_until=None)
         return True
 
@@ -341,6 +344,7 @@ def test_tokens_that_another_holds_are_waited_for(
     [(why, seconds)] = reasons
     assert why.startswith("Every usable token with calls left is held by run 7")
     assert seconds == 1
+    assert (wishes, TokenWish.objects.count()) == ([("HK", 1, 0)], 0)
 
 
 def test_a_token_that_has_to_wait_does_not_hide_one_that_is_ready(

@@ -21,7 +21,7 @@ from tokens.validation import allowed_hosts
 from ..checks import check_market
 from ..clock import now as shared_now
 from ..errors import NoUsableToken, Refused
-from ..tokens.one_call import NotLent, Why, borrowed
+from ..tokens.one_call import NotLent, Why, borrowed, wishing
 from ..tokens.serving import PROVIDER
 from .gone import note_listed
 from .rows import LONGEST_NAME, Entry, Listed, StockList, store
@@ -70,22 +70,24 @@ def sync_stocks(
 def _sync_market(
     market: str, *, wait: Wait | None, now: Callable[[], datetime]
 ) -> Listed | None:
-    while True:
-        try:
-            rows = _asked(market, now=now)
-        except NotItsTurn as turn:
-            if wait is None:
-                raise Refused(
-                    Message(
-                        "%(why)s Try again in %(seconds)d s.",
-                        why=turn.why,
-                        seconds=turn.seconds,
-                    )
-                ) from None
-            if not wait(turn.why, turn.seconds):
-                return None
-        else:
-            return _stored(market, rows, at=now())
+    with wishing("stock list", market=market, now=now) as wish:
+        while True:
+            try:
+                rows = _asked(market, now=now)
+            except NotItsTurn as turn:
+                if wait is None:
+                    raise Refused(
+                        Message(
+                            "%(why)s Try again in %(seconds)d s.",
+                            why=turn.why,
+                            seconds=turn.seconds,
+                        )
+                    ) from None
+                wish()
+                if not wait(turn.why, turn.seconds):
+                    return None
+            else:
+                return _stored(market, rows, at=now())
 
 
 def _stored(market: str, rows: Iterable[Listing], *, at: datetime) -> Listed:

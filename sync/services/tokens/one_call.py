@@ -22,7 +22,7 @@ from sync.engine.errors import RateLimited, TokenFault
 from sync.engine.pacing import REST, RateLimiter
 from sync.engine.ports import Beat, Token
 from sync.engine.token_pool import TokenPool
-from tokens.models import ApiToken
+from tokens.models import ApiToken, TokenWish
 from tokens.states import TokenState, state_of
 
 from ..clock import SharedClock
@@ -110,6 +110,24 @@ def borrowed(
         yield Call(_in_turn(pool.limiters[0]), ledger, market)
     finally:
         pool.release()
+
+
+@contextmanager
+def wishing(
+    purpose: str, *, market: str, now: Callable[[], datetime]
+) -> Iterator[Callable[[], None]]:
+    """等一个 Token 的时候,让拿着的人知道;每次调用都再说一遍,最后收回。"""
+    owner, since = _owner(purpose), now()
+
+    def wish() -> None:
+        TokenWish.objects.post(
+            owner, market=market, wanted=1, calls=0, since=since, at=now()
+        )
+
+    try:
+        yield wish
+    finally:
+        TokenWish.objects.withdraw(owner)
 
 
 def seconds_of_rest(error: RateLimited) -> float:

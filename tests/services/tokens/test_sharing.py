@@ -228,6 +228,34 @@ def test_a_short_run_has_its_turn_and_the_long_one_goes_on(
     assert not TokenWish.objects.exists()
 
 
+@pytest.mark.django_db(transaction=True)
+def test_two_long_runs_share_and_each_gets_everything(
+    provider: Provider, make_token: MakeToken, settings: Settings
+) -> None:
+    settings.STOCK_SYNC_TOKENS_PER_THREAD = 2
+    for _ in range(4):
+        make_token(minute_limit=0)
+    first, second = ([f"{letter}{number}" for number in range(150)] for letter in "AB")
+    for code in (*first, *second):
+        stock(code)
+    answer = Slowly()
+    provider(answer)
+
+    one, one_ended = in_a_thread(begin(*first))
+    assert until(lambda: len(answer.asked) > 10)
+    two, two_ended = in_a_thread(begin(*second))
+    assert until(lambda: sum(code[0] == "B" for code in answer.asked) > 20)
+    held = Counter(ApiToken.objects.values_list("leased_by", flat=True))
+    answer.opened.set()
+    one.join(60)
+    two.join(60)
+
+    assert sorted(held.values()) == [2, 2]
+    assert [run.state for run in (*one_ended, *two_ended)] == ["succeeded"] * 2
+    assert Counter(answer.asked) == Counter([*first, *second])
+    assert no_token_is_held()
+
+
 def until(holds: Callable[[], bool]) -> bool:
     """等到成立;最多二十秒。"""
     pause, late = Event(), now() + timedelta(seconds=20)
