@@ -21,6 +21,7 @@ SyncError
 │   ├── QuotaSpent            this token has no calls left today
 │   └── RestsLong             this token is refused again and again, or for long
 ├── ProviderDown          the breaker has stopped the run
+│   └── NoAnswer            it was this stock that was being asked for
 ├── Cancelled             somebody asked the run to stop
 └── LostLease             somebody else has taken the work over
 
@@ -167,6 +168,12 @@ class ProviderDown(SyncError):
     """服务商不可用,熔断。"""
 
     reason = "provider_down"
+
+
+class NoAnswer(ProviderDown):
+    """熔断的时候正在问这只股票:也许正是它没有回答。"""
+
+    reason = "no_answer"
 
 
 class Cancelled(SyncError):

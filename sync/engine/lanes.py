@@ -20,7 +20,7 @@ from . import coverage, markets, paging
 from .breaker import Breaker
 from .caller import LANE_ENDINGS, LONGEST_WAIT, Caller, NoneOfThem
 from .depth import Depths, Place, Unreached
-from .errors import BadAnswer, RateLimited, SyncError
+from .errors import BadAnswer, ProviderDown, RateLimited, SyncError
 from .messages import LaneEnded, Message
 from .pacing import RateLimiter
 from .paging import Walk
@@ -202,9 +202,11 @@ class Lane:
             if limiter := self._caller.ready():
                 stocks += self._take(limiter.batch)
                 self._fetch(stocks)
-        except LANE_ENDINGS:
+        except LANE_ENDINGS as end:
+            asked = isinstance(end, ProviderDown)
             for stock in reversed(stocks):
-                self._queues.put_back(self.number, stock.rest())
+                rest = replace(stock.rest(), unanswered=asked)
+                self._queues.put_back(self.number, rest)
             return False
         return True
 

@@ -138,6 +138,7 @@ class Task:
     `unreached` says where its history ended so far, without proof. `anew` means that
     the windows are to replace the whole series, all at once. Of one that is `gone`
     nothing is expected, and it is no failure where the provider says so again.
+    `unanswered` was being asked for when the breaker opened.
     """
 
     stock_id: int
@@ -151,6 +152,7 @@ class Task:
     closings: Closings | None = None
     anew: bool = False
     gone: bool = False
+    unanswered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from threading import Event, Thread
 from . import coverage
 from .breaker import Breaker
 from .depth import Depths
-from .errors import NoToken, ProviderDown, SyncError
+from .errors import NoAnswer, NoToken, ProviderDown, SyncError
 from .garbage import rare_garbage_collection
 from .lanes import Lane
 from .messages import (
@@ -391,10 +391,7 @@ class Runner:
             self.starved = self.starved or bool(left)
             return
         while left and not self._ports.stop.is_set():
-            self._failures += [
-                Failure(task, coverage.hull(task.windows), error.reason, str(error))
-                for task in left
-            ]
+            self._failures += [_failure(task, error) for task in left]
             self._flush()
             self._beat()
             self._deal(waiting)
@@ -420,3 +417,9 @@ class Runner:
 
     def _now(self) -> float:
         return self._ports.clock.now()
+
+
+def _failure(task: Task, error: SyncError) -> Failure:
+    if task.unanswered:
+        error = NoAnswer("asked for when the provider stopped answering")
+    return Failure(task, coverage.hull(task.windows), error.reason, str(error))

@@ -16,7 +16,11 @@ from common.fields import CodeField
 
 from ..engine import silence
 from ..engine.errors import (
+    Cancelled,
+    NoAnswer,
     NoData,
+    NoToken,
+    ProviderDown,
     ProviderError,
     TimedOut,
     UnknownSymbol,
@@ -30,7 +34,13 @@ from .stocks import Stock, spellings
 REASON_LENGTH = 500
 LASTING = (NoData.reason, UnknownSymbol.reason)
 # A stock that got no answer may be what stopped its run.
-UNANSWERED = (Unreachable.reason, TimedOut.reason, ProviderError.reason)
+# Time without quota, tokens at fault and a provider that is down are no attempts.
+UNTRIED = (NoToken.reason, ProviderDown.reason, Cancelled.reason)
+NO_ATTEMPT = (*UNTRIED, NoAnswer.reason)
+UNANSWERED = (
+    *(Unreachable.reason, TimedOut.reason, ProviderError.reason),
+    NoAnswer.reason,
+)
 HOLE = "hole"  # the reason of what the audit files
 StockKey = tuple[str, str, str]
 CHUNK = 5000
@@ -86,6 +96,11 @@ class SyncFailureQuerySet(CountingQuerySet["SyncFailure"]):
         waiting = Q(status=FailureStatus.WAITING)
         tried = Q(retry_count__gt=0) | Q(reason_class__in=UNANSWERED)
         return self.filter(waiting & tried | Q(status=FailureStatus.GIVEN_UP))
+
+    def left_by_a_stop(self, market: str) -> Self:
+        """留下一个市场里没有试过的记录:服务商不可用,运行停在了它们前面。"""
+        waiting = self.filter(status=FailureStatus.WAITING, market=market)
+        return waiting.filter(reason_class=ProviderDown.reason)
 
     def codes_poison_last(self) -> list[str]:
         """列出这些记录的股票代码:没有问过的在前,问得多而没有回答的在后。"""
@@ -148,9 +163,12 @@ class SyncFailureQuerySet(CountingQuerySet["SyncFailure"]):
             if window is None:
                 continue
             row.start_date, row.end_date = window.start, window.end
-            row.failure_reason = _storable(failure.text)
-            row.reason_class, row.update_time = failure.reason, at
-            row.recorded_reason = failure.reason
+            row.recorded_reason, row.update_time = failure.reason, at
+            # Of one that was not tried this time, what is known stays known: it may
+            # have been what stopped a run.
+            if failure.reason not in UNTRIED or row.reason_class in {"", *UNTRIED}:
+                row.failure_reason = _storable(failure.text)
+                row.reason_class = failure.reason
             if not row.pk:
                 return True
             # Whoever has claimed it since knows its window as it was.
@@ -160,7 +178,7 @@ class SyncFailureQuerySet(CountingQuerySet["SyncFailure"]):
                 start_date=window.start,
                 end_date=window.end,
                 failure_reason=row.failure_reason,
-                reason_class=failure.reason,
+                reason_class=row.reason_class,
                 run_id=row.run_id if held else run_id,
                 recorded_run_id=run_id,
                 recorded_reason=failure.reason,

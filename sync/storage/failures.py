@@ -16,14 +16,11 @@ from django.db import transaction
 from django.db.models import Q
 
 from ..engine import coverage, markets
-from ..engine.errors import BadAnswer, Cancelled, NoToken, ProviderDown
+from ..engine.errors import BadAnswer
 from ..engine.ports import Failure, Part, Task, Window
 from ..models import Finished, SyncFailure, SyncRun
-from ..models.failures import SyncFailureQuerySet
+from ..models.failures import NO_ATTEMPT, SyncFailureQuerySet
 from .silence import note_failures
-
-# Time without quota, tokens at fault and a provider that is down are no attempts.
-NO_ATTEMPT = {NoToken.reason, ProviderDown.reason, Cancelled.reason}
 
 
 @dataclass(frozen=True, slots=True)

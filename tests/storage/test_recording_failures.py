@@ -71,6 +71,22 @@ def test_the_same_failure_again_only_renews_the_reason() -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("untried", ["provider_down", "no_token", "cancelled"])
+@pytest.mark.parametrize("known", ["timeout", "unknown_symbol"])
+def test_of_one_that_was_not_tried_again_what_is_known_stays(
+    known: str, untried: str
+) -> None:
+    one = stock()
+    record(failure(one, reason=known, text="what is known"))
+
+    record(failure(one, reason=untried, text="not tried"), at=LATER)
+
+    row = SyncFailure.objects.get()
+    assert (row.reason_class, row.failure_reason) == (known, "what is known")
+    assert row.update_time == LATER
+
+
+@pytest.mark.django_db
 def test_the_same_failure_twice_in_one_call_is_one_row() -> None:
     one = stock()
 

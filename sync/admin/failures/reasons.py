@@ -11,6 +11,7 @@ REASONS: dict[str, Promise] = {
     "unreachable": gettext_lazy("unreachable"),
     "provider_error": gettext_lazy("provider error"),
     "provider_down": gettext_lazy("provider down"),
+    "no_answer": gettext_lazy("no answer when the run stopped"),
     "declined": gettext_lazy("declined by the provider"),
     "bad_data": gettext_lazy("bad data"),
     "contradiction": gettext_lazy("another history"),

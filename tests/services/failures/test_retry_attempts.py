@@ -138,7 +138,8 @@ def test_stocks_that_a_provider_which_is_down_was_not_asked_for_count_no_attempt
 
     run = retried()
 
-    assert (run.state, run.reasons) == ("failed", {"provider_down": 3})
+    # The one that was being asked for may be what stopped it.
+    assert (run.state, run.reasons) == ("failed", {"no_answer": 1, "provider_down": 2})
     assert len(asking.asked) == 3
     assert {outcome(one) for one in rows} == {(WAITS, 0, "timeout")}
 
