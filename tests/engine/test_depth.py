@@ -184,9 +184,9 @@ def test_an_older_end_is_asked_for_once_a_run_where_it_is_due() -> None:
 
 
 @pytest.mark.parametrize(
-    ("known_for", "due_after"), [(0, 0), (60, 60), (DAY / 2, DAY / 2), (9 * DAY, DAY)]
+    ("known_for", "due_after"), [(0, 0), (60, 15), (2 * DAY, DAY / 2), (9 * DAY, DAY)]
 )
-def test_it_is_due_after_twice_the_time_and_a_day_at_most(
+def test_it_is_due_after_a_quarter_of_the_time_and_a_day_at_most(
     known_for: float, due_after: float
 ) -> None:
     depth = replace(limited(at=AT), since=AT - known_for)
