@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,6 +39,10 @@ _DECODE = msgspec.json.Decoder(float_hook=Decimal).decode
 # RecursionError: thousands of nested brackets. ArithmeticError: an exponent that not
 # even a Decimal holds.
 _NOT_JSON = (ValueError, RecursionError, ArithmeticError)
+# Between the words of auth_failed and RateLimitExceeded.
+_JOINTS = re.compile(r"_|(?<=[a-z])(?=[A-Z])")
+# A code that is a whole number, however it is written: 0.0, "00".
+_WHOLE = re.compile(r"0*([0-9]+)(\.0*)?", re.ASCII)
 _SECONDS = re.compile(r"\s*-?[0-9]{1,9}(\.[0-9]{1,9})?\s*", re.ASCII)
 
 
@@ -63,7 +68,9 @@ def _any(*words: str) -> re.Pattern[str]:
 
 # Words of the pace, not of how many stocks a call asks for. `code\W…429` also finds a
 # code embedded as escaped JSON: \"code\":429.
-_PACE = _any(r"too many requests", r"\bcode\W{1,8}429\b")
+_PACE = _any(
+    r"too many requests", r"\bcode\W{1,8}429\b", "(请求|调用|访问).{0,6}(频繁|过快)"
+)
 _SERVER_FAULTS = frozenset(range(500, 600))
 
 # Whose fault an answer is: the first row that fits. The mildest reading stands first:
@@ -81,6 +88,7 @@ MEANINGS = (
             r"\b(request|call|rate|plan|quota)s?\b.{0,20}\b(limit|quota)\b",
             r"\b(limit|quota)\b.{0,20}\bexceeded\b",
             r"\bexceeded\b.{0,30}\b(limit|quota)\b",
+            "(请求|调用|访问|次数|额度).{0,6}(过多|超限|上限|用完)",
         ),
     ),
     # What a server at fault says of keys and codes is not to be believed.
@@ -99,7 +107,9 @@ MEANINGS = (
         UnknownSymbol,
         "The provider does not know the code",
         codes=frozenset({"E001"}),
-        words=_any(r"\bE001\b", r"not found this produce"),
+        words=_any(
+            r"\bE001\b", r"not found this produce", "(产品|代码|股票).{0,4}不存在"
+        ),
     ),
     Meaning(
         TokenRejected,
@@ -112,6 +122,9 @@ MEANINGS = (
             r"(key|token)\b.{0,10}\b(invalid|expired|revoked)\b",
             r"\bauth(entication|orization)?\b.{0,10}\bfail",
             r"\b(package|plan|subscription)\b.{0,20}\bexpired\b",
+            "无效.{0,8}(密钥|令牌|key|token)",
+            "(密钥|令牌|key|token).{0,6}(无效|失效|过期|错误)",
+            "(认证|鉴权|授权)失败|(套餐|订阅).{0,6}(过期|到期)",
         ),
     ),
     # Nobody has seen iTick say 403 of a key: it is a firewall's, or an address's.
@@ -131,6 +144,7 @@ MEANINGS = (
             r"\btime[d]?[ -]?out\b",
             r"\bmaintenance\b",
             r"\btry again\b",
+            "(系统|服务).{0,6}(繁忙|错误|异常|不可用|维护)",
         ),
     ),
 )
@@ -196,8 +210,9 @@ def _decoded(body: bytes) -> Any:
 
 
 def _fault(answer: Answer, *, code: str, words: str) -> SyncError | None:
+    spaced = _JOINTS.sub(" ", words)
     for meaning in MEANINGS:
-        if meaning.fits(answer.status, code, words):
+        if meaning.fits(answer.status, code, spaced):
             return _leaf(meaning, answer, code=code, words=words)
     return None
 
@@ -246,7 +261,9 @@ def _unexplained(answer: Answer, *, code: str, words: str) -> SyncError:
 
 def _code(envelope: dict[str, Any]) -> str:
     code = envelope.get("code")
-    return "" if code is None else " ".join(str(code).split()).upper()
+    text = "" if code is None else " ".join(str(code).split()).upper()
+    whole = _WHOLE.fullmatch(text)
+    return whole[1] if whole else text
 
 
 def _shown(code: str) -> str:
@@ -281,12 +298,12 @@ def _told(text: str, words: str) -> str:
 
 
 def _looks(body: bytes) -> str:
-    start = body[:200].strip()
+    start = body.removeprefix(BOM_UTF8).lstrip()[:1]
     if not start:
         return "empty"
-    if start.startswith(b"<"):
+    if start == b"<":
         return "HTML"
-    return "JSON cut short or broken" if start[:1] in b"{[" else "text"
+    return "JSON cut short or broken" if start in b"{[" else "text"
 
 
 def _http_date(text: str) -> datetime | None:

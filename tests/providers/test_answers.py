@@ -35,7 +35,7 @@ def answer(body: Any, *, status: int = 200, **headers: str) -> Answer:
     return Answer(status, CaseInsensitiveDict(names), content)
 
 
-@pytest.mark.parametrize("code", [0, "0", 200, "200", " 0 "])
+@pytest.mark.parametrize("code", [0, "0", 200, "200", " 0 ", 0.0, "0.0", "00", 200.0])
 def test_takes_a_success_code_as_number_or_text(code: object) -> None:
     found = data_of(answer({"code": code, "msg": "ok", "data": [1]}), secret=SECRET)
 
@@ -65,6 +65,9 @@ LEAVES: list[tuple[int, Any, type[SyncError]]] = [
     (204, b"", ProviderError),
     (302, b"", ProviderError),
     (401, FIREWALL, ProviderError),
+    (401, b"\n" * 500 + FIREWALL, ProviderError),
+    (401, b"\xef\xbb\xbf" + FIREWALL, ProviderError),
+    (403, b"\xef\xbb\xbf<p>invalid token</p>", ProviderError),
     (403, FIREWALL, ProviderError),
     (403, b"", ProviderError),
     (403, b"forbidden", ProviderError),
@@ -143,6 +146,11 @@ def test_leads_to_its_leaf(status: int, body: Any, leaf: type[SyncError]) -> Non
 WORDS: list[tuple[str, type[SyncError]]] = [
     ("invalid api key", TokenRejected),
     ("auth failed", TokenRejected),
+    ("auth_failed", TokenRejected),
+    ("err_auth_failed", TokenRejected),
+    ("invalid_api_key", TokenRejected),
+    ("package_expired", TokenRejected),
+    ("err_e002", TokenRejected),
     ("package has expired", TokenRejected),
     ("E002", TokenRejected),
     ("token expired", TokenRejected),
@@ -151,10 +159,21 @@ WORDS: list[tuple[str, type[SyncError]]] = [
     ("your request is too much", RateLimited),
     ("too many requests", RateLimited),
     ("rate limit exceeded", RateLimited),
+    ("rate_limit_exceeded", RateLimited),
+    ("too_many_requests", RateLimited),
+    ("only_supports_subscribing: HK", MarketNotAllowed),
     ("request limit exceeded", RateLimited),
     ("this key only supports subscribing to HK", MarketNotAllowed),
     ("E001", UnknownSymbol),
     ("not found this produce", UnknownSymbol),
+    ("请求过于频繁,请稍后再试", RateLimited),
+    ("今日调用次数超限", RateLimited),
+    ("认证失败", TokenRejected),
+    ("无效的API Key", TokenRejected),
+    ("令牌已失效", TokenRejected),
+    ("您的套餐已过期", TokenRejected),
+    ("股票代码不存在", UnknownSymbol),
+    ("系统繁忙", ProviderError),
 ]
 ENVELOPES: list[Callable[[str], Any]] = [
     lambda words: {"code": 0, "msg": words, "data": None},
@@ -222,6 +241,15 @@ def test_some_refusals_can_only_mean_the_pace(
         data_of(answer(body, status=status, **headers), secret=SECRET)
 
     assert caught.value.pace
+
+
+@pytest.mark.parametrize(
+    ("words", "leaf"),
+    [("AuthFailed", TokenRejected), ("RateLimitExceeded", RateLimited)],
+)
+def test_knows_words_without_a_blank_between(words: str, leaf: type[SyncError]) -> None:
+    with pytest.raises(leaf):
+        data_of(answer({"code": 1, "msg": words}), secret=SECRET)
 
 
 def test_believes_the_data_before_the_words() -> None:
