@@ -41,7 +41,9 @@ _SCALES = (PRICE, PRICE, PRICE, PRICE, AMOUNT, AMOUNT)
 _STAMP, _NUMBERS = itemgetter("t"), itemgetter("o", "h", "l", "c", "v", "tu")
 _WHOLE = frozenset({int})
 _NUMERIC = frozenset({int, Decimal})
-_NUMBER = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,2})?", re.ASCII)
+_NUMBER = re.compile(
+    r"[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})([eE][+-]?[0-9]{1,2})?", re.ASCII
+)
 _ZERO = Decimal(0)
 _TRADED = ("o", "h", "l", "v", "tu")
 _FIELDS = ("t", "o", "h", "l", "c", "v", "tu")
@@ -240,12 +242,19 @@ def _not_traded(raw: dict[str, Any]) -> bool:
 
     Without the fields it is another kind of answer, not a day without trade.
     """
-    nothing = all(raw.get(name) is None or _is_zero(raw[name]) for name in _TRADED)
+    nothing = all(_is_nothing(raw.get(name)) for name in _TRADED)
     return nothing and raw.keys() >= {"o", "h", "l"}
 
 
-def _is_zero(value: Any) -> bool:
-    return not _number(value)
+def _is_nothing(value: Any) -> bool:
+    return _is_empty(value) or not _number(value)
+
+
+def _is_empty(value: Any) -> bool:
+    """是不是没有值:null、空白、NaN。"""
+    if isinstance(value, str):
+        return value.strip().lower() in {"", "nan"}
+    return value is None
 
 
 def _kline(
@@ -296,7 +305,7 @@ def _places(value: Any) -> int:
 def _numbers(raw: dict[str, Any]) -> Sequence[int | Decimal]:
     """开高低收、量、额;没有量或额就是 0。"""
     numbers = (raw.get(name) for name in ("o", "h", "l", "c"))
-    amounts = (0 if raw.get(name) is None else raw[name] for name in ("v", "tu"))
+    amounts = (0 if _is_empty(raw.get(name)) else raw[name] for name in ("v", "tu"))
     values = (*numbers, *amounts)
     if _NUMERIC.issuperset(map(type, values)):
         return values  # type: ignore[return-value]

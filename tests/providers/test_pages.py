@@ -91,13 +91,28 @@ def test_takes_numbers_written_as_text() -> None:
     assert kline.open == Decimal("10.5")
 
 
+@pytest.mark.parametrize("text", ["10.50", "+10.5", "010.5", "10.5e0"])
+def test_takes_a_number_however_it_is_written(text: str) -> None:
+    (kline,) = build([bar(o=text)], request=asking()).klines
+
+    assert kline.open == Decimal("10.5")
+
+
+def test_takes_a_number_without_digits_on_one_side_of_the_point() -> None:
+    (kline,) = build([bar(o="10.", l=".5")], request=asking()).klines
+
+    assert (kline.open, kline.low) == (Decimal(10), Decimal("0.5"))
+
+
 def test_takes_bars_keyed_by_the_code() -> None:
     page = build({"700": [bar()], "9988": [bar(1)]}, request=asking())
 
     assert [kline.time for kline in page.klines] == [at(START)]
 
 
-@pytest.mark.parametrize("missing", [{"tu": None}, {"tu": 0}])
+@pytest.mark.parametrize(
+    "missing", [{"tu": None}, {"tu": 0}, {"tu": " "}, {"tu": "NaN"}]
+)
 def test_a_bar_without_turnover_has_none(missing: dict[str, Any]) -> None:
     (kline,) = build([bar(**missing)], request=asking()).klines
 
@@ -342,6 +357,8 @@ NOT_TRADED = [
     bar(1, v=0, tu=0) | {"o": None, "h": None, "l": None},
     bar(1) | {"o": None, "h": 0, "l": None, "c": None, "v": None, "tu": None},
     bar(5, o=0, h=0, l=0, v=0, tu=0),
+    bar(1, o="", h=" ", l="", v="", tu=""),
+    bar(1, o="NaN", h="NaN", l="NaN", v=0, tu="nan"),
 ]
 
 
@@ -364,7 +381,16 @@ def test_a_page_of_suspended_days_tells_how_far_back_it_goes() -> None:
     assert len(page.idle) == 3
 
 
-@pytest.mark.parametrize("without", [bar(1, v=None), bar(1) | {"v": None}, bar(1, v=0)])
+WITHOUT_VOLUME = [
+    bar(1, v=None),
+    bar(1) | {"v": None},
+    bar(1, v=0),
+    bar(1, v=""),
+    bar(1, v="NaN"),
+]
+
+
+@pytest.mark.parametrize("without", WITHOUT_VOLUME)
 def test_a_bar_without_volume_has_none(without: dict[str, Any]) -> None:
     page = build([bar(0), without], request=asking())
 
