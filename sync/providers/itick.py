@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
 from threading import Lock
 from typing import Any
 
@@ -39,10 +40,23 @@ _SUSPENDED = "1"  # of a quote's `ts`
 # Names under which an exchange may appear in the list of another market.
 _EXCHANGES = {code: code for code in MARKETS} | {
     "SSE": "SH",
+    "XSHG": "SH",
     "SZSE": "SZ",
+    "XSHE": "SZ",
     "HKEX": "HK",
+    "SEHK": "HK",
+    "XHKG": "HK",
+    "NASDAQ": "US",
+    "XNAS": "US",
+    "NYSE": "US",
+    "XNYS": "US",
+    "AMEX": "US",
     "NSE": "IN",
     "BSE": "IN",
+    "TWSE": "TW",
+    "SGX": "SG",
+    "LSE": "GB",
+    "ASX": "AU",
 }
 # What else the provider keeps in its lists; it has no K-lines for them as for stocks.
 _NO_STOCKS = {"fund", "etf", "index", "indices", "crypto", "forex", "future", "futures"}
@@ -284,7 +298,7 @@ def _is_suspended(quote: Any) -> bool:
 
 def _text(row: dict[str, Any], name: str) -> str:
     value = row.get(name)
-    if not isinstance(value, str | int):
+    if not isinstance(value, str | int | Decimal) or isinstance(value, bool):
         return ""
     # JSON can spell half a character, which no database stores.
     whole = str(value).encode(errors="replace").decode()

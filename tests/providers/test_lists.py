@@ -50,6 +50,11 @@ def test_says_of_each_row_why_it_is_no_stock_of_the_market(
         {"c": "000001", "n": "SSE Composite", "e": "SH"},
         {"c": "600519", "n": "Moutai", "e": "sse", "t": "Stock"},
         {"c": "RELIANCE", "n": "Reliance", "e": "NSE"},
+        {"c": "AAPL", "n": "Apple", "e": "Nasdaq"},
+        {"c": "000002", "n": "Vanke", "e": "XSHE"},
+        {"c": 600036, "n": "a number", "e": "XSHG"},
+        {"c": 600037.0, "n": "a float", "e": "SH"},
+        {"c": True, "n": "no code at all", "e": "SH"},
         {"c": "510300", "n": "CSI 300", "e": "SH", "t": "fund"},
         {"c": "510500", "n": "CSI 500", "e": "SH", "t": "ETF"},
         {"c": " ", "n": "no code", "e": "SH"},
@@ -63,10 +68,15 @@ def test_says_of_each_row_why_it_is_no_stock_of_the_market(
     assert [row for row in stocks if not row.left_out] == [
         Listing("000001", "SSE Composite", "SH"),
         Listing("600519", "Moutai", "SSE"),
+        Listing("600036", "a number", "XSHG"),
+        Listing("600037.0", "a float", "SH"),
     ]
     assert [(row.code, row.left_out) for row in stocks if row.left_out] == [
         ("000001", ELSEWHERE),
         ("RELIANCE", ELSEWHERE),
+        ("AAPL", ELSEWHERE),
+        ("000002", ELSEWHERE),
+        ("", NO_CODE),
         ("510300", NO_STOCK),
         ("510500", NO_STOCK),
         ("", NO_CODE),
