@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -9,6 +10,10 @@ from django.contrib.admin.apps import AdminConfig
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
+
+# In the header; the language does not change where something is.
+PLACES = ("SyncRun", "SyncFailure", "Stock", "ApiToken", "RejectedBar", "AccessKey")
+APPS = ("sync", "tokens", "auth", "django_q")
 
 
 class StocksyncAdminSite(admin.AdminSite):
@@ -20,6 +25,27 @@ class StocksyncAdminSite(admin.AdminSite):
     site_url = None  # there is nothing but the admin
     enable_nav_sidebar = False  # wide lists need the room; the header has the links
 
+    def get_app_list(
+        self, request: HttpRequest, app_label: str | None = None
+    ) -> list[dict[str, Any]]:
+        """列出应用和它们的页面,在哪种语言里都是一个次序。"""
+        apps: list[dict[str, Any]] = super().get_app_list(request, app_label)
+        for app in apps:
+            app["models"].sort(key=lambda model: _place(PLACES, model["object_name"]))
+        return sorted(apps, key=lambda app: _place(APPS, app["app_label"]))
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """加上页头的导航。"""
+        context = super().each_context(request)
+        models = [
+            model
+            for app in context["available_apps"]
+            for model in app["models"]
+            if model["object_name"] in PLACES and model["admin_url"]
+        ]
+        models.sort(key=lambda model: PLACES.index(model["object_name"]))
+        return {**context, "places": models}
+
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
@@ -28,6 +54,11 @@ class StocksyncAdminSite(admin.AdminSite):
         from sync.admin.overview.dashboard import overview  # noqa: PLC0415
 
         return super().index(request, overview(request) | (extra_context or {}))
+
+
+def _place(order: Sequence[str], name: str) -> tuple[int, str]:
+    """Those without a place of their own come last, by name."""
+    return (order.index(name) if name in order else len(order)), name
 
 
 class StocksyncAdminConfig(AdminConfig):

@@ -87,7 +87,9 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "stocksync_site.errors.MethodNotAllowed",
 ]
+CSRF_FAILURE_VIEW = "stocksync_site.errors.csrf_failure"
 ROOT_URLCONF = "stocksync_site.urls"
 WSGI_APPLICATION = "stocksync_site.wsgi.application"
 CONTEXT_PROCESSORS = [

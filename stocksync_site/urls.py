@@ -4,6 +4,11 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
+handler400 = "stocksync_site.errors.bad_request"
+handler403 = "stocksync_site.errors.forbidden"
+handler404 = "stocksync_site.errors.not_found"
+handler500 = "stocksync_site.errors.server_error"
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),

@@ -21,6 +21,7 @@ from django.views.decorators.http import require_POST, require_safe
 from common.admin.display import moment
 from sync import services
 from sync.models import RunKind, SyncRun
+from sync.models.runs import ACTIVE
 
 from ..display import (
     asked,
@@ -100,12 +101,12 @@ class SyncRunAdmin(ReadOnlyAdmin):
         """加上开始、进度、取消、再来一次。"""
         wrap = self.admin_site.admin_view
         progress = _refreshed_when_signed_out(wrap(require_safe(self.progress_view)))
-        cancel, again = require_POST(self.cancel_view), require_POST(self.again_view)
+        cancel, again = wrap(self.cancel_view), wrap(require_POST(self.again_view))
         return [
             path("start/", wrap(self.start_view), name="sync_syncrun_start"),
             path("<int:pk>/progress/", progress, name="sync_syncrun_progress"),
-            path("<int:pk>/cancel/", wrap(cancel), name="sync_syncrun_cancel"),
-            path("<int:pk>/again/", wrap(again), name="sync_syncrun_again"),
+            path("<int:pk>/cancel/", cancel, name="sync_syncrun_cancel"),
+            path("<int:pk>/again/", again, name="sync_syncrun_again"),
             *super().get_urls(),
         ]
 
@@ -166,10 +167,12 @@ class SyncRunAdmin(ReadOnlyAdmin):
         return TemplateResponse(request, "admin/sync/syncrun/start.html", context)
 
     def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """请求取消这次运行。"""
+        """先问,再请求取消这次运行。"""
         if not self.has_run_permission(request):
             raise PermissionDenied
         run = self._run(request, pk)
+        if request.method != "POST":
+            return self._asked_to_cancel(request, run)
         try:
             services.cancel(run.pk, at=services.now())
         except services.Refused as error:
@@ -178,6 +181,12 @@ class SyncRunAdmin(ReadOnlyAdmin):
             message = _("Asked to stop: it ends within seconds and keeps what it has.")
             self.message_user(request, message, messages.SUCCESS)
         return HttpResponseRedirect(run_url(run.pk))
+
+    def _asked_to_cancel(self, request: HttpRequest, run: SyncRun) -> HttpResponse:
+        if run.state not in ACTIVE:
+            return HttpResponseRedirect(run_url(run.pk))
+        context = self._context(request, run)
+        return TemplateResponse(request, "admin/sync/syncrun/cancel.html", context)
 
     def again_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """再来一次:同样的请求;补拉则是它还没补上的那些。"""

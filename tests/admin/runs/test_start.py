@@ -52,6 +52,28 @@ def test_cancel_asks_the_run_to_stop() -> None:
     assert page_of(made, "cancel") not in text(page)
 
 
+def test_cancel_asks_first_and_tells_how_far_the_run_is() -> None:
+    stocks(4)
+    made = run(succeeded=1)
+    client = otto()
+
+    shown = text(client.get(page_of(made)))
+    asked = text(client.get(page_of(made, "cancel")))
+
+    assert f'href="{page_of(made, "cancel")}"' in shown
+    assert f"Stop run {made.pk}?" in asked
+    assert "1 of 4 stocks" in asked
+    assert "Stop the run" in asked
+
+
+def test_nobody_is_asked_about_a_run_that_has_ended() -> None:
+    made = run("succeeded")
+
+    answer = otto().get(page_of(made, "cancel"))
+
+    assert (answer.status_code, answer.headers["Location"]) == (302, page_of(made))
+
+
 def test_cancel_of_a_run_that_has_ended_is_refused_in_words() -> None:
     made = run("succeeded")
 
@@ -257,14 +279,14 @@ def test_staff_without_the_permission_see_nothing() -> None:
     assert answers == {403}
 
 
-@pytest.mark.parametrize("name", ["cancel", "again"])
-def test_a_get_changes_nothing(name: str, make_token: MakeToken) -> None:
+@pytest.mark.parametrize(("name", "status"), [("cancel", 200), ("again", 405)])
+def test_a_get_changes_nothing(name: str, status: int, make_token: MakeToken) -> None:
     make_token()
     made = run()
 
     answer = otto().get(page_of(made, name))
 
-    assert answer.status_code == 405
+    assert answer.status_code == status
     assert not SyncRun.objects.exclude(cancel_requested_at=None).exists()
 
 

@@ -203,7 +203,7 @@ def test_an_operator_does_find_them_and_is_not_refused(browser: Browser) -> None
     browser.open(FAILURES)
     deeds = browser.texts("select[name=action] option")
     browser.open(f"{RUNS}{run.pk}/change/")
-    buttons = browser.texts("main button")
+    buttons = browser.texts("main :is(button, .button)")
     answer = by_hand(
         browser, FAILURES, action="give_up", index="0", _selected_action=str(failure.pk)
     )

@@ -1,0 +1,50 @@
+/* hx-swap="patch": what has changed is changed in place, and the rest is left alone, so
+   that focus, selection and scrolling survive a page that renews itself.
+
+   Children are matched by their order: what comes and goes sits in a box of its own. */
+"use strict";
+
+(() => {
+  const alike = (old, fresh) =>
+    old.nodeType === fresh.nodeType && old.nodeName === fresh.nodeName;
+
+  const patchAttributes = (old, fresh) => {
+    for (const { name } of [...old.attributes]) {
+      if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+    }
+    for (const { name, value } of fresh.attributes) {
+      if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+    }
+  };
+
+  const patchChildren = (old, fresh) => {
+    const kept = [...old.childNodes];
+    const wanted = [...fresh.childNodes];
+    wanted.forEach((node, place) => {
+      if (place < kept.length) patch(kept[place], node);
+      else old.append(node);
+    });
+    kept.slice(wanted.length).forEach((node) => node.remove());
+  };
+
+  const patch = (old, fresh) => {
+    if (old.isEqualNode(fresh)) return;
+    if (!alike(old, fresh)) {
+      old.replaceWith(fresh);
+    } else if (old.nodeType === Node.ELEMENT_NODE) {
+      patchAttributes(old, fresh);
+      patchChildren(old, fresh);
+    } else {
+      old.data = fresh.data;
+    }
+  };
+
+  htmx.defineExtension("patch", {
+    isInlineSwap: (style) => style === "patch",
+    handleSwap: (style, target, fragment) => {
+      if (style !== "patch") return false;
+      patch(target, fragment.firstElementChild);
+      return [target];
+    },
+  });
+})();
