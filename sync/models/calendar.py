@@ -61,7 +61,7 @@ class MarketDayQuerySet(models.QuerySet["MarketDay"]):
 
     def stale(self) -> Self:
         """留下核对以后又写过的。"""
-        return self.filter(touched_at__gte=F("audited_at"))
+        return self.filter(touched_at__gt=F("audited_at"))
 
 
 class MarketDay(models.Model):
@@ -102,7 +102,7 @@ class MarketDay(models.Model):
     @property
     def current_since(self) -> datetime | None:
         """返回什么时候核对的;核对以后又写过的返回 None。"""
-        stale = self.touched_at and self.touched_at >= self.audited_at
+        stale = self.touched_at and self.touched_at > self.audited_at
         return None if stale else self.audited_at
 
 

@@ -8,7 +8,8 @@ Implements the engine's `Store`. What is written, in one transaction:
 3. the klines, one statement for thousands of rows;
 4. the coverage of their stocks, what of their history could not be reached, the days
    on which they are known to have been suspended, and of which there is nothing;
-5. the bars that were rejected, and a failure where one is to be asked for again.
+5. the bars that were rejected, and a failure where one is to be asked for again;
+6. that the audit's numbers of these days are out of date.
 
 Why these statements: see docs/decisions/writing-klines.md.
 """
@@ -16,7 +17,13 @@ Why these statements: see docs/decisions/writing-klines.md.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from itertools import chain, islice, repeat
@@ -36,6 +43,7 @@ from .restating import Restating
 from .retrying import Retrying, Unavailable
 from .silence import note_parts
 from .suspensions import write_suspensions
+from .touched import Touched, mark
 from .unreached import write_unreached
 from .upserts import unique_fields
 
@@ -84,6 +92,7 @@ class DatabaseStore:
         self._books = books
         self._restating = Restating(shard.pk)
         self._contradicted = False
+        self.touched = Touched()
 
     def save(self, parts: Sequence[Part]) -> Saved:
         """写入 K 线和覆盖范围,用一个以检查 fence 开始的事务。
@@ -92,6 +101,7 @@ class DatabaseStore:
         """
         saved = self._retrying(lambda: self._write(parts))
         self._restating.committed()
+        self.touched.committed()
         return saved
 
     def take_contradicted(self) -> bool:
@@ -138,6 +148,7 @@ class DatabaseStore:
             self._books.saved(stored, changes, at=at)
             # After what is covered now is settled: these stand in the coverage.
             self._books.rejected(news, at=at)
+            mark(self.touched.begin(stored), at=at)
         self._contradicted |= judged.contradicted
         return Saved(stored, [*judged.failures, *swapped.failures])
 

@@ -81,11 +81,11 @@ class Calendar:
 
     def sessions(self, window: Window) -> list[date]:
         """列出区间里的交易日,旧的在前。"""
-        return [day for day in _each(window) if self.is_session(day)]
+        return [day for day in each_day(window) if self.is_session(day)]
 
     def announced(self, window: Window) -> list[date]:
         """列出区间里按服务商和交易所所说的交易日,旧的在前。"""
-        return [day for day in _each(window) if self.is_announced(day)]
+        return [day for day in each_day(window) if self.is_announced(day)]
 
     def last_session(self, until: date) -> date:
         """找出到 `until` 为止(含)的最后一个交易日。"""
@@ -117,6 +117,12 @@ def calendar_until(market: str, until: date) -> Calendar:
     return Calendar(market, window=Window(until - 30 * DAY, until))
 
 
+def each_day(window: Window) -> Iterator[date]:
+    """逐日给出一个区间的日期,旧的在前。"""
+    length = (window.end - window.start) // DAY + 1
+    return (window.start + n * DAY for n in range(length))
+
+
 def weekend_sessions(market: str, *, window: Window) -> set[date]:
     """找出区间里已经知道的周末交易日;不看交易所公布的日历。"""
     row = MarketCalendar.objects.filter(market=market).first()
@@ -138,11 +144,6 @@ def _traded(market: str, window: Window) -> dict[date, bool]:
         if not expected or 2 * present > expected:
             found[day] = bool(expected)
     return found
-
-
-def _each(window: Window) -> Iterator[date]:
-    length = (window.end - window.start) // DAY + 1
-    return (window.start + n * DAY for n in range(length))
 
 
 def _told(row: MarketCalendar | None) -> dict[date, bool]:

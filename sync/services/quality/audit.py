@@ -65,16 +65,17 @@ class MarketAudit:
     `known` is the range of the calendar, outside of which weekdays count as sessions.
     `missing` counts stock days: of these, `waiting` belong to failures that wait
     already, `suspended` were asked for in vain or are known to have no bars, and the
-    rest makes `holes`, which are all in `found`. `nobody` and `closed` are the doubts
-    about the calendar.
+    rest makes `holes`, which are all in `found`. `untraded` are the sessions without a
+    bar; those that the calendar knows, `nobody`, and `closed` are doubts about it.
     """
 
     market: str
     period: str
-    known: Window | None
+    known: Window | None = None
     stocks: int = 0
     sessions: int = 0
     short_days: list[Day] = field(default_factory=list)
+    untraded: list[date] = field(default_factory=list)
     nobody: list[date] = field(default_factory=list)
     closed: list[date] = field(default_factory=list)
     missing: int = 0
@@ -126,30 +127,13 @@ def audit_market(
 ) -> MarketAudit:
     """核对一个市场的一种周期,写下每天的结果。"""
     calendar = Calendar(market, window=window)
-    found = _found(calendar, period, window=window)
-    result = MarketAudit(
-        market,
-        period,
-        calendar.known,
-        stocks=found.stocks,
-        sessions=len(found.days),
-        short_days=[day for day in found.days if 0 < day.have < day.of * WHOLE],
-        closed=found.closed,
-    )
+    result = _counted(calendar, period, window=window, at=at, record=record)
+    result.known = calendar.known
     if result.known:
+        known = result.known
         result.nobody = [
-            day.day
-            for day in found.days
-            if not day.have and result.known.start <= day.day <= result.known.end
+            day for day in result.untraded if known.start <= day <= known.end
         ]
-    tally = Tally()
-    holes = _holes(market, period, found, result, tally)
-    while chunk := list(islice(holes, CHUNK)):
-        result.holes += len(chunk)
-        result.found += chunk
-        if record:
-            result.recorded += file_holes(chunk, at=at)
-    write_days(market, period, found.days, tally, window=window, at=at)
     logger.info(
         "Audit of %s %s: %d stocks, %d holes, %d of them recorded",
         market,
@@ -159,6 +143,55 @@ def audit_market(
         result.recorded,
         extra={"event": "market.audited"},
     )
+    return result
+
+
+def recount(market: str, period: str, days: Sequence[date], *, at: datetime) -> None:
+    """重新数一数刚写过的这些日子;日期要旧的在前。
+
+    Cheap for few days on which most of the market has traded: no calendar is loaded.
+    """
+    for window in _consecutive(days):
+        calendar = Calendar(market, window=window)
+        _counted(calendar, period, window=window, at=at, record=False)
+
+
+def _consecutive(days: Sequence[date]) -> Iterator[Window]:
+    """连着的日子合成区间;周末断开,免得去问日历。"""
+    start = end = None
+    for day in days:
+        if start is None or end is None or day > end + coverage.DAY:
+            if start and end:
+                yield Window(start, end)
+            start = day
+        end = day
+    if start and end:
+        yield Window(start, end)
+
+
+def _counted(
+    calendar: Calendar, period: str, *, window: Window, at: datetime, record: bool
+) -> MarketAudit:
+    """数出缺的,登记缺口,写下每天的结果。"""
+    market = calendar.market
+    found = _found(calendar, period, window=window)
+    result = MarketAudit(
+        market,
+        period,
+        stocks=found.stocks,
+        sessions=len(found.days),
+        short_days=[day for day in found.days if 0 < day.have < day.of * WHOLE],
+        untraded=[day.day for day in found.days if not day.have],
+        closed=found.closed,
+    )
+    tally = Tally()
+    holes = _holes(market, period, found, result, tally)
+    while chunk := list(islice(holes, CHUNK)):
+        result.holes += len(chunk)
+        result.found += chunk
+        if record:
+            result.recorded += file_holes(chunk, at=at)
+    write_days(market, period, found.days, tally, window=window, at=at)
     return result
 
 

@@ -18,11 +18,12 @@ from itertools import accumulate
 
 from django.db.models import Count, QuerySet
 
+from sync.engine.coverage import unit_end
 from sync.engine.markets import unit_start
 from sync.engine.ports import Window
 from sync.models import Kline
 
-from ..calendars.sessions import Calendar
+from ..calendars.sessions import Calendar, each_day
 from .spans import CHUNK, Day, Spans, chunks, midnight, spans_of
 
 FEW = 50  # stocks whose days are held in memory
@@ -93,16 +94,18 @@ def market_days(calendar: Calendar, period: str, *, window: Window) -> MarketDay
     """数一数每个交易日有多少股票有 K 线。"""
     spans = spans_of(calendar.market, period, window=window)
     counts = _counts(spans, period)
-    units = _announced(calendar, period, window)
-    beyond = sorted(counts.keys() - units)
-    of = dict(zip(beyond, _expected(spans, beyond), strict=True))
-    # A day on which most of the market traded is a session, whatever anybody says.
-    days = sorted({*units, *(day for day in beyond if 2 * counts[day] > of[day])})
-    expected = _expected(spans, days)
-    found = [Day(day, counts[day], n) for day, n in zip(days, expected, strict=True)]
-    return MarketDays(
-        period, spans, [day for day in found if day.of], sorted(counts.keys() - days)
-    )
+    units = sorted({unit_start(day, period) for day in each_day(window)} | set(counts))
+    of = dict(zip(units, _expected(spans, units), strict=True))
+    # A day on which most of the market traded is a session, whatever anybody says; so
+    # the calendar, which is slow to load, is asked about the others only.
+    days = [
+        Day(unit, counts[unit], of[unit])
+        for unit in units
+        if of[unit]
+        and (2 * counts[unit] > of[unit] or calendar.announced(_days_of(unit, period)))
+    ]
+    sessions = {day.day for day in days}
+    return MarketDays(period, spans, days, sorted(counts.keys() - sessions))
 
 
 def within(days: Sequence[date], window: Window) -> Sequence[date]:
@@ -110,9 +113,8 @@ def within(days: Sequence[date], window: Window) -> Sequence[date]:
     return days[bisect_left(days, window.start) : bisect_right(days, window.end)]
 
 
-def _announced(calendar: Calendar, period: str, window: Window) -> set[date]:
-    window = Window(unit_start(window.start, period), window.end)
-    return {unit_start(day, period) for day in calendar.announced(window)}
+def _days_of(unit: date, period: str) -> Window:
+    return Window(unit, unit_end(unit, period))
 
 
 def _counts(spans: Spans, period: str) -> Counter[date]:

@@ -21,6 +21,7 @@ from sync.engine.ports import Beat, LeasedToken, Progress, Task, Wait
 from sync.engine.runner import Ports, Runner
 from sync.engine.token_pool import TokenPool
 from sync.models import RunKind, RunState, ShardState, SyncRun, SyncShard
+from sync.models.runs import ACTIVE
 from sync.models.shards import LEASE, SILENT, UNFINISHED
 from sync.providers.itick import ItickClient
 from sync.storage.failures import BatchFailures, RetryFailures
@@ -31,6 +32,7 @@ from tokens.validation import allowed_hosts
 
 from ..clock import SharedClock
 from ..errors import NoUsableToken
+from ..quality.recount import recount_touched
 from ..stocks.gone import weigh_silence
 from ..tokens.ledger import TokenLedger
 from ..tokens.serving import Serving, serving
@@ -163,6 +165,9 @@ class Execution:
             self._finish.write(ShardState.CANCELLED)
             return ShardState.CANCELLED
         self._finish.write(ShardState.DONE, error=self._untold())
+        if self.run.state not in ACTIVE:  # of several shards the last one counts
+            days = self._store.touched.days()
+            recount_touched(days, at=self._now(), retrying=self._retrying)
         return ShardState.DONE
 
     def _untold(self) -> Message:
