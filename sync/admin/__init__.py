@@ -2,6 +2,7 @@
 
 from . import access
 from .activity import jobs
+from .corrections.pages import RestatementAdmin, RevisionAdmin
 from .failures.pages import SyncFailureAdmin
 from .failures.rejected import RejectedBarAdmin
 from .runs.pages import SyncRunAdmin
@@ -11,6 +12,8 @@ from .tokens.pages import CheckedTokenAdmin
 __all__ = [
     "CheckedTokenAdmin",
     "RejectedBarAdmin",
+    "RestatementAdmin",
+    "RevisionAdmin",
     "StockAdmin",
     "SyncFailureAdmin",
     "SyncRunAdmin",

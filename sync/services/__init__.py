@@ -20,6 +20,7 @@ from .clock import now
 from .errors import AlreadyRunning, BadRequest, NoUsableToken, Refused
 from .failures.retry import retry_failed
 from .quality.audit import MarketAudit, audit
+from .quality.decide import keep_history, take_over_history
 from .quality.freshness import Freshness, freshness, newest_bars
 from .runs.cancel import cancel
 from .runs.empty import brought_nothing
@@ -70,6 +71,7 @@ __all__ = [
     "forecast",
     "freshness",
     "import_stocks",
+    "keep_history",
     "markets_to_check",
     "newest_bars",
     "now",
@@ -86,4 +88,5 @@ __all__ = [
     "stop_on_signals",
     "sync_daily",
     "sync_stocks",
+    "take_over_history",
 ]

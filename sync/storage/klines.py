@@ -135,7 +135,7 @@ class DatabaseStore:
             at = self._now()
             covered = read_coverage({part.task.stock_id for part in parts})
             judged = Judge(self.shard.run, covered, at=at).judge(parts)
-            write_klines([*judged.parts, *judged.corrections])
+            write_klines([*judged.written, *judged.corrections])
             if staged := self._restating.begin(judged.staged):
                 write_klines(staged, table=STAGED)
             swapped = self._restating.swap(staged, at=at)

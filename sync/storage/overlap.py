@@ -34,8 +34,12 @@ FACTOR_LIMIT = Fraction(10**13)
 
 @dataclass(slots=True)
 class Judged:
-    """一批里哪几段写入,哪几段是重新取的;改正的,没有存下的。"""
+    """一批里哪几段写入,哪几段是重新取的;改正的,没有存下的。
 
+    Of `parts` those in `written` have bars that are not stored yet, or not so.
+    """
+
+    written: list[Part] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
     staged: list[Part] = field(default_factory=list)
     corrections: list[Part] = field(default_factory=list)
@@ -141,6 +145,8 @@ class Judge:
     def _accept(self, look: Look, verdict: Verdict, found: Judged) -> None:
         """这一段要写入:改正旧的,去掉收回了的。"""
         found.parts.append(look.part)
+        if not (isinstance(verdict, Same) and look.is_stored()):
+            found.written.append(look.part)
         if isinstance(verdict, Revised):
             corrected = [new for _, new in verdict.changes]
             found.corrections.append(replace(look.part, klines=corrected))

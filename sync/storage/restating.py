@@ -100,7 +100,7 @@ class Restating:
                 row.state = RestatementState.FLAGGED
             row.save()
         else:
-            _of(Kline, part.key).delete()
+            _take_away(part.key)
             _put_in_place(part.key)
             row.end(RestatementState.DONE, at=at)
         _of(StagedKline, part.key).delete()
@@ -133,8 +133,8 @@ def _doubt(key: Key, *, by_hand: bool) -> Message:
         return Message(
             "The history was to be fetched anew, and reaches back to %(new)s only; "
             "what is stored begins at %(old)s.",
-            new=f"{new['first']:%Y-%m-%d}",
-            old=f"{old['first']:%Y-%m-%d}",
+            new=str(new["first"].date()),
+            old=str(old["first"].date()),
         )
     if 2 * new["bars"] < old["bars"]:
         return Message(
@@ -144,6 +144,10 @@ def _doubt(key: Key, *, by_hand: bool) -> Message:
             old=old["bars"],
         )
     return Message()
+
+
+def _take_away(key: Key) -> None:
+    _of(Kline, key).delete()
 
 
 def _put_in_place(key: Key) -> None:

@@ -22,7 +22,7 @@ from ..models import Kline as StoredKline
 logger = logging.getLogger(__name__)
 
 Key = tuple[int, str]
-Values = tuple[float, ...]
+Values = tuple[float, ...]  # SQLite has whole numbers, too, which are equal to these
 VALUES = ("open", "high", "low", "close", "volume", "turnover")
 NEAR = timedelta(days=31)
 INSTANT = timedelta(seconds=1)  # the least that tells stored times apart
@@ -72,14 +72,21 @@ class Look:
             if (old := stored.get(kline.time)) and old != tuple(map(float, kline[1:]))
         ]
 
+    def is_stored(self) -> bool:
+        """要写的是不是都在、而且都比较过了;没有不同的话就不用再写。"""
+        stored, final = self.stored, self.is_final
+        return all(
+            kline.time in stored and final(kline.time) for kline in self.part.klines
+        )
+
     def taken_back(self, *, anew: bool) -> list[datetime]:
         """存下了而回答里没有的;`anew` 说覆盖范围里的也算。"""
         span, bad = self.part.span, [bar.time for bar in self.part.rejected]
         if span is None or None in bad:
             return []
-        kept = {kline.time for kline in self.part.klines}.union(filter(None, bad))
         inside = [time for time in self.stored if span[0] <= time < span[1]]
-        missing = [time for time in inside if time not in kept]
+        sent = {kline.time for kline in self.part.klines}.union(filter(None, bad))
+        missing = [time for time in inside if time not in sent]
         final = [time for time in missing if self.is_final(time)]
         if final and (not anew or self._is_doubtful(final, inside)):
             missing = [time for time in missing if not self.is_final(time)]
@@ -154,7 +161,7 @@ def _floats(near: _Near) -> Iterator[tuple[int, datetime, Values]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, [near.period, *bounds])
         for stock_id, stamp, *values in cursor.fetchall():
-            yield stock_id, _moment(stamp), tuple(map(float, values))
+            yield stock_id, _moment(stamp), tuple(values)
 
 
 @lru_cache(maxsize=10_000)

@@ -55,6 +55,8 @@ def things(db: None, make_token: MakeToken) -> dict[str, str]:
         "stock": rows.stock(),
         "syncfailure": rows.failure(),
         "rejectedbar": rows.rejected_bar(),
+        "revision": rows.revision(),
+        "restatement": rows.restatement(),
         "syncrun": rows.run(state="partial", start_date="2024-01-01"),
         "success": tasks[0],
         "failure": tasks[1],

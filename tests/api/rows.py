@@ -6,7 +6,17 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sync.models import Kline, RejectedBar, Stock, SyncFailure, SyncRun, SyncShard
+from common.messages import Message
+from sync.models import (
+    Kline,
+    RejectedBar,
+    Restatement,
+    Revision,
+    Stock,
+    SyncFailure,
+    SyncRun,
+    SyncShard,
+)
 
 AT = datetime(2024, 3, 12, 8, 0, tzinfo=UTC)
 
@@ -71,3 +81,26 @@ def rejected_bar(of: Stock | None = None, **columns: Any) -> RejectedBar:
         "seen_at": AT,
     }
     return RejectedBar.objects.create(**wanted | columns)
+
+
+def revision(of: Stock | None = None, **columns: Any) -> Revision:
+    wanted: dict[str, Any] = {
+        "stock": of or stock("9986"),
+        "period": "day",
+        "time": datetime(2024, 3, 6, tzinfo=UTC),
+        "old": {"close": "9.5", "volume": "100"},
+        "new": {"close": "9.6", "volume": "100"},
+        "seen_at": AT,
+    }
+    return Revision.objects.create(**wanted | columns)
+
+
+def restatement(of: Stock | None = None, **columns: Any) -> Restatement:
+    wanted: dict[str, Any] = {
+        "stock": of or stock("9987"),
+        "period": "day",
+        "state": "flagged",
+        "reason": Message("%(foreign)d of %(compared)d bars", foreign=12, compared=12),
+        "seen_at": AT,
+    }
+    return Restatement.objects.create(**wanted | columns)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from io import StringIO
+from threading import Event
 from typing import Any
 
 import pytest
 from django.core.management import call_command
 
+from sync import services
 from sync.models import Kline, Restatement, Revision, StagedKline
 from sync.simulator import demo_accounts
 from sync.simulator.quirks import Quirks
+from tests.rows import in_a_thread
 
 from . import world
 from .conftest import Simulate
@@ -258,3 +263,108 @@ def test_a_running_week_has_one_bar_whatever_its_stamp(
     true = world.truth(sim, whole, "HK")
     assert {code: rows[: len(true[code])] for code, rows in stored.items()} == true
     assert all(len(rows) <= len(true[code]) + 1 for code, rows in stored.items())
+
+
+def test_a_reader_never_sees_some_of_each_history(sim: Staged) -> None:
+    code = sim.codes("HK")[0]
+    old = world.stored("HK")[code]
+    sim.restate("HK", code, FIRST, price=Fraction(1, 4))
+    true = sim.truth("HK", code, "day", START, FIRST)
+    seen: list[Sequence[world.Row]] = []
+    over = Event()
+
+    def read() -> None:
+        while not over.is_set():
+            seen.append(world.stored("HK")[code])
+
+    with ThreadPoolExecutor(1) as pool:
+        reader = pool.submit(in_a_thread(read))
+        try:
+            topped_up(FIRST)
+        finally:
+            over.set()
+        reader.result(timeout=30)
+
+    new = [tuple(row) for row in true]
+    assert [rows for rows in seen if rows not in (old, new)] == []
+    assert seen[0] == old
+    assert world.stored("HK")[code] == new
+
+
+def test_what_is_kept_goes_on_with_the_new_days(sim: Staged) -> None:
+    code = sim.codes("HK")[0]
+    before = world.stored("HK")[code]
+    sim.replace_company("HK", code)
+    topped_up(FIRST)
+
+    services.keep_history(Restatement.objects.all(), by="me", at=services.now())
+    run = topped_up(SECOND)
+
+    stored = world.stored("HK")[code]
+    assert run["state"] == "succeeded"
+    assert stored[: len(before)] == before
+    news = sim.truth("HK", code, "day", FIRST, SECOND)
+    assert stored[len(before) :] == [tuple(row) for row in news]
+    assert world.failures() == {}
+
+
+def test_what_is_taken_over_is_all_of_the_new_company(sim: Staged) -> None:
+    sim.replace_company("HK", sim.codes("HK")[0])
+    topped_up(FIRST)
+
+    services.take_over_history(Restatement.objects.all(), by="me")
+    run = topped_up(SECOND)
+
+    assert run["state"] == "succeeded"
+    assert differences(sim, SECOND) == []
+    assert Restatement.objects.get().state == "done"
+    assert world.failures() == {}
+
+
+def test_a_history_that_cannot_be_had_whole_stays_until_a_person_decides(
+    sim: Staged,
+) -> None:
+    code = sim.codes("HK")[0]
+    before = world.stored("HK")[code]
+    sim.restate("HK", code, FIRST, price=Fraction(1, 4))
+    for key in sim.ledger:
+        sim.change_plan(key, depth={"day": 160})
+
+    states = []
+    for end in (FIRST, SECOND, SECOND, SECOND):
+        topped_up(end)
+        states.append(Restatement.objects.get().state)
+        assert world.stored("HK")[code] == before
+
+    assert states == ["waiting", "waiting", "flagged", "flagged"]
+    services.take_over_history(Restatement.objects.all(), by="me")
+    topped_up(SECOND)
+    have = world.stored("HK")[code]
+    assert (
+        have == world.truth(sim, world.request(START, SECOND), "HK")[code][-len(have) :]
+    )
+    assert 40 < len(have) < len(before)
+
+
+def test_what_waits_is_taken_up_by_a_run_that_wants_nothing(sim: Staged) -> None:
+    code = sim.codes("HK")[0]
+    sim.restate("HK", code, FIRST, price=Fraction(1, 4))
+    stock = Kline.objects.filter(stock__stock_code=code)[0].stock
+    Restatement.objects.create(
+        stock=stock, period="day", state="waiting", seen_at=services.now()
+    )
+
+    run = topped_up(LOADED)
+
+    assert (run["calls"], run["succeeded"], run["skipped"]) == (1, 1, STOCKS - 1)
+    assert differences(sim, LOADED) == []
+
+
+@pytest.mark.parametrize("quirk", [{"order": "newest_first"}, {"short_pages": True}])
+def test_whatever_the_shape_of_the_pages(sim: Staged, quirk: dict[str, Any]) -> None:
+    sim.quirks = Quirks(**quirk)
+    sim.restate("HK", sim.codes("HK")[0], FIRST, price=Fraction(98, 100))
+
+    topped_up(FIRST)
+
+    assert differences(sim, FIRST) == []

@@ -21,7 +21,7 @@ from sync.models.shards import LEASE, ShardState, SyncShardQuerySet
 from sync.providers.itick import ItickClient
 from sync.services import clock as shared
 from sync.services.clock import SharedClock
-from sync.storage import klines
+from sync.storage import klines, restating
 from sync.storage.failures import BatchFailures
 from sync.storage.klines import DatabaseStore
 from tokens import accounts
@@ -49,8 +49,13 @@ POINTS: dict[str, tuple[Any, str]] = {
     "recorded": (DatabaseStore, "record"),
     "release": (ApiTokenQuerySet, "release"),
     "end": (SyncRunQuerySet, "end"),
+    "restated-noted": (DatabaseStore, "take_contradicted"),
+    "restated-staged": (restating, "_doubt"),
+    "restated-swap": (restating, "_put_in_place"),
+    "restated-swapped": (restating, "_put_in_place"),
 }
 BEFORE = {"to-claim", "save", "rows", "record", "release"}
+BEFORE |= {"restated-noted", "restated-swap"}
 
 
 def keep_time(clock: Callable[[], Clock]) -> None:
@@ -159,6 +164,17 @@ def _own_clock() -> None:
     _replace(shared, "database_time", lambda: timezone.now().timestamp())
 
 
+def _swap_in_two() -> None:
+    take_away = restating._take_away
+
+    def committed(key: Any) -> None:
+        take_away(key)
+        with connection.cursor() as cursor:
+            cursor.execute("COMMIT")
+
+    _replace(restating, "_take_away", committed)
+
+
 PLANTS: dict[str, Callable[[], None]] = {
     "status-first": _status_first,
     "no-fence": _no_fence,
@@ -166,4 +182,5 @@ PLANTS: dict[str, Callable[[], None]] = {
     "no-limit": _no_limit,
     "nothing-carried": _nothing_carried,
     "own-clock": _own_clock,
+    "swap-in-two": _swap_in_two,
 }

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from . import jobs, kills, machines, oracle, outages, zombies
+from . import jobs, kills, machines, oracle, outages, restated, zombies
 from .ground import Ground
 from .report import Outcome, Tally, facts
 from .stage import Stage, stage
@@ -151,6 +151,9 @@ SCENARIOS: dict[str, Scenario] = {
         "every token revoked in the middle", outages.revoked, 100, {"spare": 12}
     ),
     "clock": Scenario("the clock of one machine jumps an hour", outages.clock, 10),
+    "restated": Scenario(
+        "kill -9 while series are fetched anew", restated.killed, 20, AMPLE
+    ),
     "spent": Scenario(
         "the day's calls used up in the middle", outages.spent, 20, {"daily_limit": 3}
     ),
@@ -162,6 +165,7 @@ SCENARIOS |= dict(
         _planted("no-claim", "a claim that looks at nothing", "twice"),
         _planted("no-limit", "a reserve that looks at no limit", "spent", patience=6.0),
         _planted("nothing-carried", "lost calls are forgotten", "full-minute"),
+        _planted("swap-in-two", "a history replaced in two transactions", "restated"),
         _planted("own-clock", "leases dated by the machine's own clock", "clock"),
     ]
 )

@@ -21,6 +21,7 @@ from common.admin.filters import Choices, ColumnFilter, DeletedFilter
 from sync import services
 from sync.models import Stock, SyncRun
 
+from ..corrections.pages import corrections_links
 from ..display import run_url
 from ..failures.rejected import rejected_link
 from ..readonly import ReadOnlyAdmin
@@ -73,7 +74,7 @@ class StockAdmin(ReadOnlyAdmin):
     actions = ("sync_window",)
     fields = (
         *("stock_code", "market", "stock_name", "exchange", "state"),
-        *("coverage", "waiting", "rejected", "created", "updated"),
+        *("coverage", "waiting", "rejected", "corrections", "created", "updated"),
     )
 
     # --- columns ---
@@ -117,6 +118,11 @@ class StockAdmin(ReadOnlyAdmin):
     def rejected(self, stock: Stock) -> SafeString | str:
         """不能用、没有存下来的 K 线。"""
         return rejected_link(stock)
+
+    @admin.display(description=gettext_lazy("corrections"))
+    def corrections(self, stock: Stock) -> SafeString | str:
+        """改正过的 K 线,换过的口径。"""
+        return corrections_links(stock)
 
     @admin.display(description=gettext_lazy("created"))
     def created(self, stock: Stock) -> str:
