@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from common.admin import display
 from sync import services
@@ -21,6 +22,12 @@ from ..models import FailureStatus, RunKind, RunState, ShardState, SyncRun
 
 MINUTE = 60
 HOUR = 3600
+SCHEDULE = gettext_noop("the schedule")
+PERIODS = (
+    *(gettext_noop("1m"), gettext_noop("5m"), gettext_noop("15m")),
+    *(gettext_noop("30m"), gettext_noop("60m")),
+    *(gettext_noop("day"), gettext_noop("week"), gettext_noop("month")),
+)
 NAMED_CODES = 3
 FEW_LANES = 4
 
@@ -101,10 +108,20 @@ def asked(run: SyncRun) -> str:
         where = f"{where} {named}" if run.market else named
     if run.kind == RunKind.RETRY:
         return _("retry of failures: %(where)s") % {"where": where}
-    parts = [where, run.period, f"{run.start_date} – {run.end_date}"]
+    parts = [where, period_words(run.period), f"{run.start_date} – {run.end_date}"]
     if run.force:
         parts.append(_("re-download"))
     return " · ".join(parts)
+
+
+def who(name: str) -> str:
+    """写出是谁要的;时间表不是人,用读者的语言说。"""
+    return _(name) if name == SCHEDULE else name
+
+
+def period_words(period: str) -> str:
+    """用读者的语言说一种周期。"""
+    return _(period) if period in PERIODS else period
 
 
 def lanes(hands: Sequence[int]) -> str:

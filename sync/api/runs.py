@@ -132,7 +132,8 @@ class RunCancel(Guarded):
         """请求取消一次运行。"""
         if not SyncRun.objects.filter(pk=pk).exists():
             raise _no_run(pk)
-        run = services.cancel(pk, at=services.now())
+        by = request.user.get_username()
+        run = services.cancel(pk, at=services.now(), by=by)
         return Response(RunDetailSerializer(run).data, status=status.HTTP_202_ACCEPTED)
 
 

@@ -57,7 +57,7 @@ class RunSerializer(serializers.ModelSerializer[SyncRun]):
                 "seconds",
             ),
             *("created_at", "started_at", "finished_at", "heartbeat_at"),
-            *("cancel_requested_at", "waiting_until"),
+            *("cancel_requested_at", "cancelled_by", "waiting_until"),
         )
         read_only_fields = fields
 

@@ -242,18 +242,21 @@ class SyncFailureQuerySet(CountingQuerySet["SyncFailure"]):
             )
         )
 
-    def give_up(self, *, at: datetime, reason: str = "", text: str = "") -> int:
-        """放弃等待中的记录,返回放弃了几条;给了原因就换成新的原因。"""
+    def give_up(
+        self, *, at: datetime, reason: str = "", text: str = "", by: str = ""
+    ) -> int:
+        """放弃等待中的记录,返回放弃了几条;给了原因就换成新的原因,给了人就记下是谁。"""
         changes = {"failure_reason": text, "reason_class": reason} if text else {}
+        changes |= {"decided_by": by} if by else {}
         return self.waiting().update(
             status=FailureStatus.GIVEN_UP, update_time=at, **changes
         )
 
-    def reopen(self, *, at: datetime) -> int:
+    def reopen(self, *, at: datetime, by: str = "") -> int:
         """让放弃了的记录重新等待补拉,次数从零算起,返回几条。"""
         closed = self.filter(status=FailureStatus.GIVEN_UP)
         return closed.update(
-            status=FailureStatus.WAITING, retry_count=0, update_time=at
+            status=FailureStatus.WAITING, retry_count=0, update_time=at, decided_by=by
         )
 
 
@@ -296,6 +299,10 @@ class SyncFailure(models.Model):
     recorded_run_id = models.BigIntegerField(_("recorded by"), null=True)
     recorded_reason = CodeField(
         _("recorded as"), max_length=20, blank=True, db_default=""
+    )
+
+    decided_by = models.CharField(
+        _("given up or reopened by"), max_length=150, blank=True, db_default=""
     )
 
     held = False  # by a retry that is active, where somebody has looked

@@ -113,6 +113,9 @@ class SyncRun(models.Model):
     finished_at = models.DateTimeField(_("finished"), null=True)
     waiting_until = models.DateTimeField(_("waits until"), null=True)
     heartbeat_at = models.DateTimeField(_("last heartbeat"))
+    cancelled_by = models.CharField(
+        _("cancelled by"), max_length=150, blank=True, default=""
+    )
     cancel_requested_at = models.DateTimeField(_("cancel requested"), null=True)
 
     objects = SyncRunQuerySet.as_manager()

@@ -117,7 +117,10 @@ def test_shows_the_runs_that_are_active_with_their_progress() -> None:
 
     assert [progress.run for progress in page.context["running"]] == [active]
     assert "1 of 2 stocks" in text(page)
-    assert [run for run, _state, _asked in page.context["latest"]] == [ended, active]
+    assert [run for run, _state, _asked, _by in page.context["latest"]] == [
+        ended,
+        active,
+    ]
 
 
 def test_an_operator_has_the_way_to_a_new_run_and_a_viewer_has_not() -> None:

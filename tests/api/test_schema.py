@@ -57,7 +57,7 @@ def test_each_operation_has_its_name_and_its_errors(schema: dict[str, Any]) -> N
 
 
 def test_each_path_is_there_once(schema: dict[str, Any]) -> None:
-    assert len(schema["paths"]) == 8
+    assert len(schema["paths"]) == 9
     assert not [path for path in schema["paths"] if path.endswith("/")]
 
 

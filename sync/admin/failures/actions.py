@@ -110,7 +110,8 @@ class FailureActions(ReadOnlyAdmin):
         self.message_user(request, message, messages.SUCCESS)
 
     def _give_up(self, request: HttpRequest, rows: SyncFailureQuerySet) -> None:
-        count = rows.give_up(at=services.now())
+        by = request.user.get_username()
+        count = rows.give_up(at=services.now(), by=by)
         self._log(request, "failures.given_up", count)
         message = ngettext(
             "%d failure is given up.", "%d failures are given up.", count
@@ -118,7 +119,8 @@ class FailureActions(ReadOnlyAdmin):
         self.message_user(request, message % count, messages.SUCCESS)
 
     def _reopen(self, request: HttpRequest, rows: SyncFailureQuerySet) -> None:
-        count = rows.reopen(at=services.now())
+        by = request.user.get_username()
+        count = rows.reopen(at=services.now(), by=by)
         self._log(request, "failures.reopened", count)
         message = ngettext("%d failure waits again.", "%d failures wait again.", count)
         self.message_user(request, message % count, messages.SUCCESS)

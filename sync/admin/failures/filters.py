@@ -23,6 +23,7 @@ from common.admin.filters import Choices, ColumnFilter
 from sync.engine.markets import PERIODS
 from sync.models import FailureStatus, SyncFailure
 
+from ..display import period_words
 from .reasons import NO_REASON, REASONS, reason_label
 
 Rows = QuerySet[SyncFailure]
@@ -80,7 +81,7 @@ class PeriodFilter(ColumnFilter):
 
     def known(self) -> Choices:
         """列出所有周期。"""
-        return [(period, period) for period in PERIODS]
+        return [(period, period_words(period)) for period in PERIODS]
 
 
 class RunFilter(ColumnFilter):

@@ -21,7 +21,7 @@ from sync.models import FailureStatus, SyncFailure
 from sync.models.failures import SyncFailureQuerySet
 
 from ..counting import BoundedPaginator
-from ..display import badge, run_url
+from ..display import badge, period_words, run_url
 from .actions import FailureActions
 from .filters import (
     MarketFilter,
@@ -63,7 +63,7 @@ class SyncFailureAdmin(FailureActions):
     paginator = BoundedPaginator
     fields = (
         *("stock_code", "market", "window", "shown_status", "shown_reason"),
-        *("attempts", "last_retry", "recorded", "changed", "shown_run"),
+        *("attempts", "last_retry", "recorded", "changed", "shown_run", "decided_by"),
     )
 
     # --- columns ---
@@ -72,7 +72,9 @@ class SyncFailureAdmin(FailureActions):
     def window(self, failure: SyncFailure) -> str:
         """区间;不是日线的也说周期。"""
         dates = f"{failure.start_date} – {failure.end_date}"
-        return dates if failure.period == "day" else f"{dates} {failure.period}"
+        if failure.period == "day":
+            return dates
+        return f"{dates} {period_words(failure.period)}"
 
     @admin.display(description=gettext_lazy("reason"))
     def shown_reason(self, failure: SyncFailure) -> SafeString:

@@ -14,7 +14,7 @@ from sync.models import FailureStatus, SyncFailure, SyncRun
 from sync.models.permissions import Permission
 from tokens.models import ApiToken
 
-from ..display import asked, failures_url, state_badge
+from ..display import asked, failures_url, state_badge, who
 from ..failures.reasons import NO_REASON, reason_label
 from ..runs.progress import Progress, progress_of
 
@@ -70,6 +70,6 @@ def _running(at: datetime) -> list[Progress]:
     return [progress_of(run, at=at) for run in SyncRun.objects.active()]
 
 
-def _latest() -> list[tuple[SyncRun, str, str]]:
+def _latest() -> list[tuple[SyncRun, str, str, str]]:
     runs = SyncRun.objects.all()[:RUNS]
-    return [(run, state_badge(run), asked(run)) for run in runs]
+    return [(run, state_badge(run), asked(run), who(run.requested_by)) for run in runs]

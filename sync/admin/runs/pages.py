@@ -31,6 +31,7 @@ from ..display import (
     number,
     run_url,
     state_badge,
+    who,
 )
 from ..readonly import ReadOnlyAdmin
 from .progress import details
@@ -80,7 +81,7 @@ class SyncRunAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("requested"))
     def shown_asked(self, run: SyncRun) -> SafeString:
         """要的是什么,什么时候,谁要的。"""
-        when_and_who = f"{moment(run.created_at)} {run.requested_by}"
+        when_and_who = f"{moment(run.created_at)} {who(run.requested_by)}"
         return format_html(
             '{}<br><span class="quiet">{}</span>', asked(run), when_and_who
         )
@@ -173,8 +174,9 @@ class SyncRunAdmin(ReadOnlyAdmin):
         run = self._run(request, pk)
         if request.method != "POST":
             return self._asked_to_cancel(request, run)
+        by = request.user.get_username()
         try:
-            services.cancel(run.pk, at=services.now())
+            services.cancel(run.pk, at=services.now(), by=by)
         except services.Refused as error:
             self.message_user(request, str(error), messages.ERROR)
         else:

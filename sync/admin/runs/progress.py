@@ -33,6 +33,7 @@ from ..display import (
     lanes,
     state_badge,
     waits_for_quota,
+    who,
 )
 from ..failures.reasons import NO_REASON, reason_label
 
@@ -86,6 +87,11 @@ class Progress:
     def asked(self) -> str:
         """用一句话写出要的是什么。"""
         return asked(self.run)
+
+    @property
+    def requested_by(self) -> str:
+        """写出是谁要的。"""
+        return who(self.run.requested_by)
 
     @property
     def lanes(self) -> str:

@@ -31,7 +31,7 @@ class WindowFields(forms.Form):
     """表单里的周期、区间和是否重新取。"""
 
     period = forms.ChoiceField(
-        label=_("Period"), choices=[(name, name) for name in PERIODS], initial="day"
+        label=_("Period"), choices=[(name, _(name)) for name in PERIODS], initial="day"
     )
     start = forms.DateField(label=_("From"), widget=DateInput())
     end = forms.DateField(

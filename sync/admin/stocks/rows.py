@@ -22,7 +22,7 @@ from sync.engine.ports import Window
 from sync.models import Coverage, Stock, SyncFailure, UnreachedHistory
 from sync.models.stocks import StockQuerySet
 
-from ..display import failures_url
+from ..display import failures_url, period_words
 from .gone import gone_among
 
 PERIOD = "day"
@@ -141,14 +141,19 @@ def coverage_links(stock: Stock) -> SafeString | str:
     lines = [
         (
             klines_url(stock, period=row.period),
-            row.period,
+            period_words(row.period),
             span(row.window),
             why_not_older(older.pop(row.period, None)),
         )
         for row in rows
     ]
     lines += [
-        (klines_url(stock, period=period), period, "–", why_not_older(row))
+        (
+            klines_url(stock, period=period),
+            period_words(period),
+            "–",
+            why_not_older(row),
+        )
         for period, row in older.items()
     ]
     form = '<div><a href="{}">{}</a> {} <span class="quiet">{}</span></div>'

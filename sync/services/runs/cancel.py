@@ -13,13 +13,15 @@ from ..errors import Refused
 from ..shards.states import locked, update_run
 
 
-def cancel(run_id: int, *, at: datetime) -> SyncRun:
+def cancel(run_id: int, *, at: datetime, by: str = "") -> SyncRun:
     """请求取消;还没有开始的分片立刻结束,正在执行的在几秒内停下。
 
     Raises Refused for a run that does not exist or has ended.
     """
     asked = SyncRun.objects.active().filter(pk=run_id)
-    if not asked.update(cancel_requested_at=at):
+    first = asked.filter(cancel_requested_at=None)
+    # Who asks once more has not cancelled it.
+    if not (first.update(cancel_requested_at=at, cancelled_by=by) or asked.exists()):
         run = SyncRun.objects.filter(pk=run_id).first()
         if run is None:
             raise Refused(_("There is no run %d.") % run_id)

@@ -14,7 +14,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from sync.models import Stock, SyncFailure, SyncRun
 from tests.fixtures import MakeToken
 
-from ..people import failure, failures, nora, otto, text, vera
+from ..people import failure, failures, nora, otto, signed_in, text, vera
 
 pytestmark = pytest.mark.django_db
 
@@ -220,3 +220,15 @@ def test_an_action_needs_the_token_against_forgery() -> None:
 
     assert answer.status_code == 403
     assert statuses() == {"700": 0}
+
+
+def test_a_failure_keeps_who_gave_it_up_and_who_reopened_it() -> None:
+    row = failure()
+    client = otto()
+
+    for name, who in (("give_up", client), ("reopen", signed_in("oscar", "Operators"))):
+        who.post(LIST, {"action": name, "_selected_action": row.pk, "index": 0})
+        row.refresh_from_db()
+        page = text(client.get(reverse("admin:sync_syncfailure_change", args=[row.pk])))
+        assert row.decided_by in page
+        assert row.decided_by == ("otto" if name == "give_up" else "oscar")

@@ -359,6 +359,21 @@ def test_who_is_signed_out_meanwhile_has_the_whole_page_loaded_anew() -> None:
     assert text(answer) == ""
 
 
+def test_a_chinese_page_says_everything_in_chinese() -> None:
+    made = run(requested_by="the schedule", period="60m", reasons={"lost_lease": 1})
+    client = vera()
+    client.cookies["django_language"] = "zh-hans"
+
+    pages = [text(client.get(page)) for page in (page_of(made), LIST)]
+
+    for page in pages:
+        assert "定时任务" in page
+        assert "60 分钟线" in page
+        assert "the schedule" not in page
+    assert "租约丢失" in pages[0]
+    assert "共 1 条运行" in pages[1]
+
+
 def test_a_run_that_does_not_exist_is_not_found() -> None:
     client = otto()
     missing = [reverse("admin:sync_syncrun_change", args=["x"])]

@@ -74,6 +74,18 @@ def test_nobody_is_asked_about_a_run_that_has_ended() -> None:
     assert (answer.status_code, answer.headers["Location"]) == (302, page_of(made))
 
 
+def test_the_run_keeps_who_cancelled_it_first() -> None:
+    made = run()
+    SyncShard.objects.update(state="running")
+
+    page = otto().post(page_of(made, "cancel"), follow=True)
+    signed_in("oscar", "Operators").post(page_of(made, "cancel"))
+
+    made.refresh_from_db()
+    assert made.cancelled_by == "otto"
+    assert "cancelled by" in text(page)
+
+
 def test_cancel_of_a_run_that_has_ended_is_refused_in_words() -> None:
     made = run("succeeded")
 

@@ -64,7 +64,7 @@ def test_the_command_says_what_became_of_the_run() -> None:
 def test_a_run_that_is_over_or_not_there_is_refused() -> None:
     ended = run(state="partial")
 
-    with pytest.raises(CommandError, match="has ended already: incomplete"):
+    with pytest.raises(CommandError, match="has ended already: partial"):
         call_command("cancel_run", str(ended.pk))
     with pytest.raises(CommandError, match="There is no run 999999"):
         call_command("cancel_run", "999999")
