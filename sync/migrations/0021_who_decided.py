@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sync', '0019_recorded_failures'),
+        ('sync', '0020_one_bar_a_week'),
     ]
 
     operations = [
