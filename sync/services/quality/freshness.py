@@ -7,20 +7,21 @@ provider had nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from django.db.models import FilteredRelation, OuterRef, Q, QuerySet, Subquery
 
 from sync.engine import markets
 from sync.engine.coverage import DAY
 from sync.engine.ports import Window
-from sync.models import Kline, Stock
+from sync.models import Kline, MarketDay, Stock
 
 from ..calendars.sessions import calendar_until
 
 PERIOD = "day"
+LATELY = timedelta(days=30)  # no exchange is closed for longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class Freshness:
     `session` is the exchange's last one that is over, `newest` the day of the newest
     bar, `sessions_late` how many sessions lie between them. `late` counts stocks with
     neither a bar of the last session nor an answer about it, `empty` those without any
-    bar.
+    bar. `missing` are the bars that the audit misses of the last session, None where
+    nobody has counted since it closed.
     """
 
     market: str
@@ -40,12 +42,13 @@ class Freshness:
     sessions_late: int
     late: int
     empty: int
+    missing: int | None = None
 
 
 def freshness(*, at: datetime) -> list[Freshness]:
     """看每个有股票的市场的日 K 线新到哪一天。
 
-    One query: for each stock a look-up in the index of the K-lines.
+    Few queries: for each stock a look-up in the index of the K-lines.
     """
     daily = FilteredRelation("coverage", condition=Q(coverage__period=PERIOD))
     stocks = Stock.objects.expected(PERIOD).annotate(
@@ -57,7 +60,11 @@ def freshness(*, at: datetime) -> list[Freshness]:
         counted = found.setdefault(market, Counter())
         counted[newest.date() if newest else None, end] += 1
     known = sorted(set(found) & set(markets.MARKETS))
-    return [_freshness(market, found[market], at=at) for market in known]
+    audited = _audited(at=at)
+    return [
+        _freshness(market, found[market], audited.get(market, {}), at=at)
+        for market in known
+    ]
 
 
 def newest_bars(stocks: Sequence[Stock]) -> dict[int, date]:
@@ -77,8 +84,27 @@ def newest_bar(period: str) -> Subquery:
     return Subquery(bars.order_by("-time").values("time")[:1])
 
 
+def _audited(*, at: datetime) -> dict[str, dict[date, MarketDay]]:
+    """各市场最近的市场日。"""
+    found: dict[str, dict[date, MarketDay]] = {}
+    since = at.date() - LATELY
+    for row in MarketDay.objects.filter(period=PERIOD, day__gte=since):
+        found.setdefault(row.market, {})[row.day] = row
+    return found
+
+
+def _missing(row: MarketDay | None, *, close: datetime) -> int | None:
+    """收盘以后核对出来缺几根;没有核对过返回 None。"""
+    counted = row.current_since if row else None
+    return row.missing if row and counted and counted >= close else None
+
+
 def _freshness(
-    market: str, counted: Counter[tuple[date | None, date | None]], *, at: datetime
+    market: str,
+    counted: Counter[tuple[date | None, date | None]],
+    audited: Mapping[date, MarketDay],
+    *,
+    at: datetime,
 ) -> Freshness:
     """`counted`: how many stocks have which newest bar and end of the coverage."""
     final = markets.last_final(market, at=at)
@@ -100,4 +126,5 @@ def _freshness(
         ),
         late=late,
         empty=sum(count for (bar, _end), count in counted.items() if bar is None),
+        missing=_missing(audited.get(session), close=calendar.close(session)),
     )

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from sync.models import Coverage, Stock
+from sync.models import Coverage, MarketDay, Stock
 from sync.services import Freshness, freshness, newest_bars
 
 from ...rows import bar, stock
@@ -88,3 +88,33 @@ def test_other_periods_deleted_stocks_and_provisional_bars() -> None:
     assert (found.stocks, found.newest) == (2, FRIDAY)
     assert (found.late, found.empty) == (0, 1)
     assert newest_bars([one, minute]) == {one.pk: FRIDAY}
+
+
+@pytest.mark.parametrize(
+    ("audited_at", "touched_at", "missing"),
+    [
+        ("2026-03-13 09:00Z", None, 3),
+        ("2026-03-13 09:00Z", "2026-03-13 09:30Z", None),
+        ("2026-03-13 09:00Z", "2026-03-13 08:30Z", 3),
+        ("2026-03-13 07:59Z", None, None),
+    ],
+)
+def test_what_is_missing_counts_when_it_was_counted_after_the_close(
+    audited_at: str, touched_at: str | None, missing: int | None
+) -> None:
+    one = stock("1")
+    bar(one, FRIDAY)
+    covered(one, FRIDAY)
+    MarketDay.objects.create(
+        market="HK",
+        period="day",
+        day=FRIDAY,
+        expected=10,
+        present=7,
+        suspended=0,
+        missing=3,
+        audited_at=datetime.fromisoformat(audited_at),
+        touched_at=touched_at and datetime.fromisoformat(touched_at),
+    )
+
+    assert only("HK").missing == missing
