@@ -12,7 +12,7 @@ from django.core.management import call_command
 
 from sync.engine.ports import Window
 from sync.models import Coverage, Kline, MarketCalendar, MarketDay, Stock, SyncFailure
-from sync.services import audit, refresh_calendars
+from sync.services import audit, audit_daily, refresh_calendars
 from sync.services.calendars.sessions import Calendar
 from sync.simulator import Account, Simulator
 from sync.simulator.quirks import Quirks
@@ -192,3 +192,24 @@ def test_a_saturday_that_most_traded_on_has_its_holes_healed(sim: Simulator) -> 
     assert (found.holes, found.missing) == (0, 0)
     assert SyncFailure.objects.waiting().count() == 0
     assert MarketDay.objects.get(day=saturday.date()).present == 3
+
+
+def test_a_quote_tells_a_suspension_that_goes_on_from_a_hole(sim: Simulator) -> None:
+    """Bars of two stocks are lost up to the last day; one of them is suspended."""
+    world.hold_tokens(sim, [Account(KEY)], batch_size=5)
+    world.hold_stocks(sim, "HK")
+    window = (date(2026, 11, 9), date(2026, 11, 24))
+    world.synced(world.request(*window), now=Clock(NOON))
+    stopped, hollow = Stock.objects.order_by("pk")[:2]
+    since = datetime(2026, 11, 20, tzinfo=UTC)
+    for stock in (stopped, hollow):
+        Kline.objects.filter(stock=stock, time__gte=since).delete()
+    sim.suspend("HK", stopped.stock_code, since.date(), NOON.date() + DAY)
+    before = calls(sim)
+
+    (found,) = audit_daily(at=NOON, now=Clock(NOON))
+
+    assert calls(sim) == before + 1
+    assert [hole.stock for hole in found.found] == [hollow]
+    assert found.suspended == 3
+    assert [row.stock_code for row in SyncFailure.objects.all()] == [hollow.stock_code]

@@ -74,6 +74,7 @@ class MarketAudit:
     known: Window | None = None
     stocks: int = 0
     sessions: int = 0
+    days: list[Day] = field(default_factory=list)
     short_days: list[Day] = field(default_factory=list)
     untraded: list[date] = field(default_factory=list)
     nobody: list[date] = field(default_factory=list)
@@ -180,6 +181,7 @@ def _counted(
         period,
         stocks=found.stocks,
         sessions=len(found.days),
+        days=found.days,
         short_days=[day for day in found.days if 0 < day.have < day.of * WHOLE],
         untraded=[day.day for day in found.days if not day.have],
         closed=found.closed,

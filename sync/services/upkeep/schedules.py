@@ -7,6 +7,7 @@ runs there are. So it does no harm when it fires late, twice or not at all.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -19,10 +20,12 @@ from sync.models import RunKind, RunState, Stock, SyncFailure, SyncRun
 from sync.models.runs import SyncRunQuerySet
 
 from ..calendars.sessions import calendar_until
+from ..clock import now as shared_now
 from ..errors import AlreadyRunning, Refused
 from ..failures.retry import retry_failed
 from ..quality.audit import MarketAudit, audit, audit_market, stored_periods
 from ..quality.days import unaudited
+from ..quality.quotes import learn_suspensions
 from ..runs.request import SyncRequest
 from ..runs.start import start
 from ..tokens.serving import serving
@@ -114,7 +117,9 @@ def retry_hourly(*, at: datetime) -> int | None:
     return None
 
 
-def audit_daily(*, at: datetime) -> list[MarketAudit]:
+def audit_daily(
+    *, at: datetime, now: Callable[[], datetime] = shared_now
+) -> list[MarketAudit]:
     """核对最近的日子和还没有核对过的,把最近的缺口登记为等待补拉的失败。
 
     Older days are audited once, and again after a run wrote to them; their holes are
@@ -125,6 +130,11 @@ def audit_daily(*, at: datetime) -> list[MarketAudit]:
     for market, period in stored_periods():
         if older := unaudited(market, period, before=recent.start):
             audit_market(market, period, window=older, record=True, at=at)
+    for market, period in stored_periods():
+        if period == "day":
+            # Before holes are filed: what a quote explains is asked for no more.
+            found = audit_market(market, period, window=recent, at=at)
+            learn_suspensions(found, now=now)
     audits = audit(window=recent, record=True, at=at)
     for found in audits:
         if found.period == "day":
