@@ -18,7 +18,7 @@ from itertools import chain
 from operator import attrgetter, sub
 from typing import NamedTuple
 
-from ..engine.coverage import DAY, GRACE, has_weekday, hull
+from ..engine.coverage import DAY, GRACE, SATURDAY, has_weekday, hull
 from ..engine.markets import PERIODS, trade_date
 from ..engine.paging import weekdays
 from ..engine.ports import Part, Window
@@ -27,6 +27,8 @@ from ..models import Suspension
 # A step from one bar to the next below which no two sessions lie between them.
 STEP = timedelta(days=2, hours=12)
 FEW = 10  # stocks that are no sample of their market
+WEEKEND = timedelta(days=3, hours=12)
+FRIDAY = 4  # of date.weekday(); what trades after hours there ends on Saturday, UTC
 MANY = 2  # sessions without a bar that are no accident
 GAP, ZEROS = "gap", "zeros"
 _TIME = attrgetter("time")
@@ -78,7 +80,7 @@ def _long_gaps(parts: Sequence[Part], traded: Sequence[date]) -> Iterator[Idle]:
     unproven: list[Idle] = []
     for part in parts:
         settled = part.task.final - GRACE
-        for window in _gaps(part):
+        for window in _gaps(part, traded):
             gap = Window(window.start, min(window.end, settled))
             if gap.start > gap.end or not has_weekday(gap):
                 continue
@@ -93,16 +95,16 @@ def _long_gaps(parts: Sequence[Part], traded: Sequence[date]) -> Iterator[Idle]:
         yield from unproven
 
 
-def _gaps(part: Part) -> Iterator[Window]:
+def _gaps(part: Part, traded: Sequence[date]) -> Iterator[Window]:
     """一段里两根 K 线之间、最后一根之后、第一根之前的空白。"""
-    # What was rejected is a bar all the same.
-    times = list(map(_TIME, part.klines))
-    if part.rejected:
-        times = sorted({*times, *(bar.time for bar in part.rejected if bar.time)})
-    steps = map(sub, times[1:], times)
-    for place, step in enumerate(steps):
-        if step > STEP:
-            yield _between(_day(part, times[place]), _day(part, times[place + 1]))
+    if not part.rejected and _is_dense(part, traded):
+        times = [part.klines[0].time, part.klines[-1].time]
+    else:
+        # What was rejected is a bar all the same.
+        rejected = [bar.time for bar in part.rejected if bar.time]
+        times = list(map(_TIME, part.klines))
+        times = sorted({*times, *rejected}) if rejected else times
+        yield from _inner_gaps(part, times)
     if part.covered is None:
         return
     if not times:
@@ -112,6 +114,27 @@ def _gaps(part: Part) -> Iterator[Window]:
     yield _between(_day(part, times[-1]), part.covered.end + DAY)
     if _trades_before(part):
         yield _between(part.covered.start - DAY, _day(part, times[0]))
+
+
+def _is_dense(part: Part, traded: Sequence[date]) -> bool:
+    """有人交易的每一天都有一根:没有空白,不用一根一根地看。"""
+    if not part.klines or PERIODS[part.task.period].intraday:
+        return False
+    first, last = part.klines[0].time.date(), part.klines[-1].time.date()
+    among = bisect_right(traded, last) - bisect_left(traded, first)
+    return len(part.klines) == among
+
+
+def _inner_gaps(part: Part, times: Sequence[datetime]) -> Iterator[Window]:
+    steps = map(sub, times[1:], times)
+    for place, step in enumerate(steps):
+        if step > STEP and not _is_weekend(times[place], step):
+            yield _between(_day(part, times[place]), _day(part, times[place + 1]))
+
+
+def _is_weekend(before: datetime, step: timedelta) -> bool:
+    """判断两根之间只隔着一个周末:最多见,先排除。"""
+    return step < WEEKEND and before.weekday() in {FRIDAY, SATURDAY}
 
 
 def _trades_before(part: Part) -> bool:

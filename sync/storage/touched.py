@@ -16,6 +16,8 @@ SHORT = timedelta(days=10)
 DAY = timedelta(days=1)
 _TIME = attrgetter("time")
 Key = tuple[str, str]
+Times = dict[Key, set[datetime]]
+Windows = set[tuple[Key, Window]]
 
 
 class Touched:
@@ -26,23 +28,24 @@ class Touched:
     """
 
     def __init__(self) -> None:
-        self._times: dict[Key, set[datetime]] = {}
-        self._windows: set[tuple[Key, Window]] = set()
+        self._times: Times = {}
+        self._windows: Windows = set()
         self._days: dict[Key, set[date]] = {}
-        self._begun: list[Part] = []
+        self._begun: tuple[dict[Key, set[datetime]], set[tuple[Key, Window]]] = (
+            {},
+            set(),
+        )
         self._new: dict[Key, set[date]] = {}
 
     def begin(self, parts: Sequence[Part]) -> dict[Key, set[date]]:
         """返回这几段里头一次写的日子;提交以前不算写过。"""
-        self._begun = list(parts)
+        times_of, windows = self._begun = _times(parts), _windows(parts)
         new: dict[Key, set[date]] = {}
-        for part in parts:
-            key = _key(part)
-            if times := set(map(_TIME, part.klines)) - self._times.get(key, set()):
-                new.setdefault(key, set()).update(_dates(times, key))
-            for window in part.task.windows:
-                if (key, window) not in self._windows:
-                    new.setdefault(key, set()).update(_days(window, key))
+        for key, times in times_of.items():
+            unseen = times - self._times.get(key, set())
+            new.setdefault(key, set()).update(_dates(unseen, key))
+        for key, window in windows - self._windows:
+            new.setdefault(key, set()).update(_days(window, key))
         fresh = {key: days - self._days.get(key, set()) for key, days in new.items()}
         self._new = {key: days for key, days in fresh.items() if days}
         return self._new
@@ -51,11 +54,11 @@ class Touched:
         """记住写好了的。"""
         for key, days in self._new.items():
             self._days.setdefault(key, set()).update(days)
-        for part in self._begun:
-            key = _key(part)
-            self._times.setdefault(key, set()).update(map(_TIME, part.klines))
-            self._windows.update((key, window) for window in part.task.windows)
-        self._begun, self._new = [], {}
+        times_of, windows = self._begun
+        for key, times in times_of.items():
+            self._times.setdefault(key, set()).update(times)
+        self._windows |= windows
+        self._begun, self._new = ({}, set()), {}
 
     def days(self) -> Mapping[Key, Sequence[date]]:
         """列出写过的日子,旧的在前。"""
@@ -66,6 +69,17 @@ def mark(new: Mapping[Key, Iterable[date]], *, at: datetime) -> None:
     """把这些日子核对的结果作废,在写 K 线的事务里。"""
     for (market, period), days in sorted(new.items()):
         MarketDay.objects.touch(market, period, sorted(days), at=at)
+
+
+def _times(parts: Iterable[Part]) -> Times:
+    found: Times = {}
+    for part in parts:
+        found.setdefault(_key(part), set()).update(map(_TIME, part.klines))
+    return found
+
+
+def _windows(parts: Iterable[Part]) -> Windows:
+    return {(_key(part), window) for part in parts for window in part.task.windows}
 
 
 def _key(part: Part) -> Key:
