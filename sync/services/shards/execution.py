@@ -203,7 +203,7 @@ class Execution:
         if self._serving.unserved and alone and nothing:
             raise NoUsableToken(self._serving.why)
 
-    def _resumed(self, before: dict[str, Any]) -> Progress:
+    def _resumed(self, before: Any) -> Progress:
         if not before:
             return Progress()
         failed = failed_of(self.run, self._slice, retrying=self._retrying)
@@ -466,10 +466,10 @@ class Execution:
             lanes = self._runner.tokens_per_thread
             self._threads = max(self._threads, lanes, key=len)
 
-    def _numbers(self) -> dict[str, Any]:
+    def _numbers(self) -> Any:
         self._note_lanes()
         if not self._loaded:
-            return dict(self.shard.numbers)  # whatever was saved stays
+            return self.shard.numbers  # whatever was saved stays
         return numbers_of(self.progress, self._threads, self._serving.unserved)
 
     def _run_numbers(self) -> dict[str, Any]:

@@ -110,12 +110,38 @@ def ended_state(
     return RunState.PARTIAL if good or (unserved and stocks) else RunState.FAILED
 
 
-def totals(shards: Iterable[dict[str, Any]]) -> dict[str, Any]:
+def saved_numbers(saved: Any) -> dict[str, Any]:
+    """读出存着的数字里看得懂的那些。
+
+    What another version or a person has written there must keep no shard from going
+    on, nor from ending.
+    """
+    if not isinstance(saved, dict):
+        return {}
+    numbers = {name: saved[name] for name in ADDED if _is_count(saved.get(name))}
+    reasons, lanes, unserved = map(
+        saved.get, ("reasons", "tokens_per_thread", "unserved")
+    )
+    if isinstance(reasons, dict):
+        counted = {name: count for name, count in reasons.items() if _is_count(count)}
+        numbers["reasons"] = counted
+    if isinstance(lanes, list):
+        numbers["tokens_per_thread"] = [count for count in lanes if _is_count(count)]
+    if isinstance(unserved, list):
+        numbers["unserved"] = [one for one in unserved if isinstance(one, str)]
+    return numbers
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def totals(shards: Iterable[Any]) -> dict[str, Any]:
     """把各分片的数字加起来,返回运行的各列。
 
     Numbers that an older version has saved may lack some.
     """
-    given = list(shards)
+    given = [saved_numbers(saved) for saved in shards]
     lanes = [
         count for numbers in given for count in numbers.get("tokens_per_thread", ())
     ]
@@ -141,7 +167,7 @@ def numbers_of(
     return numbers
 
 
-def resumed(kind: str, before: dict[str, Any], *, failed: dict[str, int]) -> Progress:
+def resumed(kind: str, saved: Any, *, failed: dict[str, int]) -> Progress:
     """从以前的数字得出接着做时的进度;以前做完的股票还会遇到一次,已没有要取的。
 
     `failed` are the stocks that are not tried again, by reason. A retry does not meet
@@ -149,6 +175,7 @@ def resumed(kind: str, before: dict[str, Any], *, failed: dict[str, int]) -> Pro
     older version has not saved counts from here.
     """
     kept = ("succeeded", "klines", "dropped", "calls")
+    before = saved_numbers(saved)
     done = {name: before.get(name, 0) for name in kept}
     done["failed"] = sum(failed.values())
     stocks = done["succeeded"] + done["failed"]

@@ -58,6 +58,29 @@ def test_numbers_that_another_version_has_saved_are_gone_on_from(
     assert run.klines == 2 * BARS + saved.get("klines", 0)
 
 
+@pytest.mark.parametrize(
+    "saved",
+    [
+        "text",
+        [1, 2],
+        {"klines": "many", "calls": None, "succeeded": -4, "skipped": True},
+        {"stocks": {}, "failed": [1], "dropped": 1.5},
+        {"reasons": [1], "tokens_per_thread": 3, "unserved": 7},
+        {"reasons": {"timeout": "x"}, "tokens_per_thread": ["x"], "unserved": [7]},
+    ],
+)
+def test_numbers_that_nobody_understands_count_for_nothing(
+    run: SyncRun, saved: Any
+) -> None:
+    run.shards.update(numbers=saved)
+
+    executed(run)
+
+    assert states(run) == ["succeeded", "done"]
+    assert numbers(run) == (2, 2, 0, 0, 2 * BARS)
+    assert (run.calls, run.reasons, run.unserved) == (2, {}, [])
+
+
 def test_what_fails_before_the_first_stock_fails_the_shard_with_its_reason(
     run: SyncRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
