@@ -111,7 +111,8 @@ def _of_prices(pairs: Sequence[Pair], changes: tuple[Pair, ...]) -> Verdict:
         oldest = steps[0]
         if ONE in oldest or (len(pairs) == 1 and _is_flat(pairs[0][0])):
             return Revised(changes)
-        return Restated(_simplest(oldest), _volume_factor(pairs))
+        if not _is_weak(pairs):
+            return Restated(_simplest(oldest), _volume_factor(pairs))
     foreign = sum(_is_foreign(old, new) for old, new in changes)
     if foreign * 2 > len(pairs):
         return Unlike(len(pairs), foreign)
@@ -191,6 +192,14 @@ def _simplest(within: Range) -> Fraction:
 
 def _is_foreign(old: Kline, new: Kline) -> bool:
     return all(a != b for a, b in zip(_prices(old), _prices(new), strict=True))
+
+
+def _is_weak(pairs: Sequence[Pair]) -> bool:
+    """价格从来不动的时候,什么都像是乘了一个倍数:要看成交量是不是还认得出来。"""
+    if not all(_is_flat(old) and old.close == pairs[0][0].close for old, _ in pairs):
+        return False
+    strange = [old.volume != new.volume for old, new in pairs if old.volume]
+    return 2 * sum(strange) > len(pairs) and _volume_factor(pairs) is None
 
 
 def _is_flat(kline: Kline) -> bool:

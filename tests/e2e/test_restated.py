@@ -89,7 +89,8 @@ def test_nine_stocks_are_all_equal_after_two_top_ups(sim: Staged) -> None:
     second = topped_up(SECOND)
 
     assert (first["state"], first["calls"]) == ("succeeded", STOCKS + 2)
-    assert after == []
+    counted = [first[name] for name in ("stocks", "succeeded", "failed", "skipped")]
+    assert (counted, after) == ([STOCKS, STOCKS, 0, 0], [])
     assert (second["state"], second["calls"]) == ("succeeded", STOCKS + 1)
     assert differences(sim, SECOND) == []
     noted = Restatement.objects.order_by("pk")

@@ -158,6 +158,31 @@ def test_another_companys_flat_bars_are_unlike(bars: int) -> None:
     assert isinstance(compare(old, new), Unlike)
 
 
+@pytest.mark.parametrize(
+    ("volumes", "verdict"),
+    [
+        (lambda volume, _n: volume, Restated(Fraction(1, 4), Fraction(1))),
+        (lambda volume, _n: volume * 4, Restated(Fraction(1, 4), Fraction(4))),
+        (lambda _volume, n: Decimal(7919 * (n + 3) % 5000), Unlike(12, 12)),
+    ],
+    ids=["volumes as they were", "volumes by the inverse", "other volumes"],
+)
+def test_where_the_price_never_moves_the_volumes_tell(
+    volumes: Callable[[Decimal, int], Decimal], verdict: Verdict
+) -> None:
+    still = Decimal(400)
+    old = [
+        kline._replace(open=still, high=still, low=still, close=still)
+        for kline in series()
+    ]
+
+    def change(kline: Kline, number: int) -> Kline:
+        moved = times(Fraction(1, 4), 2)(kline, number)
+        return moved._replace(volume=volumes(kline.volume, number))
+
+    assert judged(old, change) == verdict
+
+
 def test_most_closes_changed_without_a_rule_is_a_rewritten_series() -> None:
     dice = Random(5)
 
