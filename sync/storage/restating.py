@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from fractions import Fraction
 from typing import Any
 
 from django.db import connection
@@ -19,7 +20,9 @@ from common.messages import Message
 
 from ..engine import coverage
 from ..engine.errors import BadAnswer
+from ..engine.overlap import Restated, Unlike, compare
 from ..engine.ports import Failure, Part, Window
+from ..engine.ports import Kline as Values
 from ..models import Kline, Restatement, RestatementState, StagedKline
 
 Key = tuple[int, str]
@@ -92,7 +95,11 @@ class Restating:
     def _replace(self, part: Part, *, at: datetime) -> Failure | None:
         row = _locked(part.key)
         assert row is not None  # locked since it was found to be ours
-        doubt = _doubt(part.key, by_hand=bool(row.decided_by))
+        by_hand = bool(row.decided_by)
+        doubt = _doubt(part.key, by_hand=by_hand)
+        if doubt and row.attempts + 1 >= ATTEMPTS:
+            row.reason = _carry_over(part.key)
+            doubt = _doubt(part.key, by_hand=by_hand)
         if doubt:
             row.attempts += 1
             row.reason = doubt
@@ -144,6 +151,55 @@ def _doubt(key: Key, *, by_hand: bool) -> Message:
             old=old["bars"],
         )
     return Message()
+
+
+def _carry_over(key: Key) -> Message:
+    """把服务商不再给的旧的几年乘上倍数,接在前面;看不出倍数就不接,什么也不说。
+
+    Plans that show so many bars and no more would never replace a series that was
+    stored over years, and what they show no more cannot be had again.
+    """
+    first = _of(StagedKline, key).aggregate(first=Min("time"))["first"]
+    factors = _factors(key, since=first) if first else None
+    if factors is None:
+        return Message()
+    price, volume = factors
+    prices = _multiplied("open", "high", "low", "close", places=8)
+    sql = (
+        f"INSERT INTO stk_kline_staged ({COLUMNS}) "  # noqa: S608 - our names
+        f"SELECT stock_id, period, time, {prices}, {_multiplied('volume', places=4)}, "
+        "turnover FROM stk_kline WHERE stock_id = %s AND period = %s AND time < %s"
+    )
+    values = [*price.as_integer_ratio() * 4, *volume.as_integer_ratio()]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*values, *key, f"{first:%Y-%m-%d %H:%M:%S}"])
+    return Message(
+        "What is older than %(day)s was multiplied: the provider shows no more.",
+        day=str(first.date()),
+    )
+
+
+def _factors(key: Key, *, since: datetime) -> tuple[Fraction, Fraction] | None:
+    """存下的和新取到的都有的那一段,差多少倍;看不出来就是 None。"""
+    new = _klines(_of(StagedKline, key))
+    verdict = compare(_klines(_of(Kline, key).filter(time__gte=since)), new)
+    if isinstance(verdict, Unlike) or (
+        isinstance(verdict, Restated) and verdict.price is None
+    ):
+        return None
+    if isinstance(verdict, Restated) and verdict.price:
+        return verdict.price, verdict.volume or Fraction(1)
+    return Fraction(1), Fraction(1)
+
+
+def _multiplied(*columns: str, places: int) -> str:
+    # SQLite divides whole numbers without a rest.
+    return ", ".join(f"ROUND({name} * %s * 1.0 / %s, {places})" for name in columns)
+
+
+def _klines(rows: QuerySet[Any]) -> list[Values]:
+    columns = rows.values_list("time", *COLUMNS.split(", ")[3:])
+    return [Values(*row) for row in columns]
 
 
 def _take_away(key: Key) -> None:

@@ -17,7 +17,7 @@ import pytest
 from django.core.management import call_command
 
 from sync import services
-from sync.models import Kline, Restatement, Revision, StagedKline
+from sync.models import Kline, Restatement, Revision, StagedKline, Stock
 from sync.simulator import demo_accounts
 from sync.simulator.quirks import Quirks
 from tests.rows import in_a_thread
@@ -322,29 +322,50 @@ def test_what_is_taken_over_is_all_of_the_new_company(sim: Staged) -> None:
     assert world.failures() == {}
 
 
+def shortened(sim: Staged, code: str) -> list[str]:
+    """服务商的 Token 都只看得到 160 根;补四次,每次以后到了哪一步。"""
+    for key in sim.ledger:
+        sim.change_plan(key, depth={"day": 160})
+    states = []
+    for end in (FIRST, SECOND, SECOND):
+        topped_up(end)
+        states.append(Restatement.objects.get(stock__stock_code=code).state)
+    return states
+
+
+def test_years_that_no_token_sees_any_more_are_multiplied_in_the_end(
+    sim: Staged,
+) -> None:
+    code = sim.codes("HK")[0]
+    sim.restate("HK", code, FIRST, price=Fraction(1, 4), volume=Fraction(4))
+
+    states = shortened(sim, code)
+
+    assert states == ["waiting", "waiting", "done"]
+    assert differences(sim, SECOND) == []
+
+
 def test_a_history_that_cannot_be_had_whole_stays_until_a_person_decides(
     sim: Staged,
 ) -> None:
     code = sim.codes("HK")[0]
     before = world.stored("HK")[code]
-    sim.restate("HK", code, FIRST, price=Fraction(1, 4))
-    for key in sim.ledger:
-        sim.change_plan(key, depth={"day": 160})
+    sim.replace_company("HK", code)
+    stock = Stock.objects.get(market="HK", stock_code=code)
+    Restatement.objects.create(
+        stock=stock, period="day", state="waiting", seen_at=services.now()
+    )
 
-    states = []
-    for end in (FIRST, SECOND, SECOND, SECOND):
-        topped_up(end)
-        states.append(Restatement.objects.get().state)
-        assert world.stored("HK")[code] == before
+    states = shortened(sim, code)
 
-    assert states == ["waiting", "waiting", "flagged", "flagged"]
+    assert states == ["waiting", "waiting", "flagged"]
+    assert world.stored("HK")[code] == before
     services.take_over_history(Restatement.objects.all(), by="me")
     topped_up(SECOND)
     have = world.stored("HK")[code]
-    assert (
-        have == world.truth(sim, world.request(START, SECOND), "HK")[code][-len(have) :]
-    )
-    assert 40 < len(have) < len(before)
+    true = sim.truth("HK", code, "day", START, SECOND)
+    assert have == [tuple(row) for row in true[-len(have) :]]
+    assert 20 < len(have) < len(before)
 
 
 def test_what_waits_is_taken_up_by_a_run_that_wants_nothing(sim: Staged) -> None:
