@@ -58,6 +58,11 @@ def sync_daily(**_: Any) -> str:
     return f"runs started: {services.sync_daily(at=services.now())}"
 
 
+def sync_splits(**_: Any) -> str:
+    """取得每个市场的拆股,和 K 线对照。"""
+    return f"splits of: {services.sync_splits_daily(at=services.now())}"
+
+
 def retry_hourly(**_: Any) -> str:
     """为等待中的失败登记一次补拉。"""
     return f"run started: {services.retry_hourly(at=services.now())}"

@@ -7,6 +7,7 @@ from .failures.pages import SyncFailureAdmin
 from .failures.rejected import RejectedBarAdmin
 from .runs.pages import SyncRunAdmin
 from .stocks.pages import StockAdmin
+from .stocks.splits import SplitAdmin
 from .tokens.pages import CheckedTokenAdmin
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "RejectedBarAdmin",
     "RestatementAdmin",
     "RevisionAdmin",
+    "SplitAdmin",
     "StockAdmin",
     "SyncFailureAdmin",
     "SyncRunAdmin",

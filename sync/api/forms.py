@@ -41,6 +41,13 @@ class FailureForm(PageForm):
     run = fields.Whole(min_value=1, max_value=fields.LARGEST, required=False)
 
 
+class SplitForm(PageForm):
+    """拆股的筛选。"""
+
+    stock_code = fields.code(required=False)
+    market = fields.market(required=False)
+
+
 class RunFilterForm(PageForm):
     """运行的筛选。"""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from ..models import Kline, MarketDay, SyncFailure, SyncRun, SyncShard
+from ..models import Kline, MarketDay, Split, SyncFailure, SyncRun, SyncShard
 from . import fields
 
 Shape = serializers.Serializer[Any]
@@ -23,6 +23,18 @@ class FailureSerializer(serializers.ModelSerializer[SyncFailure]):
             *("id", "market", "stock_code", "period", "start_date", "end_date"),
             *("failure_reason", "reason_class", "retry_count", "status"),
             *("last_retry_time", "create_time", "update_time", "run"),
+        )
+        read_only_fields = fields
+
+
+class SplitSerializer(serializers.ModelSerializer[Split]):
+    """一次拆股:1 股变成 numerator/denominator 股。"""
+
+    class Meta:
+        model = Split
+        fields = (
+            *("id", "market", "stock_code", "ex_date", "numerator", "denominator"),
+            *("ratio", "written", "adjusted", "seen_at", "judged_at"),
         )
         read_only_fields = fields
 

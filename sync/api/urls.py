@@ -16,6 +16,7 @@ from .health import health
 from .klines import KlineList
 from .metrics import Metrics
 from .runs import RunCancel, RunDetail, RunForecast, RunList
+from .splits import SplitList
 
 View = Callable[..., HttpResponseBase]
 
@@ -33,6 +34,7 @@ urlpatterns = [
     *_both("api/stock/sync/runs/<int:pk>/cancel", RunCancel.as_view(), "api-cancel"),
     *_both("api/stock/klines", KlineList.as_view(), "api-klines"),
     *_both("api/stock/completeness", Completeness.as_view(), "api-completeness"),
+    *_both("api/stock/splits", SplitList.as_view(), "api-splits"),
     *_both("api/schema", Schema.as_view(), "api-schema"),
     *_both("api/docs", Docs.as_view(), "api-docs"),
     *_both("healthz", health, "healthz"),

@@ -13,6 +13,7 @@ protocols of `ports`. To read in this order; each imports only from those above 
     overlap     whether stored bars are what the provider still has
     paging      from the newest page of one stock to its oldest
     silence     stocks of which the provider has nothing
+    splits      which way a ratio is meant, and whether bars were adjusted for it
     pacing      when one token may be asked again
     messages    what lanes tell the coordinator, and the queue that carries it
     token_pool  the tokens of a run: calls reserved, leases renewed, all given back

@@ -9,6 +9,7 @@ from .rejected import RejectedBar
 from .runs import RunKind, RunState, SyncRun
 from .shards import ShardState, SyncShard
 from .silent import SilentStock
+from .splits import Split
 from .stocks import Coverage, Kline, Stock
 from .unreached import UnreachedHistory
 
@@ -28,6 +29,7 @@ __all__ = [
     "RunState",
     "ShardState",
     "SilentStock",
+    "Split",
     "StagedKline",
     "Stock",
     "Suspension",

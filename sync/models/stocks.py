@@ -214,6 +214,9 @@ class Coverage(models.Model):
     period = CodeField(_("period"), max_length=5)
     start_date = models.DateField(_("from"))
     end_date = models.DateField(_("to"))
+    # A split's day: the next sync asks for the bars around it, and compares, even where
+    # nothing is missing.
+    compare_from = models.DateField(_("to be compared"), null=True, editable=False)
 
     class Meta:
         db_table = "stk_kline_coverage"

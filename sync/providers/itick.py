@@ -20,6 +20,7 @@ from . import pages
 from .answers import data_of
 from .hours import Holiday, MarketStatus, read_holidays, read_status
 from .http import Answer, Channel, Deadline
+from .splits import SplitPage, read_splits
 
 log = logging.getLogger(__name__)
 
@@ -175,6 +176,11 @@ class ItickClient:
             raise BadAnswer("The quotes are not keyed by their codes")
         quotes = pages.by_code(data, list(codes))
         return {code for code, quote in quotes.items() if _is_suspended(quote)}
+
+    def splits(self, token: Token, market: str, *, page: int) -> SplitPage:
+        """问一页拆股。"""
+        data = self._ask(token, "/stock/split", region=market, page=page)
+        return read_splits(data, market)
 
     def abort(self) -> None:
         """打断正在进行的请求;此后的请求立刻失败。"""

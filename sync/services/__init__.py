@@ -10,6 +10,7 @@ translates out. What can be foreseen is raised as `Refused`. The rooms behind th
     calendars which days are sessions, and when they close
     quality   find holes in what is stored
     stocks    the list of stocks: from the provider, from a file
+    splits    the provider's splits, compared with the bars
     tokens    lease tokens, try one
     upkeep    what runs by itself: schedules, cleaning
 """
@@ -32,6 +33,7 @@ from .runs.start import start
 from .shards.claim import execute, execute_shard
 from .shards.reap import reap
 from .shards.revive import revive
+from .splits.sync import SplitsFound, sync_splits, sync_splits_daily
 from .stocks.catalogue import sync_stocks
 from .stocks.files import COLUMNS as STOCK_COLUMNS
 from .stocks.files import import_stocks
@@ -55,6 +57,7 @@ __all__ = [
     "NoUsableToken",
     "Outcome",
     "Refused",
+    "SplitsFound",
     "SyncRequest",
     "Unavailable",
     "audit",
@@ -87,6 +90,8 @@ __all__ = [
     "stop_after",
     "stop_on_signals",
     "sync_daily",
+    "sync_splits",
+    "sync_splits_daily",
     "sync_stocks",
     "take_over_history",
 ]

@@ -36,6 +36,7 @@ from ..engine import coverage
 from ..engine.errors import LostLease
 from ..engine.ports import Beat, Failure, Part, Progress, Saved, Window
 from ..models import Coverage, SyncShard
+from .comparing import note_compared
 from .failures import CoverageChange, FailureBooks
 from .overlap import Judge
 from .rejected import keep_rejected
@@ -144,6 +145,7 @@ class DatabaseStore:
             write_unreached(stored, at=at)
             write_suspensions(stored)
             note_parts(stored, at=at)
+            note_compared(stored)
             news = keep_rejected(stored, run_id=self.shard.run_id, at=at)
             self._books.saved(stored, changes, at=at)
             # After what is covered now is settled: these stand in the coverage.

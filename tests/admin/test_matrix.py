@@ -101,6 +101,12 @@ TABLE = """
 /admin/sync/restatement/{}/delete/    in 403 403 403 403 403 |  in 403 403 403 403 403
 /admin/sync/restatement/{}/change/    in 403 200 200 200 200 |  in 403 403 403 403 403
 /admin/sync/restatement/{}/           in 302 302 302 302 302 |  in 302 302 302 302 302
+/admin/sync/split/                    in 403 200 200 200 200 |  in 403 403 403 403 403
+/admin/sync/split/add/                in 403 403 403 403 403 |  in 403 403 403 403 403
+/admin/sync/split/{}/history/         in 403 200 200 200 200 |  in 403 200 200 200 200
+/admin/sync/split/{}/delete/          in 403 403 403 403 403 |  in 403 403 403 403 403
+/admin/sync/split/{}/change/          in 403 200 200 200 200 |  in 403 403 403 403 403
+/admin/sync/split/{}/                 in 302 302 302 302 302 |  in 302 302 302 302 302
 /admin/sync/syncrun/start/            in 403 403 200 403 200 |  in 403 403 302 403 302
 /admin/sync/syncrun/{}/progress/      in 403 200 200 200 200 |  in 405 405 405 405 405
 /admin/sync/syncrun/{}/cancel/        in 403 403 302 403 302 |  in 403 403 302 403 302

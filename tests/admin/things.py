@@ -57,6 +57,7 @@ def things(db: None, make_token: MakeToken) -> dict[str, str]:
         "rejectedbar": rows.rejected_bar(),
         "revision": rows.revision(),
         "restatement": rows.restatement(),
+        "split": rows.split(),
         "syncrun": rows.run(state="partial", start_date="2024-01-01"),
         "success": tasks[0],
         "failure": tasks[1],

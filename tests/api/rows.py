@@ -12,6 +12,7 @@ from sync.models import (
     RejectedBar,
     Restatement,
     Revision,
+    Split,
     Stock,
     SyncFailure,
     SyncRun,
@@ -104,3 +105,16 @@ def restatement(of: Stock | None = None, **columns: Any) -> Restatement:
         "seen_at": AT,
     }
     return Restatement.objects.create(**wanted | columns)
+
+
+def split(code: str = "700", **columns: Any) -> Split:
+    wanted: dict[str, Any] = {
+        "market": "HK",
+        "stock_code": code,
+        "ex_date": date(2024, 3, 6),
+        "numerator": 4,
+        "denominator": 1,
+        "ratio": "4:1",
+        "seen_at": AT,
+    }
+    return Split.objects.create(**wanted | columns)

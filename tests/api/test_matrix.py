@@ -38,6 +38,7 @@ MATRIX: list[Row] = [
     ("POST", f"{RUN}/cancel", 202, OPERATORS),
     ("GET", "api/stock/klines", 200, READERS),
     ("GET", "api/stock/completeness", 200, READERS),
+    ("GET", "api/stock/splits", 200, READERS),
     ("GET", "api/schema", 200, READERS_OF_DOCS),
     ("GET", "api/docs", 200, READERS_OF_DOCS),
     ("GET", "metrics", 200, WATCHERS),

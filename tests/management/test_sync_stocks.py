@@ -24,6 +24,7 @@ from sync.providers.itick import ELSEWHERE, NO_STOCK, Listing
 from sync.services import clock, stopping
 from sync.services.clock import SharedClock
 from sync.services.stocks import catalogue
+from sync.services.tokens import in_turn
 from tokens.models import ApiToken, TokenWish
 
 from ..fixtures import MakeToken
@@ -350,7 +351,7 @@ def test_tokens_that_another_holds_are_waited_for(
 def test_a_token_that_has_to_wait_does_not_hide_one_that_is_ready(
     lists: Lists, make_token: MakeToken
 ) -> None:
-    for _ in range(catalogue.ATTEMPTS + 1):
+    for _ in range(in_turn.ATTEMPTS + 1):
         hurried(make_token)
     ready = make_token(minute_limit=1)
     asked = lists(LISTED)

@@ -37,6 +37,7 @@ from .rows import (
     stats,
     waiting_link,
 )
+from .splits import splits_link
 from .sync import MOST, WindowForm
 
 STEPS = ("preview", "begin")
@@ -74,7 +75,8 @@ class StockAdmin(ReadOnlyAdmin):
     actions = ("sync_window",)
     fields = (
         *("stock_code", "market", "stock_name", "exchange", "state"),
-        *("coverage", "waiting", "rejected", "corrections", "created", "updated"),
+        *("coverage", "waiting", "rejected", "corrections", "splits"),
+        *("created", "updated"),
     )
 
     # --- columns ---
@@ -123,6 +125,11 @@ class StockAdmin(ReadOnlyAdmin):
     def corrections(self, stock: Stock) -> SafeString | str:
         """改正过的 K 线,换过的口径。"""
         return corrections_links(stock)
+
+    @admin.display(description=gettext_lazy("splits"))
+    def splits(self, stock: Stock) -> SafeString | str:
+        """拆股和合股。"""
+        return splits_link(stock)
 
     @admin.display(description=gettext_lazy("created"))
     def created(self, stock: Stock) -> str:

@@ -10,37 +10,22 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from common.csvfile import Refused as BadRow
-from common.messages import Message
 from common.races import again_after_a_lost_race
 from sync.engine.errors import SyncError
 from sync.engine.ports import Token
 from sync.providers.itick import ItickClient, Listing
-from tokens.models import ApiToken
 from tokens.validation import allowed_hosts
 
 from ..checks import check_market
 from ..clock import now as shared_now
-from ..errors import NoUsableToken, Refused
-from ..tokens.one_call import NotLent, Why, borrowed, wishing
-from ..tokens.serving import PROVIDER
+from ..errors import Refused
+from ..tokens.in_turn import Stopped, Wait, ask_in_turn
 from .gone import note_listed
 from .rows import LONGEST_NAME, Entry, Listed, StockList, store
 
 logger = logging.getLogger(__name__)
 
-Wait = Callable[[str, int], bool]
-
-ATTEMPTS = 4
 BAD_CODE = "bad_row"
-
-
-class NotItsTurn(Exception):
-    """现在没有轮到任何一个 Token:`seconds` 秒以后再看。"""
-
-    def __init__(self, why: Message, *, seconds: int) -> None:
-        super().__init__(why)
-        self.why = why
-        self.seconds = seconds
 
 
 def sync_stocks(
@@ -60,34 +45,12 @@ def sync_stocks(
         check_market(market)
     loaded: dict[str, Listed] = {}
     for market in wanted:
-        listed = _sync_market(market, wait=wait, now=now)
-        if listed is None:
+        try:
+            rows = _asked(market, wait=wait, now=now)
+        except Stopped:
             break
-        loaded[market] = listed
+        loaded[market] = _stored(market, rows, at=now())
     return loaded
-
-
-def _sync_market(
-    market: str, *, wait: Wait | None, now: Callable[[], datetime]
-) -> Listed | None:
-    with wishing("stock list", market=market, now=now) as wish:
-        while True:
-            try:
-                rows = _asked(market, now=now)
-            except NotItsTurn as turn:
-                if wait is None:
-                    raise Refused(
-                        Message(
-                            "%(why)s Try again in %(seconds)d s.",
-                            why=turn.why,
-                            seconds=turn.seconds,
-                        )
-                    ) from None
-                wish()
-                if not wait(turn.why, turn.seconds):
-                    return None
-            else:
-                return _stored(market, rows, at=now())
 
 
 def _stored(market: str, rows: Iterable[Listing], *, at: datetime) -> Listed:
@@ -121,30 +84,20 @@ def _sound(market: str, rows: Iterable[Listing]) -> StockList:
     return StockList([*entries.values()], repeated=repeated, left_out=dict(left_out))
 
 
-def _asked(market: str, *, now: Callable[[], datetime]) -> list[Listing]:
-    """用一个接一个的 Token 问,直到有回答;每个 Token 最多问一次。
-
-    Raises NotItsTurn where nobody was asked because all have to wait.
-    """
-    problem: Exception | None = None
-    turns: list[NotLent] = []
-    tried = 0
-    rows = ApiToken.objects.available(PROVIDER, at=now(), market=market)
-    for row in rows:
-        try:
-            with borrowed(row, purpose="stock list", market=market, now=now) as call:
-                tried += 1
-                return call(lambda token: _list(token, market))
-        except NotLent as error:
-            turns.append(error)
-        except SyncError as error:
-            problem = error
-        if tried == ATTEMPTS:
-            break
-    if problem:
+def _asked(
+    market: str, *, wait: Wait | None, now: Callable[[], datetime]
+) -> list[Listing]:
+    try:
+        return ask_in_turn(
+            market,
+            lambda token: _list(token, market),
+            purpose="stock list",
+            now=now,
+            wait=wait,
+        )
+    except SyncError as problem:
         message = _("The list of %(market)s could not be had: %(problem)s")
         raise Refused(message % {"market": market, "problem": problem}) from problem
-    raise _nobody_asked(market, turns, at=now())
 
 
 def _list(token: Token, market: str) -> list[Listing]:
@@ -153,20 +106,3 @@ def _list(token: Token, market: str) -> list[Listing]:
         return client.list_stocks(token, market)
     finally:
         client.close()
-
-
-def _nobody_asked(market: str, turns: Sequence[NotLent], *, at: datetime) -> Exception:
-    """一个也没有问的原因:都要等,或者没有能用的。"""
-    waits = [turn.seconds for turn in turns if turn.why == Why.MUST_WAIT]
-    if waits:
-        message = Message(
-            "Every free token of %(market)s has made its calls of this minute.",
-            market=market,
-        )
-        return NotItsTurn(message, seconds=min(filter(None, waits), default=1))
-    why = ApiToken.objects.why_none_available(PROVIDER, at=at, markets=[market])
-    usable = ApiToken.objects.usable(PROVIDER, at=at, market=market)
-    if usable.with_calls_left(at=at).held(at=at).exists():
-        return NotItsTurn(why, seconds=1)
-    unfit = next((turn.text for turn in turns if turn.text), "")
-    return NoUsableToken(why or unfit or _("none of them can be read"))

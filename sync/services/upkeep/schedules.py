@@ -57,6 +57,7 @@ ENTRIES = (
     Entry("stocksync: calendars", "sync.tasks.refresh_calendars", minutes=30),
     Entry("stocksync: daily sync", "sync.tasks.sync_daily", minutes=15),
     Entry("stocksync: retry failures", "sync.tasks.retry_hourly", minutes=60),
+    Entry("stocksync: splits", "sync.tasks.sync_splits", hour=1),
     Entry("stocksync: audit", "sync.tasks.audit_daily", hour=2),
     Entry("stocksync: clean up", "sync.tasks.clean_up", hour=3),
 )

@@ -32,6 +32,7 @@ from sync.storage.retrying import Retrying, at_once
 from ..calendars.closings import closings_of
 from ..calendars.sessions import weekend_sessions
 from .anew import restated
+from .comparing import to_compare
 from .older import OlderHistory
 from .retry import held_rows, merged, retry_tasks
 from .slices import ALL, Slice
@@ -128,11 +129,13 @@ def _batch_tasks(
     closings = cache(lambda: retrying(lambda: closings_of(market, run.period, at=at)))
     older: OlderHistory | None = None
     holes = retrying(partial(_holes, run, market, wanted))
+    compare = retrying(partial(to_compare, run, market))
     for stock_id, covered, code, mark, row in _rows(run, market, of, retrying=retrying):
         idle = mark == FINISHED or stock_id in resting
         windows = [] if idle else plan(wanted, covered)
-        if code in holes and not idle:
-            windows = merged([*windows, *holes[code]])
+        more = [*holes.get(code, ()), *compare.get(stock_id, ())]
+        if more and not idle:
+            windows = merged([*windows, *more])
         unreached = None
         if row:
             older = older or retrying(partial(OlderHistory, market, at=at))

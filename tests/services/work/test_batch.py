@@ -176,7 +176,7 @@ def test_of_stocks_that_want_nothing_nobody_asks_whether_they_failed(
     covered(stock("1"), WINDOW)
     wanted = run()
 
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         tasks(wanted)
 
 
@@ -279,7 +279,7 @@ def test_stocks_are_read_in_chunks(
         covered(stock(code), march(2, 5))
     wanted = run()
 
-    with django_assert_num_queries(4 + 3 * 2):
+    with django_assert_num_queries(5 + 3 * 2):
         found = tasks(wanted)
 
     assert [task.code for task in found] == list("12345")
@@ -294,7 +294,7 @@ def test_a_market_of_many_stocks_takes_eight_queries(
     )
     wanted = run()
 
-    with django_assert_num_queries(4 + 2 * 2):
+    with django_assert_num_queries(5 + 2 * 2):
         found = tasks(wanted)
 
     assert len(found) == 500

@@ -1,0 +1,89 @@
+"""拆股和存着的 K 线对照:比例是哪个方向,调整过没有。"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, time, timedelta
+
+from sync.engine import splits
+from sync.engine.ports import Kline as Bar
+from sync.engine.splits import Seen, Written
+from sync.models import Kline, Restatement, Split, Stock
+
+BARS = 20  # before the ex-date: how quiet the stock's nights are
+CHUNK = 500
+# A restatement that was seen so long before or after an ex-date may be about it.
+EARLY, LATE = timedelta(days=2), timedelta(days=30)
+COLUMNS = ("time", "open", "high", "low", "close", "volume", "turnover")
+
+
+def judge_splits(market: str, *, at: datetime) -> int:
+    """对照一个市场里存着的股票的拆股,返回变了几次。
+
+    Again each time: bars come, and a restatement moves them. Where neither bars nor a
+    restatement tell which way a ratio is meant, it is read as most others are.
+    """
+    stocks = dict(
+        Stock.objects.filter(market=market).values_list("stock_code", "pk").order_by()
+    )
+    rows = list(Split.objects.filter(market=market).order_by("pk"))
+    before = {row.pk: _values(row) for row in rows}
+    for row in rows:
+        if row.stock_code in stocks:
+            _judge(row, stocks[row.stock_code], at=at)
+    _read_as_most(rows, market)
+    changed = [row for row in rows if _values(row) != before[row.pk]]
+    Split.objects.bulk_update(
+        changed, ["numerator", "denominator", "written", "adjusted", "judged_at"], CHUNK
+    )
+    return len(changed)
+
+
+def _judge(row: Split, stock_id: int, *, at: datetime) -> None:
+    ratio = splits.read_ratio(row.ratio)
+    assert ratio
+    midnight = datetime.combine(row.ex_date, time.min, UTC)
+    bars = Kline.objects.filter(stock_id=stock_id, period="day")
+    newer = bars.filter(time__gte=midnight).order_by("time")[:1]
+    older = bars.filter(time__lt=midnight).order_by("-time")[:BARS]
+    after = next(_bars(newer.values_list(*COLUMNS)), None)
+    before = [*_bars(older.values_list(*COLUMNS))][::-1]
+    seen: Seen = splits.look(ratio, before, after)
+    if seen.adjusted != row.adjusted:
+        row.adjusted, row.judged_at = seen.adjusted, at
+    if written := seen.written or _from_restatement(row, stock_id):
+        row.written = written
+
+
+def _bars(rows: Iterable[tuple[object, ...]]) -> Iterator[Bar]:
+    return (Bar(*row) for row in rows)  # type: ignore[arg-type]
+
+
+def _from_restatement(row: Split, stock_id: int) -> Written | None:
+    """历史为这次拆股换过口径的话,倍数说明方向。"""
+    ratio = splits.read_ratio(row.ratio)
+    midnight = datetime.combine(row.ex_date, time.min, UTC)
+    moved = Restatement.objects.filter(
+        stock_id=stock_id,
+        seen_at__range=(midnight - EARLY, midnight + LATE),
+        price_factor__gt=0,
+    )
+    for factor in moved.values_list("price_factor", flat=True):
+        if ratio and factor and (written := splits.direction(ratio, float(factor))):
+            return written
+    return None
+
+
+def _read_as_most(rows: Sequence[Split], market: str) -> None:
+    others = Split.objects.exclude(market=market).exclude(written="").order_by()
+    known = [*others.values_list("written", flat=True), *(row.written for row in rows)]
+    usual = splits.notation(known)
+    for row in rows:
+        ratio = splits.read_ratio(row.ratio)
+        assert ratio
+        shares = splits.shares(ratio, Written(row.written or usual))
+        row.numerator, row.denominator = shares.numerator, shares.denominator
+
+
+def _values(row: Split) -> tuple[object, ...]:
+    return row.numerator, row.denominator, row.written, row.adjusted
