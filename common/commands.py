@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db.utils import DatabaseError
 
 USAGE_ERROR = 2  # argparse's exit code
-NO_TABLE = 1146  # MySQL's
+NO_TABLE, NO_COLUMN = 1146, 1054  # MySQL's
 # MySQL's: a text that the column's character set lacks, or cannot be compared with.
 WRONG_CHARSET = {1267, 1366, 3988}
 
@@ -43,6 +43,8 @@ def sentence(error: DatabaseError) -> str:
     text = str(error.args[-1] if error.args else error)
     if "no such table" in text or error.args[:1] == (NO_TABLE,):
         return "The database has no tables yet: run 'manage.py migrate' first."
+    if "no such column" in text or error.args[:1] == (NO_COLUMN,):
+        return "The database is of another version: run 'manage.py migrate' first."
     if error.args[:1] and error.args[0] in WRONG_CHARSET:
         return (
             f"The database cannot hold this text: {text}. Its tables may not be "
