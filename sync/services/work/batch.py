@@ -303,9 +303,10 @@ def _ids(run: SyncRun, market: str, of: Slice) -> array[int]:
     this run at the same place.
     """
     stocks = stocks_of(run).filter(market=market)
-    newest = Max("coverage__end_date", filter=Q(coverage__period=run.period))
-    ordered = stocks.annotate(newest=newest).order_by("newest", "pk")
-    rows = ordered.values_list("pk", "newest").iterator()
+    # Joined and not grouped: of a period each stock has one coverage at most.
+    known = FilteredRelation("coverage", condition=Q(coverage__period=run.period))
+    ordered = stocks.annotate(known=known).order_by("known__end_date", "pk")
+    rows = ordered.values_list("pk", "known__end_date").iterator()
     if not SyncFailure.objects.left_by_a_stop(market).exists():
         return array("q", (pk for pk, _ in rows if of.holds(pk)))
     ids: array[int] = array("q")
