@@ -34,7 +34,10 @@ CREATE TABLE `planned_sync_failure` (
     INDEX `idx_create_time` (`create_time`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COMMENT='股票同步失败记录表';
 """
-OURS = {"market", "period", "reason_class", "run_id"}
+OURS = {
+    *("market", "period", "reason_class", "run_id"),
+    *("recorded_run_id", "recorded_reason", "decided_by"),
+}
 COLUMNS = """
 SELECT column_name, column_type, is_nullable, column_default, extra, column_comment,
        character_set_name
