@@ -160,6 +160,23 @@ def test_it_comes_back_by_itself_within_a_week(market: Market, how: str) -> None
     assert world.holes(market.sim, asked) == 0
 
 
+def test_the_list_that_names_it_again_brings_it_back_at_once(market: Market) -> None:
+    market.sim.delist("HK", DEAD, market.day - timedelta(days=1), known=False)
+    market.trade(4)
+    services.sync_stocks(["HK"], now=market.now)
+    assert dead().unlisted_at
+    services.sync_stocks(["HK"], now=market.now)
+    assert Stock.objects.gone().exists()
+
+    market.relist()
+    services.sync_stocks(["HK"], now=market.now)
+    run = market.sync()
+
+    assert (run.state, run.succeeded) == (RunState.SUCCEEDED, 6)
+    assert dead().unlisted_at is None
+    assert not SilentStock.objects.exists()
+
+
 def test_who_names_it_asks_it(market: Market) -> None:
     market.silent = {DEAD}
     market.trade(DAYS)
