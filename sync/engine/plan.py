@@ -27,7 +27,8 @@ class Tuning:
 
     `tick` lies between two looks of the coordinator at what has come, `beat` between
     two heartbeats and until what waits is written. Lanes that do not stop are left
-    behind after `lanes_stop`. `backoff` is doubled at each attempt; a token that is
+    behind after `lanes_stop`; where it is others' turn they may take `leave` to finish
+    the stocks in hand. `backoff` is doubled at each attempt; a token that is
     limited rests for `shortest_rest` at least, also where it was told "retry after 0",
     and twice as long at each refusal in a row; where that passes `longest_rest` the run
     goes on without it, and one that was refused in a row rests for `long_rest`.
@@ -37,6 +38,7 @@ class Tuning:
     tick: float = 0.05
     beat: float = 1.0
     lanes_stop: float = 3.0
+    leave: float = 2.0
     backoff: float = 0.25
     shortest_rest: float = 1.0
     longest_rest: float = 120.0

@@ -313,11 +313,15 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """心跳的回音:租约还有多少秒、哪些 Token 还归我们、有没有人要求停下。"""
+    """心跳的回音:租约还有多少秒、哪些 Token 还归我们、有没有人要求停下。
+
+    With `leave` it is others' turn: what is in hand is finished, nothing is begun.
+    """
 
     lease_seconds: float
     held: frozenset[int]
     cancelled: bool = False
+    leave: bool = False
 
 
 class Ledger(Protocol):

@@ -81,9 +81,10 @@ class Runner:
     """一个市场的一次运行。
 
     `run` returns when every task has been stored, recorded as failed, or left for
-    later: after a stop, and where the quota ran out or the tokens' plans lack the
-    market, which `starved` tells. An unexpected error of a lane or of the store is
-    raised after the lanes have ended and the tokens have been given back.
+    later: after a stop; where it is others' turn, which sets `stop`; and where the
+    quota ran out or the tokens' plans lack the market, which `starved` tells.
+    An unexpected error of a lane or of the store is raised after the lanes have ended
+    and the tokens have been given back.
     """
 
     def __init__(
@@ -117,6 +118,7 @@ class Runner:
         self._look = Event()
         self.starved = False
         self._halt = Event()
+        self._leave_by = float("inf")
         self._abandoned = Event()
         self._lanes = [self._lane(number, share) for number, share in enumerate(shares)]
         self._threads: list[Thread] = []
@@ -208,9 +210,26 @@ class Runner:
             if self._pool.top_up():
                 self._wake_lanes()
             self._deal(waiting)
-            if not self._halt.is_set() and (self._ports.stop.is_set() or self._crash):
+            if not self._halt.is_set() and self._must_stop():
                 give_up_at = self._now() + self._tuning.lanes_stop
                 self._end_lanes()
+
+    def _must_stop(self) -> bool:
+        late = self._now() >= self._leave_by
+        return late or self._ports.stop.is_set() or self._crash is not None
+
+    def _leave(self) -> None:
+        """轮到别人了:不再开始新的股票,手里的做完为止;到期还没有做完的打断。"""
+        if self._leaving:
+            return
+        self._leave_by = self._now() + self._tuning.leave
+        self._queues.close()
+        self._queues.drain()
+        self._wake_lanes()
+
+    @property
+    def _leaving(self) -> bool:
+        return self._leave_by < float("inf")
 
     def _finish(self, waiting: Iterator[Task]) -> None:
         """通道都结束以后:没有做的任务记为失败,除非是有人要求停下。"""
@@ -218,6 +237,8 @@ class Runner:
         self._flush()
         if self._crash:
             raise self._crash
+        if self._leaving:
+            self._ports.stop.set()
         self._give_up(waiting)
 
     def _report(self, message: Message) -> None:
@@ -297,6 +318,8 @@ class Runner:
         self._tell_depths()
         if beat.cancelled:
             self._ports.stop.set()
+        elif beat.leave:
+            self._leave()
         self._show()
 
     def _tell_depths(self) -> None:
@@ -363,7 +386,7 @@ class Runner:
             logger.exception("Progress could not be shown")
 
     def _deal(self, waiting: Iterator[Task], *, most: int | None = None) -> None:
-        if self._halt.is_set():
+        if self._halt.is_set() or self._leaving:
             return
         room = self._queues.room() if most is None else min(most, self._queues.room())
         # All at once: a lane that waits would take the first and leave the others,

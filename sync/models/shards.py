@@ -66,6 +66,15 @@ class SyncShardQuerySet(models.QuerySet["SyncShard"]):
         )
         return shard.fence + 1 if claimed else None
 
+    def promise(self, shard: SyncShard, *, at: datetime, until: datetime) -> bool:
+        """答应一个排队的分片到 `until` 为止有工作进程来做;别人先答应了返回 False。
+
+        Of several that see it wait at once, one finds the row.
+        """
+        free = Q(resume_at=None) | Q(resume_at__lte=at)
+        queued = self.filter(free, pk=shard.pk, fence=shard.fence)
+        return bool(queued.filter(state=ShardState.QUEUED).update(resume_at=until))
+
     def held(self, pk: int, *, fence: int) -> Self:
         """留下仍然归这个 fence 所有的分片,一个或没有。"""
         return self.filter(pk=pk, fence=fence, state=ShardState.RUNNING)
@@ -91,7 +100,8 @@ class SyncShard(models.Model):
     Of a run's N shards, number k has the stocks whose id leaves the remainder k when
     divided by N. `numbers` is its share of the run's numbers. One that waits for quota
     belongs to no process and is queued again at `resume_at`, or as soon as there are
-    tokens for one of the markets that it `waits_for`.
+    tokens for one of the markets that it `waits_for`. One that is queued has there
+    until when a worker is promised to it.
     """
 
     run = models.ForeignKey(SyncRun, models.CASCADE, related_name="shards")

@@ -30,6 +30,25 @@ def stop_on_signals() -> Iterator[Event]:
             signal.signal(number, handler)
 
 
+class InnerStop(Event):
+    """一部分工作的停止事件:整个进程要停时也算;自己停了,别的接着做。
+
+    Only who waits for it may set it, for a wait ends with the outer one.
+    """
+
+    def __init__(self, outer: Event) -> None:
+        super().__init__()
+        self._outer = outer
+
+    def is_set(self) -> bool:
+        """自己或者整个进程被要求停下。"""
+        return super().is_set() or self._outer.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """等到整个进程被要求停下,或者时间到。"""
+        return super().is_set() or self._outer.wait(timeout)
+
+
 @contextmanager
 def stop_after(seconds: float, stop: Event) -> Iterator[None]:
     """过了期限时设置 `stop`;提前做完就不设置。"""

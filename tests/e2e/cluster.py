@@ -21,7 +21,7 @@ READY = b"pushing tasks at"  # the last thing it says before it takes jobs
 
 
 @contextmanager
-def cluster(folder: Path) -> Iterator[None]:
+def cluster(folder: Path, **variables: str) -> Iterator[None]:
     """manage.py qcluster,已经在等任务;`with` 结束时它和它的进程都不在了。
 
     What it says is in `folder`. Only the parent is told to stop, as `make serve` does.
@@ -30,7 +30,7 @@ def cluster(folder: Path) -> Iterator[None]:
         process = subprocess.Popen(
             _dies_with_us([sys.executable, "manage.py", "qcluster"]),
             cwd=settings.ROOT,
-            env=os.environ | {"DATABASE_URL": database_url()},
+            env=os.environ | {"DATABASE_URL": database_url()} | variables,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from signal import SIGTERM
 from time import monotonic
-from urllib.parse import parse_qs
 
 import pytest
 
@@ -14,9 +12,10 @@ from sync.simulator import demo_accounts
 from tokens.models import ApiToken, TokenWish
 
 from . import world
+from .book import Book
 from .conftest import Simulate
 from .processes import finished, managing, until
-from .world import SPRING, Staged
+from .world import SPRING
 
 pytestmark = [
     pytest.mark.allow_hosts(["127.0.0.1"]),
@@ -25,31 +24,6 @@ pytestmark = [
 DAYS = ["--start", str(SPRING[0]), "--end", str(SPRING[1])]
 SOON = 10.0  # seconds until the first call of whoever comes second
 LONG, ENOUGH = 150, 20
-
-
-class Book:
-    """每次请求:什么时候,哪个市场,哪只股票。"""
-
-    def __init__(self, sim: Staged) -> None:
-        self.calls: list[tuple[float, str, str]] = []
-        answer = sim.answer
-
-        def noted(path: str, query: str, *, key: str | None) -> object:
-            asked = parse_qs(query)
-            self.calls.append(
-                (monotonic(), asked["region"][0], asked.get("code", ["list"])[0])
-            )
-            return answer(path, query, key=key)
-
-        sim.answer = noted  # type: ignore[assignment, method-assign]
-
-    def first(self, market: str) -> float:
-        """这个市场的第一次请求。"""
-        return next(at for at, region, _code in self.calls if region == market)
-
-    def last(self, market: str) -> float:
-        """这个市场的最后一次请求。"""
-        return max(at for at, region, _code in self.calls if region == market)
 
 
 @pytest.mark.parametrize("tokens", [1, 12])
@@ -88,7 +62,7 @@ def test_a_repair_and_a_sync_have_their_turn_while_a_long_load_runs(
     # The long one was not done by then.
     assert book.last("HK") > max(book.first(market) for market in ("SZ", "SH", "US"))
     # Nothing lost, nothing asked for twice, no token in two hands.
-    asked = Counter((region, code) for _at, region, code in book.calls)
+    asked = book.asked()
     assert set(asked.values()) == {1}
     assert len(asked) == LONG + 3 + 1 + 1
     assert world.differences(sim, world.request(*SPRING, markets=("HK", "SH"))) == []

@@ -192,8 +192,9 @@ def details(run: SyncRun, *, at: datetime) -> dict[str, Any]:
 
 
 def _waits(shards: Sequence[ShardRow]) -> list[str]:
-    """写出正在等什么;几个分片等的是一样的,说一次。"""
-    working = [row.shard for row in shards if row.shard.state == ShardState.RUNNING]
+    """写出正在等什么,在排队的也算;几个分片等的是一样的,说一次。"""
+    alive = {ShardState.RUNNING, ShardState.QUEUED}
+    working = [row.shard for row in shards if row.shard.state in alive]
     return [why.words for why in dict.fromkeys(shard.waits for shard in working) if why]
 
 

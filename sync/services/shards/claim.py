@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import count
@@ -22,6 +23,7 @@ from ..errors import AlreadyRunning
 from ..processes import this_process
 from .execution import Execution, Watch
 from .revive import wake
+from .turns import WorkerTurn, waiting_for_a_worker
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +58,7 @@ def execute_shard(
     watch: Watch = lambda _run, _progress, _note: None,
     now: Callable[[], datetime] = moment,
 ) -> SyncRun | None:
-    """执行一个分片,然后帮同一次运行里还没有人接的;其余和 `execute` 一样。
+    """在集群的工作进程里执行一个分片,再执行别的运行等着的,和同一次运行里没有人接的。
 
     None where there is no such shard any more. Raises AlreadyRunning where another
     process was first.
@@ -66,8 +68,19 @@ def execute_shard(
     shard = retrying(found.first)
     if shard is None:
         return None
-    _work_on(shard, stop=stop, watch=watch, now=now, retrying=retrying)
-    return shard.run
+    run = shard.run
+    _work_on(
+        shard, stop=stop, watch=watch, now=now, retrying=retrying, shared=run.background
+    )
+    return run
+
+
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """一个分片此后的状态,没有抢到的为 None;还有答应了工作进程的别的运行的分片。"""
+
+    state: ShardState | None
+    promised: SyncShard | None = None
 
 
 def _work_on(
@@ -77,23 +90,49 @@ def _work_on(
     watch: Watch,
     now: Callable[[], datetime],
     retrying: DatabaseRetry,
+    shared: bool = False,
 ) -> None:
-    """执行这个分片,再执行同一次运行里还排着队的;`shard.run` 随之更新。"""
-    run = shard.run
-    work = partial(_claim_and_work, stop=stop, watch=watch, now=now, retrying=retrying)
-    ended = work(shard)
-    if ended is None:
-        raise _not_ours(run, retrying=retrying)
-    queued = run.shards.filter(state=ShardState.QUEUED).order_by("number")
-    while ended in {ShardState.DONE, None} and not stop.is_set():
-        more = retrying(queued.first)
+    """执行这个分片,再执行还没有人接的;`shard.run` 随之更新。
+
+    A `shared` process is a worker of the cluster: before more of the same run it takes
+    what other runs wait for.
+    """
+    work = partial(
+        _claim_and_work,
+        stop=stop,
+        watch=watch,
+        now=now,
+        retrying=retrying,
+        shared=shared,
+    )
+    worked = work(shard)
+    if worked.state is None:
+        raise _not_ours(shard.run, retrying=retrying)
+    while not stop.is_set():
+        find = partial(_next, shard.run, worked, shared=shared, at=now())
+        more = retrying(find)
         if more is None:
             break
-        more.run = run
-        ended = work(more)
+        shard, worked = more, work(more)
     # Others may wait for the tokens that are free now; if not now, the reviver sees it.
     with suppress(DatabaseError):
         retrying(lambda: wake(at=now()))
+
+
+def _next(
+    run: SyncRun, worked: Worked, *, shared: bool, at: datetime
+) -> SyncShard | None:
+    """接下来做哪个分片:答应了的,别的运行等着的,同一次运行里排着队的。"""
+    if worked.promised:
+        return worked.promised
+    if worked.state not in {ShardState.DONE, None}:
+        return None
+    if shared and (other := waiting_for_a_worker(besides=run.pk, at=at).first()):
+        return other
+    more = run.shards.filter(state=ShardState.QUEUED).order_by("number").first()
+    if more:
+        more.run = run
+    return more
 
 
 def _not_ours(run: SyncRun, *, retrying: DatabaseRetry) -> AlreadyRunning:
@@ -113,16 +152,25 @@ def _claim_and_work(
     watch: Watch,
     now: Callable[[], datetime],
     retrying: DatabaseRetry,
-) -> ShardState | None:
-    """抢占并执行一个分片,返回它此后的状态;抢不到返回 None。"""
+    shared: bool,
+) -> Worked:
+    """抢占并执行一个分片。"""
     fence = _claim(shard, retrying=retrying, now=now)
     if fence is None:
-        return None
+        return Worked(None)
+    turn = WorkerTurn(shard, now=now) if shared else None
     execution = Execution(
-        shard, fence=fence, stop=stop, watch=watch, now=now, retrying=retrying
+        shard,
+        fence=fence,
+        stop=stop,
+        watch=watch,
+        now=now,
+        retrying=retrying,
+        turn=turn,
     )
     logger.info("%s started", shard, extra={"event": "run.started"})
-    return execution.run_to_end()
+    state = execution.run_to_end()
+    return Worked(state, turn.waiter if turn else None)
 
 
 def _claim(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from threading import Event
 from typing import Any
 
@@ -17,7 +17,7 @@ from common.messages import Message
 from sync.engine.errors import LostLease
 from sync.engine.paging import pages
 from sync.engine.plan import Limits, Tuning
-from sync.engine.ports import Beat, LeasedToken, Progress, Task, Wait
+from sync.engine.ports import Beat, LeasedToken, Progress, Task
 from sync.engine.runner import Ports, Runner
 from sync.engine.token_pool import TokenPool
 from sync.models import RunKind, RunState, ShardState, SyncRun, SyncShard
@@ -34,6 +34,7 @@ from ..clock import SharedClock
 from ..errors import NoUsableToken
 from ..quality.recount import recount_touched
 from ..stocks.gone import weigh_silence
+from ..stopping import InnerStop
 from ..tokens.ledger import TokenLedger
 from ..tokens.serving import Serving, serving
 from ..tokens.sharing import TokenSharing
@@ -44,6 +45,8 @@ from .cut import capacity
 from .finish import Finish
 from .leasing import Leasing, LeftToSiblings, Parked, soonest
 from .states import ADDED, numbers_of, resumed, totals
+from .telling import described, message_of
+from .turns import WorkerTurn
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +61,8 @@ class Execution:
     """一次抢占之后,一个分片的执行。
 
     The shard is claimed already, so the constructor asks nobody for anything: what
-    fails from here on is written into the shard by `run_to_end`.
+    fails from here on is written into the shard by `run_to_end`. With a `turn` it
+    occupies a worker of the cluster, which it leaves to others when that is over.
     """
 
     def __init__(
@@ -70,11 +74,13 @@ class Execution:
         watch: Watch,
         now: Callable[[], datetime],
         retrying: DatabaseRetry,
+        turn: WorkerTurn | None = None,
     ) -> None:
         self.run = shard.run
         self.shard = shard
         self._slice = Slice(shard.number)
-        self._stop = stop
+        self._stop = InnerStop(stop)  # the process has more to do
+        self._turn = turn
         self._watch = watch
         self._now = now
         self._clock = SharedClock()
@@ -88,6 +94,7 @@ class Execution:
         self._retrying = retrying
         self.progress = Progress()
         self._loaded = False
+        self._done_before = 0
         self._ledger = TokenLedger(
             owner=shard.owner(fence),
             now=now,
@@ -139,12 +146,12 @@ class Execution:
             return self._finish.left()
         except Unavailable as error:
             if not self._stop.is_set():
-                self._finish.write(ShardState.FAILED, error=_message(error))
+                self._finish.write(ShardState.FAILED, error=message_of(error))
                 raise
             logger.warning("%s stops: %s", self.shard, error)
             return self._finish.interrupted()
         except Exception as error:
-            self._finish.write(ShardState.FAILED, error=_message(error))
+            self._finish.write(ShardState.FAILED, error=message_of(error))
             raise
         finally:
             self._withdraw()
@@ -160,7 +167,7 @@ class Execution:
 
     def _finished(self) -> ShardState:
         if self._stop.is_set() and not self._cancelled:
-            return self._finish.interrupted()
+            return self._finish.interrupted(why=self._turn.why if self._turn else None)
         if self._cancelled:
             self._finish.write(ShardState.CANCELLED)
             return ShardState.CANCELLED
@@ -180,6 +187,7 @@ class Execution:
         of = self._retrying(self.run.shards.count)
         self._slice = Slice(self.shard.number, of)
         self.progress = self._resumed(self.shard.numbers)
+        self._done_before = _done(self.progress)
         self._loaded = True
 
     def _parked(self, parked: Parked) -> ShardState:
@@ -385,7 +393,12 @@ class Execution:
         held = self._ledger.renew()
         wish = SyncRun.objects.values_list("cancel_requested_at", flat=True)
         self._cancelled = wish.get(pk=self.run.pk) is not None
-        return Beat(LEASE.total_seconds() - MARGIN, held, self._cancelled)
+        leave = self._turn is not None and self._turn.look(fruitful=self._is_fruitful())
+        return Beat(LEASE.total_seconds() - MARGIN, held, self._cancelled, leave)
+
+    def _is_fruitful(self) -> bool:
+        """这一轮存下了什么,或者手里什么也没有。"""
+        return bool(self._note) or _done(self.progress) > self._done_before
 
     def _complete(self, market: str) -> bool:
         """判断这个市场是否已经齐全、不需要 Token;是的话把股票都算作跳过。
@@ -440,7 +453,8 @@ class Execution:
 
     def _wait(self, why: Message) -> bool:
         self._tell(why)
-        if self._store.beat(self.progress).cancelled:
+        beat = self._store.beat(self.progress)
+        if beat.cancelled or beat.leave:
             self._stop.set()
         self._show(self.progress)
         self._stop.wait(LOOK_AGAIN)
@@ -458,7 +472,7 @@ class Execution:
     def _waits(self) -> Message:
         """在等什么:别的运行的 Token,或者自己的 Token 都在休息。"""
         wait = self.progress.waits
-        return self._note or (_described(wait) if wait else Message())
+        return self._note or (described(wait) if wait else Message())
 
     def _note_lanes(self) -> None:
         """记下用过的最多的通道:半路上可能多了起来。"""
@@ -483,23 +497,5 @@ class Execution:
         return numbers
 
 
-def _described(wait: Wait) -> Message:
-    when = f"{datetime.fromtimestamp(wait.until, UTC):%H:%M:%S} UTC"
-    if not wait.why:
-        return Message(
-            "Every token has made its calls of this minute; the first goes on at "
-            "%(when)s.",
-            when=when,
-        )
-    return Message(
-        "Every token rests after refusals, the first until %(when)s: %(why)s",
-        when=when,
-        why=wait.why,
-    )
-
-
-def _message(error: Exception) -> Message:
-    if isinstance(error, (NoUsableToken, DatabaseError)):
-        said = error.args[-1] if error.args else ""
-        return said if isinstance(said, Message) else Message(str(error))
-    return Message("%(kind)s: see the log", kind=type(error).__name__)
+def _done(progress: Progress) -> int:
+    return progress.succeeded + progress.failed + progress.klines

@@ -11,6 +11,7 @@ from typing import Any
 from django.db.models import F
 from django.db.utils import DatabaseError
 
+from common.messages import Message
 from sync.models import RunState, ShardState, SyncShard
 from sync.storage.retrying import DatabaseRetry, Unavailable
 
@@ -21,7 +22,11 @@ from .states import WORST, set_shard_state
 logger = logging.getLogger(__name__)
 
 # What a shard that is put back has not used up; and it belongs to no process.
-PUT_BACK: dict[str, Any] = {"attempts": F("attempts") - 1, "process": ""}
+PUT_BACK: dict[str, Any] = {
+    "attempts": F("attempts") - 1,
+    "process": "",
+    "waits": "",
+}
 
 
 class Finish:
@@ -61,12 +66,15 @@ class Finish:
             run.state = WORST.get(state, RunState.INTERRUPTED)
             run.error = error or str(fault)
 
-    def interrupted(self) -> ShardState:
-        """这个进程被要求停下:后台的放回队列,由别的进程接着做,不算一次尝试。"""
+    def interrupted(self, *, why: Message | None = None) -> ShardState:
+        """这个进程被要求停下:后台的放回队列,由别的进程接着做,不算一次尝试。
+
+        `why` is what it waits for then, if known.
+        """
         if not self._shard.run.background:
             self.write(ShardState.INTERRUPTED)
             return ShardState.INTERRUPTED
-        self.write(ShardState.QUEUED, **PUT_BACK)
+        self.write(ShardState.QUEUED, **PUT_BACK | {"waits": why or ""})
         self._enqueue()
         return ShardState.QUEUED
 

@@ -141,6 +141,7 @@ def _requeued(shard: SyncShard, *, at: datetime) -> bool:
         state=ShardState.QUEUED,
         process="",
         error="",
+        waits="",
         heartbeat_at=at,
         leased_until=at,
     ):
