@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from threading import Barrier, Lock
 
 import pytest
@@ -178,3 +179,56 @@ def test_an_observer_that_fails_does_not_end_the_run(
 
     assert len(setting.store.finished) == 5
     assert "Progress could not be shown" in caplog.text
+
+
+class Leaving(MemoryStore):
+    """轮到别人了就这样说的仓库。"""
+
+    leave = False
+
+    def beat(self, progress: Progress) -> Beat:
+        return replace(super().beat(progress), leave=self.leave)
+
+
+def test_who_leaves_to_others_finishes_what_is_in_hand_and_begins_nothing() -> None:
+    lock, seen = Lock(), Counter[str]()
+
+    def answer(token: Token, request: PageRequest) -> Page:
+        with lock:
+            seen[request.code] += 1
+            if len(seen) == 40:
+                store.leave = True
+        return EXCHANGE.fetch(request)
+
+    def pass_time(_progress: Progress) -> None:
+        setting.clock.advance(0.02)
+
+    store = Leaving()
+    tuning = Tuning(tick=0.005, beat=0.01, lanes_stop=1_000.0, leave=1_000.0)
+    setting = Setting(answer, store=store, tuning=tuning, watch=pass_time)
+
+    setting.run(stocks(5000))
+
+    assert setting.stop.is_set()
+    assert setting.failed == []
+    assert set(seen.values()) == {1}
+    assert sorted(store.finished) == sorted(map(int, seen))
+    assert 40 <= len(store.finished) < 5000
+
+
+def test_who_leaves_to_others_waits_no_longer_than_told_for_a_call() -> None:
+    def answer(token: Token, request: PageRequest) -> Page:
+        store.leave = True
+        return setting.clients[0].hang()
+
+    def pass_time(_progress: Progress) -> None:
+        setting.clock.advance(0.02)
+
+    store = Leaving()
+    tuning = Tuning(tick=0.005, beat=0.01, leave=0.05)
+    setting = Setting(answer, tokens=1, store=store, tuning=tuning, watch=pass_time)
+
+    setting.run(stocks(20))
+
+    assert setting.stop.is_set()
+    assert (setting.failed, store.finished) == ([], [])

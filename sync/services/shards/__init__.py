@@ -22,6 +22,8 @@ Read in this order:
     claim      claim a shard (compare-and-swap), execute it, take the next
     execution  one shard: lease tokens market by market, hand them to the engine
     leasing    where its tokens come from; when to wait, and when to stop waiting
+    turns      when its worker is for another run
+    telling    what it waits for and why it failed, in words
     finish     write what it came to, or put it back
     states     a shard's new state, and the run's that follows from all of them
     parked     a run that waits for calls: what to do if it is asked for again
