@@ -93,8 +93,7 @@ class Execution:
         self._of_the_run: Progress | None = None  # where there are several shards
         self._retrying = retrying
         self.progress = Progress()
-        self._loaded = False
-        self._done_before = 0
+        self._done_before: int | None = None  # until it is read
         self._ledger = TokenLedger(
             owner=shard.owner(fence),
             now=now,
@@ -188,7 +187,6 @@ class Execution:
         self._slice = Slice(self.shard.number, of)
         self.progress = self._resumed(self.shard.numbers)
         self._done_before = _done(self.progress)
-        self._loaded = True
 
     def _parked(self, parked: Parked) -> ShardState:
         if self.run.background or self.progress.calls:
@@ -398,7 +396,7 @@ class Execution:
 
     def _is_fruitful(self) -> bool:
         """这一轮存下了什么,或者手里什么也没有。"""
-        return bool(self._note) or _done(self.progress) > self._done_before
+        return bool(self._note) or _done(self.progress) > (self._done_before or 0)
 
     def _complete(self, market: str) -> bool:
         """判断这个市场是否已经齐全、不需要 Token;是的话把股票都算作跳过。
@@ -482,7 +480,7 @@ class Execution:
 
     def _numbers(self) -> Any:
         self._note_lanes()
-        if not self._loaded:
+        if self._done_before is None:
             return self.shard.numbers  # whatever was saved stays
         return numbers_of(self.progress, self._threads, self._serving.unserved)
 
