@@ -88,9 +88,10 @@ def test_what_is_there_already_is_not_asked_for(
     assert not [sql for sql in statements if "stk_api_token" in sql]
     # Of the shard: which, claim, how many, its end, whether there are more. Of the
     # run: state, markets, the three of the list, whether a run was stopped there, which
-    # stocks are gone, lock, shards, what it has finished, end, read again. And who
-    # waits for tokens, when it is due and when not. Of a server the time.
-    assert len(statements) == 19 + (connection.vendor == "mysql")
+    # stocks are gone, which a split wants compared, lock, shards, what it has finished,
+    # end, read again. And who waits for tokens, when it is due and when not. Of a
+    # server the time.
+    assert len(statements) == 20 + (connection.vendor == "mysql")
 
 
 def test_without_stocks_there_is_nothing_to_do(
