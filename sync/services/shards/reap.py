@@ -11,7 +11,7 @@ from django.db.models import Q
 from common.messages import Message
 from sync.models import ShardState, SyncShard
 from sync.models.shards import SILENT
-from tokens.models import ApiToken
+from tokens.models import ApiToken, TokenWish
 
 from ..processes import is_gone
 from .states import locked, update_run
@@ -48,7 +48,10 @@ def _interrupt(shard: SyncShard, *, at: datetime) -> bool:
             error=Message("The process that worked on it has died."),
         ):
             return False
-        ApiToken.objects.lapse(owner=shard.owner(shard.fence), at=at)
+        owner = shard.owner(shard.fence)
+        ApiToken.objects.lapse(owner=owner, at=at)
+        # The dead want nothing: nobody is to leave tokens for them.
+        TokenWish.objects.withdraw(owner)
         update_run(run, at=at)
     logger.warning(
         "%s was interrupted: its process has died",

@@ -17,7 +17,7 @@ from tests.fixtures import MakeToken
 from tests.racing import at_once
 from tests.rows import AT, SECOND, queued_shard, run, running_shard
 from tests.services.containers import in_a_space_of_its_own
-from tokens.models import ApiToken
+from tokens.models import ApiToken, TokenWish
 
 # This host and number, and another start: a process that has ended.
 GONE = this_process().rpartition(":")[0] + ":1"
@@ -138,6 +138,19 @@ def test_the_tokens_of_the_dead_are_free_and_their_calls_count_as_made(
     assert token.carried_calls(now) == [(0.0, 4)]
     other.refresh_from_db()
     assert other.leased_until == until
+
+
+@pytest.mark.django_db
+def test_nobody_leaves_tokens_for_the_dead() -> None:
+    shard = running_shard(process=GONE)
+    wish = {"market": "HK", "wanted": 6, "calls": 0, "since": AT, "at": AT}
+    TokenWish.objects.post(shard.owner(1), **wish)
+    TokenWish.objects.post("run 99 shard 0 claim 1", **wish)
+
+    reap(at=AT + SECOND)
+
+    live = TokenWish.objects.live(at=AT + SECOND)
+    assert [wish.owner for wish in live] == ["run 99 shard 0 claim 1"]
 
 
 @pytest.mark.django_db
