@@ -7,6 +7,7 @@ from threading import Event
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+from django.db import DatabaseError
 
 from common.commands import SpokenCommand
 from sync import services
@@ -45,15 +46,24 @@ class RunCommand(SpokenCommand):
             raise CommandError(str(error)) from error
         if run is None:
             return
+        unreached, nothing = _looked_back(run)
         reporting.report(
             self.stdout,
             run,
             json_wanted=options["json"],
-            unreached=services.count_unreached(run),
-            nothing=services.brought_nothing(run),
+            unreached=unreached,
+            nothing=nothing,
         )
         if code := reporting.exit_code(run):
             sys.exit(code)
+
+
+def _looked_back(run: SyncRun) -> tuple[int, bool]:
+    # What the run came to is told also where the database has gone away since.
+    try:
+        return services.count_unreached(run), services.brought_nothing(run)
+    except DatabaseError:
+        return 0, False
 
 
 def _execute(run: SyncRun, *, stop: Event, quiet: bool) -> SyncRun:

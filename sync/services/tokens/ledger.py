@@ -144,7 +144,9 @@ class TokenLedger:
         try:
             self._retrying(learn)
         except DatabaseError as error:
-            logger.warning("What token %d sees is not written: %s", token_id, error)
+            # That the database is away is told once, by whoever gives tokens back.
+            level = logging.DEBUG if isinstance(error, Unavailable) else logging.WARNING
+            logger.log(level, "What token %d sees is not written: %s", token_id, error)
 
     def renew(self) -> frozenset[int]:
         """续租,返回仍归我们的 Token;只做一遍,由心跳重做。"""
