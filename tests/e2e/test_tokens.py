@@ -51,7 +51,8 @@ def test_a_key_on_the_wrong_host_is_disabled_after_one_call(
     simulate: Simulate, answer: str
 ) -> None:
     mine, other = demo_accounts(2)
-    sim = simulate(accounts=[mine], stocks=12)
+    # Slow enough that the other token has its calls before the stocks are gone.
+    sim = simulate(accounts=[mine], stocks=12, latency=0.1)
     elsewhere = simulate(
         accounts=[],
         stocks=12,
