@@ -143,7 +143,13 @@ def test_the_tokens_of_the_dead_are_free_and_their_calls_count_as_made(
 @pytest.mark.django_db
 def test_nobody_leaves_tokens_for_the_dead() -> None:
     shard = running_shard(process=GONE)
-    wish = {"market": "HK", "wanted": 6, "calls": 0, "since": AT, "at": AT}
+    wish: dict[str, Any] = {
+        "market": "HK",
+        "wanted": 6,
+        "calls": 0,
+        "since": AT,
+        "at": AT,
+    }
     TokenWish.objects.post(shard.owner(1), **wish)
     TokenWish.objects.post("run 99 shard 0 claim 1", **wish)
 
