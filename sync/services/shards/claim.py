@@ -19,7 +19,7 @@ from sync.models.shards import AWAY
 from sync.storage.retrying import DatabaseRetry
 
 from ..clock import SharedClock, moment
-from ..errors import AlreadyRunning
+from ..errors import AlreadyRunning, Refused
 from ..processes import this_process
 from .execution import Execution, Watch
 from .revive import wake
@@ -105,7 +105,7 @@ def _work_on(
         retrying=retrying,
         shared=shared,
     )
-    worked = work(shard)
+    own, worked = shard.run_id, work(shard)
     if worked.state is None:
         raise _not_ours(shard.run, retrying=retrying)
     while not stop.is_set():
@@ -113,7 +113,14 @@ def _work_on(
         more = retrying(find)
         if more is None:
             break
-        shard, worked = more, work(more)
+        try:
+            shard, worked = more, work(more)
+        except Refused as error:
+            if more.run_id == own:
+                raise
+            # Who waits for this call has not asked for that run, where it is written.
+            logger.warning("%s was not executed: %s", more, error)
+            break
     # Others may wait for the tokens that are free now; if not now, the reviver sees it.
     with suppress(DatabaseError):
         retrying(lambda: wake(at=now()))

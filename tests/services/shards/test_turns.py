@@ -362,3 +362,27 @@ def test_who_sits_at_a_terminal_does_not_do_others_runs(
 
     assert states(own) == ["succeeded", "done", "done"]
     assert states(other) == ["queued", "queued"]
+
+
+@pytest.mark.django_db
+def test_a_run_that_nothing_can_serve_does_not_fail_who_left_it_the_worker(
+    provider: Provider,
+    make_token: MakeToken,
+    hands: Hands,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    make_token(minute_limit=0, markets="HK")
+    useless = make_token(minute_limit=0, markets="US")
+    stock("1")
+    stock("2", market="US")
+    provider(honest)
+    own, other = queued("HK"), queued("US")
+    useless.delete()
+    hands.turn(UNTAKEN)
+
+    run = execute_shard(own.shards.get().pk, stop=Event(), now=hands)
+
+    assert run
+    assert (run.pk, run.state) == (own.pk, "succeeded")
+    assert states(other) == ["failed", "failed"]
+    assert f"{other.shards.get()} was not executed: " in caplog.text
