@@ -20,6 +20,9 @@ logger = logging.getLogger(__name__)
 # that it is put back and goes on in a job of its own.
 LONGEST = settings.Q_CLUSTER["timeout"] - 600  # seconds
 
+# The sample ends before the day does whose calls it may take.
+VERIFYING = 50 * 60  # seconds
+
 
 def execute_shard(shard_id: int, **_: Any) -> str:
     """执行一个分片,返回运行此后的状态。"""
@@ -72,6 +75,16 @@ def audit_daily(**_: Any) -> str:
     """核对最近的日子,登记缺口。"""
     audits = services.audit_daily(at=services.now())
     return f"holes recorded: {sum(found.recorded for found in audits)}"
+
+
+def verify_daily(**_: Any) -> str:
+    """用当天剩下的请求抽查存下的 K 线。"""
+    with (
+        services.stop_on_signals() as stop,
+        services.stop_after(min(LONGEST, VERIFYING), stop),
+    ):
+        found = services.verify_daily(stop=stop)
+    return f"{found.bars} bars compared, {found.differ} differ, {found.gone} are gone"
 
 
 def clean_up(**_: Any) -> str:

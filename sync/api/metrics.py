@@ -5,7 +5,7 @@ All come from the database, so that it does not matter which process answers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from django.core.cache import cache
@@ -21,6 +21,7 @@ from rest_framework.request import Request
 
 from tokens.models import ApiToken
 
+from .. import services
 from ..models import RunState, ShardState, SyncFailure, SyncRun
 from ..models.shards import SyncShard
 from .guard import Guarded
@@ -74,6 +75,7 @@ class Numbers:
         for name, (text, value) in tokens_now(self._at).items():
             yield _gauge(name, text, value)
         yield from _last_run()
+        yield from _verified(self._at)
         yield self._heartbeats()
 
     def _heartbeats(self) -> Metric:
@@ -129,11 +131,25 @@ def _last_run() -> Iterator[Metric]:
     yield _gauge("last_run_calls", "Calls of the last run.", run.calls)
 
 
+def _verified(at: datetime) -> Iterator[Metric]:
+    """最近三十天抽查的结果;还没有抽查过就没有比例。"""
+    found, rate = services.verified_lately(at=at)
+    bars = {"same": found.same, "differ": found.differ, "gone": found.gone}
+    text = "Bars fetched again and compared, the last 30 days."
+    yield _labelled("verified_bars", text, "result", bars)
+    if rate is None:
+        return
+    yield _gauge("verified_wrong_ratio", "Differing or gone, of those.", rate.rate)
+    text = "The ratio among all stored bars: ends of its 95 % interval."
+    ends = {"low": rate.low, "high": rate.high}
+    yield _labelled("verified_wrong_ratio_bound", text, "end", ends)
+
+
 def _gauge(name: str, text: str, value: float) -> Metric:
     return GaugeMetricFamily(f"stocksync_{name}", text, value=value)
 
 
-def _labelled(name: str, text: str, label: str, values: dict[str, int]) -> Metric:
+def _labelled(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
     gauge = GaugeMetricFamily(f"stocksync_{name}", text, labels=(label,))
     for key, value in values.items():
         gauge.add_metric((key,), value)

@@ -12,6 +12,7 @@ from .silent import SilentStock
 from .splits import Split
 from .stocks import Coverage, Kline, Stock
 from .unreached import UnreachedHistory
+from .verification import Verification
 
 __all__ = [
     "AccessKey",
@@ -37,4 +38,5 @@ __all__ = [
     "SyncRun",
     "SyncShard",
     "UnreachedHistory",
+    "Verification",
 ]

@@ -11,10 +11,13 @@ translates out. What can be foreseen is raised as `Refused`. The rooms behind th
     quality   find holes in what is stored
     stocks    the list of stocks: from the provider, from a file
     splits    the provider's splits, compared with the bars
+    verification  a random sample of what is stored, compared
     tokens    lease tokens, try one
     upkeep    what runs by itself: schedules, cleaning
 """
 
+from ..engine.sampling import estimate
+from ..models.verification import Compared
 from ..storage.retrying import Unavailable
 from .calendars.provider import refresh_calendars
 from .clock import now
@@ -43,13 +46,17 @@ from .stopping import stop_after, stop_on_signals
 from .tokens.check import Checked, Outcome, check_token, markets_to_check
 from .upkeep.cleaning import clean_up
 from .upkeep.schedules import audit_daily, retry_hourly, setup_schedules, sync_daily
+from .verification.verify import CALLS as VERIFY_CALLS
+from .verification.verify import verified_lately, verify, verify_daily
 from .work.batch import count_of, count_unreached
 
 __all__ = [
     "STOCK_COLUMNS",
+    "VERIFY_CALLS",
     "AlreadyRunning",
     "BadRequest",
     "Checked",
+    "Compared",
     "Forecast",
     "Freshness",
     "Listed",
@@ -68,6 +75,7 @@ __all__ = [
     "clean_up",
     "count_of",
     "count_unreached",
+    "estimate",
     "execute",
     "execute_shard",
     "follow",
@@ -94,4 +102,7 @@ __all__ = [
     "sync_splits_daily",
     "sync_stocks",
     "take_over_history",
+    "verified_lately",
+    "verify",
+    "verify_daily",
 ]

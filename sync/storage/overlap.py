@@ -36,9 +36,11 @@ FACTOR_LIMIT = Fraction(10**13)
 class Judged:
     """一批里哪几段写入,哪几段是重新取的;改正的,没有存下的。
 
-    Of `parts` those in `written` have bars that are not stored yet, or not so.
+    Of `parts` those in `written` have bars that are not stored yet, or not so. `looks`
+    are the stored bars that were compared.
     """
 
+    looks: Sequence[Look] = ()
     written: list[Part] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
     staged: list[Part] = field(default_factory=list)
@@ -48,12 +50,16 @@ class Judged:
 
 
 class Judge:
-    """把一批回答与存下的比较,写下由此得出的;用一次。"""
+    """把一批回答与存下的比较,写下由此得出的;用一次。
+
+    Without a run nothing is taken back inside the coverage.
+    """
 
     def __init__(
-        self, run: SyncRun, covered: Mapping[Key, Window], *, at: datetime
+        self, run: SyncRun | None, covered: Mapping[Key, Window], *, at: datetime
     ) -> None:
         self._run = run
+        self._anew = run is not None and run.force
         self._covered = covered
         self._at = at
         self._notes: dict[Key, Restatement] = {}
@@ -66,6 +72,7 @@ class Judge:
         ids = {part.task.stock_id for part in usual}
         in_force = Restatement.objects.in_force(ids)
         looks = [self._look(part, in_force.get(part.key)) for part in usual]
+        found.looks = looks
         judged = list(self._compared(looks))
         for look, verdict in judged:
             self._note(look, verdict, in_force.get(look.key))
@@ -133,7 +140,7 @@ class Judge:
     def _is_replaced(self, look: Look) -> bool:
         """一次重新取的运行,这一段里就有全部历史:没有旧的会留在旁边。"""
         part, covered = look.part, self._covered.get(look.key)
-        if not (self._run.force and covered and part.covered and part.span):
+        if not (self._anew and covered and part.covered and part.span):
             return False
         if coverage.join(part.covered, covered) != part.covered:
             return False
@@ -152,7 +159,7 @@ class Judge:
             found.corrections.append(replace(look.part, klines=corrected))
             for old, new in verdict.changes:
                 self._revised(look, old.time, old[1:], new[1:])
-        if gone := look.taken_back(anew=self._run.force):
+        if gone := look.taken_back(anew=self._anew):
             for time in filter(look.is_final, gone):
                 self._revised(look, time, look.stored[time], None)
             delete_klines(look.key, gone)

@@ -81,20 +81,28 @@ class Look:
 
     def taken_back(self, *, anew: bool) -> list[datetime]:
         """存下了而回答里没有的;`anew` 说覆盖范围里的也算。"""
-        span, bad = self.part.span, [bar.time for bar in self.part.rejected]
-        if span is None or None in bad:
-            return []
-        inside = [time for time in self.stored if span[0] <= time < span[1]]
-        sent = {kline.time for kline in self.part.klines}.union(filter(None, bad))
-        missing = [time for time in inside if time not in sent]
+        inside, missing = self._missing()
         final = [time for time in missing if self.is_final(time)]
         if final and (not anew or self._is_doubtful(final, inside)):
             missing = [time for time in missing if not self.is_final(time)]
         return missing
 
+    def lacking(self) -> list[datetime]:
+        """覆盖范围里存下了而服务商没有的。"""
+        return [time for time in self._missing()[1] if self.is_final(time)]
+
     def is_final(self, time: datetime) -> bool:
         """这个时间在覆盖范围里。"""
         return bool(self.covered and self.covered[0] <= time < self.covered[1])
+
+    def _missing(self) -> tuple[list[datetime], list[datetime]]:
+        """问清楚了的一段里存下的,和其中回答里没有的。"""
+        span, bad = self.part.span, [bar.time for bar in self.part.rejected]
+        if span is None or None in bad:
+            return [], []
+        inside = [time for time in self.stored if span[0] <= time < span[1]]
+        sent = {kline.time for kline in self.part.klines}.union(filter(None, bad))
+        return inside, [time for time in inside if time not in sent]
 
     def _is_doubtful(
         self, final: Sequence[datetime], inside: Sequence[datetime]

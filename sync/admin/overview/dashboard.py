@@ -49,8 +49,19 @@ def overview(request: HttpRequest) -> dict[str, Any]:
         "running": _running(at),
         "latest": _latest(),
         "markets": services.freshness(at=at),
+        "verified": _verified(at),
         "may_run": user.has_perm(Permission.RUN),
     }
+
+
+def _verified(at: datetime) -> dict[str, Any] | None:
+    """最近抽查的结果,比例用百分数;没有抽查过是 None。"""
+    found, rate = services.verified_lately(at=at)
+    if rate is None:
+        return None
+    shares = {"rate": rate.rate, "low": rate.low, "high": rate.high}
+    percents = {name: f"{share:.2%}" for name, share in shares.items()}
+    return {"bars": found.bars, "calls": found.calls, **percents}
 
 
 def _waiting() -> list[Waiting]:

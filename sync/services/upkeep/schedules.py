@@ -59,6 +59,7 @@ ENTRIES = (
     Entry("stocksync: retry failures", "sync.tasks.retry_hourly", minutes=60),
     Entry("stocksync: splits", "sync.tasks.sync_splits", hour=1),
     Entry("stocksync: audit", "sync.tasks.audit_daily", hour=2),
+    Entry("stocksync: verification", "sync.tasks.verify_daily", hour=23),
     Entry("stocksync: clean up", "sync.tasks.clean_up", hour=3),
 )
 
