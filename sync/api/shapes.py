@@ -13,7 +13,7 @@ Shape = serializers.Serializer[Any]
 
 
 class FailureSerializer(serializers.ModelSerializer[SyncFailure]):
-    """一条失败记录:表里的每一列。"""
+    """一条失败记录:表里的每一列,但不含只供页面链接用的两列。"""
 
     run = serializers.IntegerField(source="run_id", allow_null=True, read_only=True)
 
@@ -22,7 +22,7 @@ class FailureSerializer(serializers.ModelSerializer[SyncFailure]):
         fields = (
             *("id", "market", "stock_code", "period", "start_date", "end_date"),
             *("failure_reason", "reason_class", "retry_count", "status"),
-            *("last_retry_time", "create_time", "update_time", "run"),
+            *("last_retry_time", "create_time", "update_time", "run", "decided_by"),
         )
         read_only_fields = fields
 
