@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
@@ -22,6 +23,7 @@ from tokens.models import ApiToken
 
 from . import world
 from .conftest import Simulate
+from .processes import PATIENCE, finished, managing
 from .world import Staged
 
 pytestmark = [
@@ -47,6 +49,18 @@ def sim(simulate: Simulate) -> Staged:
 
 def verified(calls: int, *, seed: int = 1) -> Compared:
     return services.verify(calls=calls, dice=Random(seed))
+
+
+def hangs_at(sim: Staged, number: int) -> Event:
+    """从现在起第 `number` 次请求没有回答;返回它到达时设置的事件。"""
+    arrived = Event()
+
+    def hang() -> None:
+        sim.latency = 60
+        arrived.set()
+
+    sim.at_call(sim.asked + number, hang)
+    return arrived
 
 
 def spoil(share: float, *, seed: int = 5) -> set[tuple[Any, ...]]:
@@ -260,3 +274,46 @@ def test_metrics_and_the_overview_tell_the_rate(sim: Staged, admin_client: Any) 
     assert 'stocksync_verified_bars{result="differ"} 0.0' in metrics
     assert "stocksync_verified_wrong_ratio 0.0" in metrics
     assert 'stocksync_verified_wrong_ratio_bound{end="high"} 0.0' in metrics
+
+
+@pytest.mark.runs_on("sqlite")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_a_call_that_hangs_within_five_seconds(
+    sim: Staged, number: signal.Signals
+) -> None:
+    hanging = hangs_at(sim, 3)
+
+    with managing("verify_klines", "--json") as process:
+        assert hanging.wait(PATIENCE)
+        process.send_signal(number)
+        process.wait(5)
+        told = json.loads(finished(process).stdout)
+
+    assert process.returncode == 4
+    # The call that was cut is counted, too, and compared nothing.
+    assert Verification.objects.total() == Compared(**told)
+    assert told["calls"] == 3
+    assert told["same"] == told["bars"] > 0
+    assert world.held_tokens() == []
+
+
+def test_kill_9_leaves_nothing_half_mended(sim: Staged) -> None:
+    spoiled = spoil(0.01)
+    hanging = hangs_at(sim, 4)
+
+    with managing("verify_klines") as process:
+        assert hanging.wait(PATIENCE)
+        process.kill()
+        process.wait(5)
+    sim.latency = 0
+
+    met = Verification.objects.total()
+    assert met.calls == 3
+    assert Revision.objects.count() == met.differ
+    assert len(world.never_wrong(sim, WANTED)) > 0
+    healed = set(Revision.objects.values_list("stock_id", "period", "time"))
+    assert healed < spoiled
+    before = met.differ
+    more = verified(400)
+    assert more.differ == len(spoiled) - before
+    assert world.differences(sim, WANTED) == []

@@ -7,31 +7,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from random import Random, SystemRandom
 from threading import Event
 
 from django.utils.translation import gettext as _
 
-from common.races import again_after_a_lost_race
-from sync.engine.errors import StockFault, SyncError
-from sync.engine.paging import Walk
-from sync.engine.ports import Page, Part, Task, Token
+from sync.engine.ports import Task
 from sync.engine.sampling import Estimate, estimate
 from sync.models import SyncRun, Verification
 from sync.models.verification import Compared
-from sync.providers.itick import ItickClient
-from sync.storage.verifying import note_calls, verify_part
 from tokens.models import ApiToken
-from tokens.validation import allowed_hosts
 
 from ..checks import check_market
 from ..clock import now as shared_now
 from ..errors import BadRequest, NoUsableToken, Refused
-from ..tokens.in_turn import Stopped, Wait, ask_in_turn
+from ..tokens.in_turn import Stopped, Wait
 from ..tokens.serving import PROVIDER, serving
+from .asking import Answered, Asking, client_until, verified
 from .sample import sampled, stored_markets
 
 logger = logging.getLogger(__name__)
@@ -65,16 +58,9 @@ def verify(
     """
     served = _served(wanted, calls, at=now())
     tasks = sampled(served, calls, dice=dice or SystemRandom())
-    total, problems = NOTHING, 0
-    for found in _one_by_one(tasks, wait=wait, stop=stop or Event(), now=now):
-        total = total.plus(found.compared)
-        problems = 0 if found.problem is None else problems + 1
-        if problems == MOST_PROBLEMS:
-            message = _("The verification has ended early: %(problem)s")
-            raise Refused(message % {"problem": found.problem})
-        if total.calls >= calls:
-            break
-    return total
+    stop = stop or Event()
+    with client_until(stop) as client:
+        return _added(_one_by_one(tasks, Asking(client, wait, stop, now)), most=calls)
 
 
 def verify_daily(*, stop: Event, now: Callable[[], datetime] = shared_now) -> Compared:
@@ -124,42 +110,28 @@ def _served(wanted: Sequence[str], calls: int, *, at: datetime) -> Sequence[str]
     return asked.served
 
 
-@dataclass(slots=True)
-class _Asked:
-    """一个任务问下来的结果。"""
-
-    walk: Walk
-    calls: int = 0
-    problem: SyncError | None = None
-    compared: Compared = NOTHING
-
-    def __call__(self, token: Token) -> Page:
-        """用一个 Token 问一次。"""
-        client = ItickClient(allowed_hosts=allowed_hosts())
-        self.calls += 1
-        try:
-            request = self.walk.request()
-            page = client.fetch(token, request)
-            self.walk.check(page, request)
-            return page
-        finally:
-            client.close()
+def _added(answers: Iterable[Answered], *, most: int) -> Compared:
+    """把结果加起来,到 `most` 次请求为止。"""
+    total, problems = NOTHING, 0
+    for found in answers:
+        total = total.plus(found.compared)
+        problems = problems + 1 if found.problem else 0
+        if problems == MOST_PROBLEMS:
+            message = _("The verification has ended early: %(problem)s")
+            raise Refused(message % {"problem": found.problem})
+        if total.calls >= most:
+            break
+    return total
 
 
-def _one_by_one(
-    tasks: Iterable[Task],
-    *,
-    wait: Wait | None,
-    stop: Event,
-    now: Callable[[], datetime],
-) -> Iterator[_Asked]:
+def _one_by_one(tasks: Iterable[Task], asking: Asking) -> Iterator[Answered]:
     """逐个比较,直到有人说不等了,或者当天的请求用完了。"""
     begun = False
     for task in tasks:
-        if stop.is_set():
+        if asking.stop.is_set():
             return
         try:
-            yield _verified(task, wait=wait, now=now)
+            yield verified(task, asking)
         except Stopped:
             return
         except NoUsableToken:
@@ -167,35 +139,3 @@ def _one_by_one(
                 raise
             return
         begun = True
-
-
-def _verified(task: Task, *, wait: Wait | None, now: Callable[[], datetime]) -> _Asked:
-    asked = _Asked(Walk(task, task.windows[0]))
-    try:
-        page = ask_in_turn(
-            task.market, asked, purpose="verification", now=now, wait=wait
-        )
-    except StockFault:
-        page = None  # what it means for the stock is for a run to find out
-    except SyncError as problem:
-        page, asked.problem = None, problem
-    if page and page.oldest_ms is not None:
-        asked.walk.accept(page)
-        write = partial(verify_part, _part(asked.walk), calls=asked.calls)
-    else:
-        write = partial(note_calls, task.market, asked.calls)
-    asked.compared = again_after_a_lost_race(partial(write, at=now()))
-    return asked
-
-
-def _part(walk: Walk) -> Part:
-    """取到的一段;不增加覆盖范围,也不是哪次运行的。"""
-    return Part(
-        walk.task,
-        walk.klines(),
-        covered=None,
-        last=False,
-        rejected=walk.bad,
-        idle=walk.idle(),
-        span=walk.span(),
-    )
