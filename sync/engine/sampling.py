@@ -1,24 +1,28 @@
 """从存下的里抽取样本,从样本推算有多少不一样。
 
-Of each market, and of each third of a stock's history, the sample holds as much as its
-share: the list is walked in even steps from a random start.
+What is drawn are pages: windows that one call can show, side by side. Each has the same
+chance and none comes twice, for what was mended would count as sound. Of each market,
+period and third of the histories the sample holds as much as its share: the list is
+walked in even steps from a random start.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import accumulate, pairwise
 from random import Random
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from .coverage import DAY
 from .markets import PERIODS
 from .paging import PAGE_SIZE, SLACK
 from .ports import Window
 
-T = TypeVar("T")
+K = TypeVar("K")
 
 AGES = 3  # old, middle and new: the thirds of a history
 NORMAL_95 = 1.959964  # within so many deviations lie 95 %
@@ -51,27 +55,46 @@ def estimate(hits: int, of: int) -> Estimate | None:
     return Estimate(rate, low, high)
 
 
-def evenly(ordered: Sequence[T], count: int, dice: Random) -> list[T]:
-    """从排好的里等距离地取 `count` 个;要得比有的多,就有重复的。"""
-    if not ordered:
-        return []
-    step = len(ordered) / count
-    first = dice.random() * step
-    last = len(ordered) - 1
-    return [ordered[min(last, int(first + n * step))] for n in range(count)]
+@dataclass(frozen=True, slots=True)
+class Third(Generic[K]):
+    """一段历史的三分之一:哪个序列的,从第几页起有几页。"""
+
+    series: K
+    first: int
+    pages: int
 
 
-def window_of(history: Window, period: str, *, age: int, dice: Random) -> Window:
-    """在一段历史的第 `age` 个三分之一里随机取一个区间,一页装得下。
+def page_count(history: Window, period: str) -> int:
+    """数出一段历史有几页。"""
+    return math.ceil(_days(history) / _longest(period))
 
-    It is cut at the ends of `history` and reaches beyond its third where that is short.
-    """
-    days = (history.end - history.start) // DAY + 1
-    middle = history.start + DAY * int(days * (age % AGES + dice.random()) / AGES)
-    length = min(days, _longest(period))
-    latest = history.end - DAY * (length - 1)
-    start = min(max(middle - DAY * (length // 2), history.start), latest)
-    return Window(start, start + DAY * (length - 1))
+
+def page_of(history: Window, period: str, number: int) -> Window:
+    """返回一段历史的第 `number` 页,从 0 起,旧的在前;最后一页短一些。"""
+    length = _longest(period)
+    start = history.start + DAY * (length * number)
+    return Window(start, min(history.end, start + DAY * (length - 1)))
+
+
+def thirds(series: K, pages: int) -> list[Third[K]]:
+    """把一个序列的页分成旧的、中间的、新的;页少就有空着的。"""
+    ends = [round(pages * n / AGES) for n in range(AGES + 1)]
+    pairs = pairwise(ends)
+    return [Third(series, first, end - first) for first, end in pairs]
+
+
+def evenly(strata: Sequence[Third[K]], count: int, dice: Random) -> list[tuple[K, int]]:
+    """在排好的各段里等距离地取 `count` 页,没有重复的;不够就全取。"""
+    ends = list(accumulate(third.pages for third in strata))
+    total = ends[-1] if ends else 0
+    count = min(count, total)
+    start = dice.random()
+    picks = []
+    for n in range(count):
+        place = min(total - 1, int((n + start) * total / count))
+        third = strata[at := bisect_right(ends, place)]
+        picks.append((third.series, third.first + place - (ends[at] - third.pages)))
+    return picks
 
 
 def _longest(period: str) -> int:
@@ -81,3 +104,7 @@ def _longest(period: str) -> int:
     if interval > DAY:
         return int((bars - 2) * (interval / DAY))
     return max(1, int((bars * (interval / DAY) - 2) * 7 / 5))
+
+
+def _days(window: Window) -> int:
+    return (window.end - window.start) // DAY + 1

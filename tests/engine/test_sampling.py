@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -11,8 +13,17 @@ from sync.engine import paging
 from sync.engine.coverage import DAY
 from sync.engine.markets import PERIODS
 from sync.engine.ports import Window
-from sync.engine.sampling import Estimate, estimate, evenly, window_of
+from sync.engine.sampling import (
+    Estimate,
+    Third,
+    estimate,
+    evenly,
+    page_count,
+    page_of,
+    thirds,
+)
 
+SHARES = {"HK": 60, "SH": 30, "SZ": 0, "US": 10}
 LONG = Window(date(2000, 1, 3), date(2025, 12, 31))
 
 
@@ -52,39 +63,51 @@ def test_nine_intervals_in_ten_and_more_hold_the_truth() -> None:
     assert 0.92 <= held / 400 <= 0.98
 
 
-def test_each_stratum_has_its_share() -> None:
-    ordered = ["HK"] * 60 + ["SH"] * 30 + ["US"] * 10
+def test_each_stratum_has_its_share_and_nothing_comes_twice() -> None:
+    strata = [Third(name, 0, pages) for name, pages in SHARES.items()]
 
     for seed in range(50):
-        picks = evenly(ordered, 10, Random(seed))
-        assert [picks.count(name) for name in ("HK", "SH", "US")] == [6, 3, 1]
+        picks = evenly(strata, 10, Random(seed))
+        named = [name for name, _page in picks]
+        assert [named.count(name) for name in SHARES] == [6, 3, 0, 1]
+        assert len(set(picks)) == 10
+        assert all(0 <= page < SHARES[name] for name, page in picks)
 
 
-def test_more_may_be_wanted_than_there_is() -> None:
-    assert sorted(evenly([1, 2], 6, Random(1))) == [1, 1, 1, 2, 2, 2]
+def test_each_page_has_the_same_chance() -> None:
+    strata = [Third(name, 0, pages) for name, pages in SHARES.items()]
+    drawn = Counter(
+        pick for seed in range(4000) for pick in evenly(strata, 10, Random(seed))
+    )
+
+    assert len(drawn) == 100
+    assert all(300 < times < 500 for times in drawn.values())
+
+
+def test_more_than_there_is_are_all_of_it() -> None:
+    picks = evenly([Third("HK", 2, 2), Third("SH", 0, 1)], 60, Random(1))
+
+    assert picks == [("HK", 2), ("HK", 3), ("SH", 0)]
     assert evenly([], 6, Random(1)) == []
 
 
 @pytest.mark.parametrize("period", PERIODS)
-@pytest.mark.parametrize("age", range(6))
-def test_a_window_lies_in_the_history_and_fits_a_page(period: str, age: int) -> None:
-    for seed in range(40):
-        window = window_of(LONG, period, age=age, dice=Random(seed))
-        assert LONG.start <= window.start <= window.end <= LONG.end
-        assert paging.pages(window, period) == 1
+def test_pages_are_the_whole_history_side_by_side(period: str) -> None:
+    count = page_count(LONG, period)
+    windows = [page_of(LONG, period, number) for number in range(count)]
+
+    assert (windows[0].start, windows[-1].end) == (LONG.start, LONG.end)
+    for older, newer in pairwise(windows):
+        assert newer.start == older.end + DAY
+    assert {paging.pages(window, period) for window in windows} == {1}
 
 
-def test_ages_are_thirds_of_the_history() -> None:
-    third = (LONG.end - LONG.start) / 3
-    for age in range(3):
-        for seed in range(40):
-            window = window_of(LONG, "60m", age=age, dice=Random(seed))
-            middle = window.start + (window.end - window.start) / 2
-            begin = LONG.start + third * age
-            assert begin - 15 * DAY <= middle <= begin + third + 15 * DAY
+@pytest.mark.parametrize("pages", [1, 2, 3, 4, 10, 11])
+def test_thirds_are_all_pages(pages: int) -> None:
+    found = thirds("HK", pages)
 
-
-def test_a_short_history_is_taken_whole() -> None:
-    short = Window(date(2026, 1, 5), date(2026, 3, 31))
-
-    assert window_of(short, "day", age=2, dice=Random(3)) == short
+    assert len(found) == 3
+    assert [n for t in found for n in range(t.first, t.first + t.pages)] == list(
+        range(pages)
+    )
+    assert max(t.pages for t in found) - min(t.pages for t in found) <= 1

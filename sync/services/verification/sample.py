@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from random import Random
 
-from sync.engine import coverage, markets, sampling
+from sync.engine import markets, sampling
 from sync.engine.ports import Task, Window
+from sync.engine.sampling import Third
 from sync.models import Coverage, Kline, Stock
+
+SPARE = 3  # so many windows are drawn for each call
 
 
 def stored_markets(wanted: Collection[str]) -> list[str]:
@@ -19,31 +22,47 @@ def stored_markets(wanted: Collection[str]) -> list[str]:
 
 
 def sampled(among: Collection[str], calls: int, *, dice: Random) -> Iterator[Task]:
-    """逐个给出要比较的任务,至多 `calls` 个,市场之间穿插着。
+    """逐个给出要比较的任务,没有重复的,各市场穿插着;`calls` 次请求多半够了。
 
-    Who stops early has still met every market. Series of which nothing is stored cost
-    no call, and are left out.
+    Windows of which nothing is stored (weekends, years before the listing) cost no call
+    and are left out, so more are drawn than asked for: whoever takes `calls` of them
+    has met each stratum by its share.
     """
-    rows = list(
-        Coverage.objects.filter(
-            stock__in=Stock.objects.expected(), stock__market__in=among
-        ).values_list("stock__market", "period", "pk")
-    )
-    dice.shuffle(rows)
-    rows.sort(key=lambda row: row[:2])
-    picks = list(enumerate(sampling.evenly(rows, calls, dice)))
-    dice.shuffle(picks)
-    for number, (_market, _period, pk) in picks:
-        if task := _task(pk, age=number, dice=dice):
-            yield task
+    picks = sampling.evenly(_strata(among, dice=dice), calls * SPARE, dice)
+    for first in range(SPARE):
+        round_ = picks[first::SPARE]
+        dice.shuffle(round_)
+        for pk, number in round_:
+            if task := _task(pk, number):
+                yield task
 
 
-def _task(pk: int, *, age: int, dice: Random) -> Task | None:
+def _strata(among: Collection[str], *, dice: Random) -> list[Third[int]]:
+    """各市场、各周期里,先是全部旧的三分之一,然后是中间的和新的。"""
+    rows = Coverage.objects.filter(
+        stock__in=Stock.objects.expected(), stock__market__in=among
+    ).values_list("stock__market", "period", "pk", "start_date", "end_date")
+    strata = [
+        (market, period, age, dice.random(), third)
+        for market, period, pk, start, end in rows
+        for age, third in enumerate(
+            sampling.thirds(pk, sampling.page_count(Window(start, end), period))
+        )
+    ]
+    strata.sort(key=lambda row: row[:4])
+    return [row[-1] for row in strata]
+
+
+def _task(pk: int, number: int) -> Task | None:
     row = Coverage.objects.select_related("stock").filter(pk=pk).first()
-    history = row and _history(row)
-    if not (row and history):
+    if row is None:
         return None
-    window = sampling.window_of(history, row.period, age=age, dice=dice)
+    window = sampling.page_of(row.window, row.period, number)
+    bars = Kline.objects.of(
+        row.stock, period=row.period, start=window.start, end=window.end
+    )
+    if not bars.exists():
+        return None
     return Task(
         stock_id=row.stock_id,
         market=row.stock.market,
@@ -53,16 +72,3 @@ def _task(pk: int, *, age: int, dice: Random) -> Task | None:
         covered=row.window,
         final=row.end_date,
     )
-
-
-def _history(row: Coverage) -> Window | None:
-    """覆盖范围里从第一根 K 线起的部分:以前可能还没有上市。"""
-    bars = Kline.objects.of(
-        row.stock, period=row.period, start=row.start_date, end=row.end_date
-    )
-    first = bars.order_by("time").values_list("time", flat=True).first()
-    if first is None:
-        return None
-    day = markets.trade_date(first, market=row.stock.market, period=row.period)
-    whole = coverage.whole_from(row.start_date, row.period)
-    return Window(min(max(day, whole), row.end_date), row.end_date)
