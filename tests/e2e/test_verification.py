@@ -318,3 +318,22 @@ def test_kill_9_leaves_nothing_half_mended(sim: Staged) -> None:
     more = verified(400)
     assert more.differ == len(spoiled) - before
     assert world.differences(sim, WANTED) == []
+
+
+@pytest.mark.parametrize("period", ["1m", "15m", "60m", "week", "month"])
+def test_every_period_is_compared_whole(simulate: Simulate, period: str) -> None:
+    accounts = [Account("simulated-key-1", minute_limit=0)]
+    sim = simulate(accounts=accounts, stocks=2, now=lambda: world.SATURDAY)
+    world.hold_tokens(sim, accounts)
+    world.hold_stocks(sim, "HK")
+    since = date(2026, 6, 8) if period.endswith("m") else START
+    wanted = world.request(since, date(2026, 6, 19), period=period)
+    world.synced(wanted, now=lambda: world.SATURDAY)
+    assert Kline.objects.exists()
+
+    found = services.verify(calls=100, now=lambda: world.SATURDAY)
+
+    assert (found.differ, found.gone) == (0, 0)
+    assert found.same == found.bars > 0
+    final = {code: len(rows) for code, rows in world.stored("HK", period).items()}
+    assert found.bars >= sum(final.values()) - 2 * (period in {"week", "month"})
