@@ -163,8 +163,9 @@ def test_costs_the_same_few_queries_however_much_there_is(
     client = vera()
 
     # Session, user, permissions (2); failures, tokens, active and latest runs; the
-    # markets, their audited days, and the calendar (2) of the one that there is.
-    with django_assert_num_queries(12):
+    # markets, their audited days, and the calendar (2) of the one that there is;
+    # what was verified.
+    with django_assert_num_queries(13):
         client.get(INDEX)
 
 
