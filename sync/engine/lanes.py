@@ -20,7 +20,7 @@ from . import coverage, markets, paging
 from .breaker import Breaker
 from .caller import LANE_ENDINGS, LONGEST_WAIT, Caller, NoneOfThem
 from .depth import Depths, Place, Unreached
-from .errors import BadAnswer, ProviderDown, RateLimited, SyncError
+from .errors import ProviderDown, RateLimited, SyncError
 from .messages import LaneEnded, Message
 from .pacing import RateLimiter
 from .paging import Walk
@@ -280,8 +280,6 @@ class Lane:
                 return False
             else:
                 self._next_page(search, worth)
-        if search.walk.complaint:
-            raise BadAnswer(search.walk.complaint)
         return True
 
     def _next_page(self, search: Search, among: Collection[int] | None) -> None:

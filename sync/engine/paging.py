@@ -120,7 +120,6 @@ class Walk:
         self._klines: dict[datetime, Kline] = {}
         self._overlap: dict[datetime, Kline] = {}
         self._idle: set[datetime] = set()
-        self._readable = False
         self._end_ms = markets.end_stamp(self.asked.end, market=task.market)
         self._oldest_ms: int | None = None
         self._oldest: datetime | None = None  # of the bars that can be read
@@ -162,7 +161,8 @@ class Walk:
         period = markets.PERIODS[self.task.period]
         end_ms = request.end_ms
         asked = max(self._bar_time(end_ms), self._bar_time(end_ms - 1))
-        if page.klines and page.klines[-1].time > asked + period.interval:
+        newest = max(_times_of(page), default=asked)
+        if newest > asked + period.interval:
             raise BadAnswer(
                 f"bars newer than {asked:%Y-%m-%d %H:%M} were not asked for"
             )
@@ -175,7 +175,7 @@ class Walk:
         day = markets.trade_date(
             self._oldest, market=self.task.market, period=self.task.period
         )
-        bars = self._top.bars + len(self._klines.keys() | self._idle)
+        bars = self._top.bars + len(self._told())
         if markets.PERIODS[self.task.period].intraday:
             # There may be earlier minutes of the oldest day.
             return Place(day + DAY, bars, self._top.doubt, partial=True)
@@ -195,16 +195,15 @@ class Walk:
         self._idle.update(time for time in page.idle if self._is_inside(time))
         for bar in page.bad:
             self._bad[bar.time or bar.text] = bar
-        self._readable |= bool(page.klines or page.idle)
         reached = self._reached(page)
         moved = self._oldest_ms is None or page.oldest_ms < self._oldest_ms
         self._done = reached
         self._oldest_ms = page.oldest_ms
         older = [self._oldest] if self._oldest else []
-        self._oldest = min(
-            (*older, *(kline.time for kline in page.klines[:1]), *page.idle),
-            default=None,
-        )
+        times = _times_of(page)
+        if not (page.klines or page.idle):
+            times = [time for time in times if self._is_inside(time)]
+        self._oldest = min((*older, *times), default=None)
         half = markets.PERIODS[self.task.period].interval / 2
         self._end_ms = page.oldest_ms + half // timedelta(milliseconds=1)
         return moved or reached
@@ -218,14 +217,6 @@ class Walk:
             if bar.time is None
             or (self._is_inside(bar.time) and bar.time not in self._klines)
         ]
-
-    @property
-    def complaint(self) -> str:
-        """取到的 K 线全都不能用时,为什么;连区间以外的也没有一根好的才算。"""
-        if self._readable or not self._bad:
-            return ""
-        first = next(iter(self._bad.values()))
-        return f"none of {len(self._bad)} bars can be used: {first.text}"
 
     def _is_inside(self, time: datetime) -> bool:
         return self._since <= time < self._until
@@ -260,13 +251,14 @@ class Walk:
         return (since, self._until) if since < self._until else None
 
     def newest(self) -> date | None:
-        """返回区间里最新一根的交易日;服务商说没有交易的那天也算。
+        """返回区间里最新一根的交易日;不能用的、服务商说没有交易的也算。
 
-        A copy of the bar before it does not count: so a suspended stock may look on the
+        What was rejected is kept, and asked for once more by a retry: no reason for
+        each run to begin there again. A copy of the bar before it does not count: so a suspended stock may look on the
         day itself, and the next day that bar is gone. Of minutes, the newest day that
         is whole.
         """
-        known = self._klines.keys() | self._idle
+        known = self._told()
         if copy := self._copy():
             known.discard(copy)
         day = self._newest_day(known)
@@ -280,6 +272,11 @@ class Walk:
             Window(day, day), market=self.task.market, period=period
         )
         return self._newest_day([time for time in known if time < begin])
+
+    def _told(self) -> set[datetime]:
+        """区间里服务商说过什么的时间:一根好的、一根坏的,或者没有交易。"""
+        bad = {bar.time for bar in self._bad.values() if bar.time}
+        return {*self._klines, *self._idle, *filter(self._is_inside, bad)}
 
     def _newest_day(self, times: Collection[datetime]) -> date | None:
         if not times:
@@ -316,3 +313,9 @@ class Walk:
         # A bad bar may lie far before the window.
         days = max(0.0, (until - self._since) / DAY)
         return most_bars(days, self.task.period)
+
+
+def _times_of(page: Page) -> list[datetime]:
+    """一页最旧和最新的时间,以及没有交易的;只有坏的才看坏的,它们的也许不对。"""
+    ends = {kline.time for kline in (*page.klines[:1], *page.klines[-1:])}
+    return [*ends, *page.idle] or [bar.time for bar in page.bad if bar.time]

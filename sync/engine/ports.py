@@ -107,13 +107,15 @@ class Page:
 
     `oldest_ms` is the provider's own stamp of the oldest bar, sound or not; None when
     the page is empty. `bad` are the bars that were left out, `idle` the times at which
-    the provider says that nothing was traded: no bar there is no gap.
+    the provider says that nothing was traded: no bar there is no gap. `doubled` counts
+    the bars that another one for the same time has replaced.
     """
 
     klines: Sequence[Kline]
     oldest_ms: int | None
     bad: Sequence[BadBar] = ()
     idle: Sequence[datetime] = ()
+    doubled: int = 0
 
 
 @dataclass(frozen=True, slots=True)

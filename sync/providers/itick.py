@@ -276,6 +276,14 @@ def _note(token: Token, request: PageRequest, page: Page, *, seconds: float) -> 
             page.bad[0].text,
             extra={"event": "bars.left_out", "stock": stock},
         )
+    if page.doubled:
+        log.warning(
+            "bars.doubled stock=%s period=%s count=%s",
+            stock,
+            request.period,
+            page.doubled,
+            extra={"event": "bars.doubled", "stock": stock},
+        )
 
 
 def _objects(data: Any) -> list[dict[str, Any]]:

@@ -45,7 +45,9 @@ _NUMBER = re.compile(
     r"[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})([eE][+-]?[0-9]{1,2})?", re.ASCII
 )
 _ZERO = Decimal(0)
-_TRADED = ("o", "h", "l", "v", "tu")
+# Arithmetic in single precision leaves less behind, and no market quotes so finely.
+_NOISE = Decimal("1E-6")
+_PRICES, _AMOUNTS = ("o", "h", "l"), ("v", "tu")
 _FIELDS = ("t", "o", "h", "l", "c", "v", "tu")
 
 _MS = timedelta(milliseconds=1)
@@ -70,9 +72,9 @@ def build(data: Any, *, request: PageRequest) -> Page:
     `data` is a list of bars, or an object that holds such a list under the code asked
     for; None, `{}` and `[]` are an empty page. A bar that cannot be right is left out
     and described in `bad`, one that says "not traded" is left out as `idle`; of two
-    for one time the later stamp counts, of one stamp the later in the answer. Raises
-    BadAnswer where the shape is wrong, no bar has a time, or the gaps do not fit the
-    period.
+    for one time the later stamp counts, of one stamp the later in the answer, and
+    `doubled` counts the others. Raises BadAnswer where the shape is wrong, no bar has a
+    time or a price, or the gaps do not fit the period.
     """
     rows = _rows(data, code=request.code)
     if not rows:
@@ -134,11 +136,13 @@ def _times(
     """
     if stamps[0] < FIRST_STAMP or stamps[-1] >= LAST_STAMP or not _rising(stamps):
         return None
-    _check_spacing(stamps, period=period)
     times = tuple(bar_time(each, market=market, period=period) for each in stamps)
+    if not _rising(times):
+        return None
+    _check_spacing(stamps, period=period)
     if period == "day" and any(time.weekday() >= SATURDAY for time in times):
         return None
-    return times if _rising(times) else None
+    return times
 
 
 def _rising(values: Sequence[Any]) -> bool:
@@ -154,15 +158,35 @@ def _bar_by_bar(rows: list[Any], request: PageRequest) -> Page:
         )
     # Stable: of two with one stamp the later in the answer stays behind, and wins.
     stamped.sort(key=itemgetter(0))
-    stamps = [stamp for stamp, _ in stamped]
-    _check_spacing(sorted(set(stamps)), period=request.period)
+    if not any(raw.keys() & {*_PRICES, "c"} for _, raw in stamped):
+        raise BadAnswer(f"None of {len(rows)} bars has a price")
+    last = _one_a_unit(stamped, request)
     sound, idle, unsound = _judged(stamped, request)
     return Page(
         [sound[time] for time in sorted(sound)],
-        stamps[0],
+        stamped[0][0],
         (*bad, *(bar for time, bar in sorted(unsound.items()) if time not in sound)),
         tuple(sorted(idle - sound.keys())),
+        doubled=len(stamped) - len(last),
     )
+
+
+def _one_a_unit(
+    stamped: Iterable[tuple[int, Any]], request: PageRequest
+) -> dict[datetime, int]:
+    """每个时间最后的时间戳;间隔与周期不符时抛出 BadAnswer。
+
+    Finer bars would look like the period's own once there is one a unit: there are
+    more than two of them in a unit, of bars that were stamped twice there are not.
+    """
+    stamps = sorted({stamp for stamp, _ in stamped})
+    last = {
+        bar_time(each, market=request.market, period=request.period): each
+        for each in stamps
+    }
+    twice = len(last) < len(stamps) <= 2 * len(last)
+    _check_spacing(list(last.values()) if twice else stamps, period=request.period)
+    return last
 
 
 def by_code(data: dict[str, Any], codes: Sequence[str]) -> dict[str, Any]:
@@ -214,10 +238,11 @@ def _judged(
     idle: set[datetime] = set()
     unsound: dict[datetime, BadBar] = {}
     step = cache(partial(_step, stamped))
+    trades = cache(lambda: not all(_no_amount(raw) for _, raw in stamped))
     for stamp, raw in stamped:
         time = bar_time(stamp, market=request.market, period=request.period)
         try:
-            if _not_traded(raw):
+            if _not_traded(raw, others_do=trades):
                 idle.add(time)
             else:
                 sound[time] = _kline(raw, time, step=step, period=request.period)
@@ -237,13 +262,28 @@ def _stamp(raw: Any) -> int:
     return stamp
 
 
-def _not_traded(raw: dict[str, Any]) -> bool:
-    """停牌:没有开高低,也没有成交;收盘价是以前的,不看。
+def _not_traded(raw: dict[str, Any], *, others_do: Callable[[], bool]) -> bool:
+    """停牌:没有成交,开高低也不全;收盘价是以前的,不看。
 
-    Without the fields it is another kind of answer, not a day without trade.
+    A volume that is missing is none only where the page's other bars have one, or where
+    there is no price either: an index has none at all. Bars that lack the fields and
+    the close as well are another kind of answer.
     """
-    nothing = all(_is_nothing(raw.get(name)) for name in _TRADED)
-    return nothing and raw.keys() >= {"o", "h", "l"}
+    if not all(_is_nothing(raw.get(name)) for name in _AMOUNTS):
+        return False
+    without = [_is_nothing(raw.get(name)) for name in _PRICES]
+    if not any(without):
+        return False
+    if _is_empty(raw.get("v")) and not all(without) and not others_do():
+        return False
+    return raw.keys() >= {*_PRICES} or not _is_empty(raw.get("c"))
+
+
+def _no_amount(raw: dict[str, Any]) -> bool:
+    try:
+        return _is_nothing(raw.get("v"))
+    except _Unsound:
+        return True
 
 
 def _is_nothing(value: Any) -> bool:
@@ -268,9 +308,9 @@ def _kline(
         raise _Unsound("a number is out of range") from None
     top, bottom = max(open_, close), min(open_, close)
     if high < top:
-        high = min(top, high + step())
+        high = min(top, high + _rounding(step(), top))
     if low > bottom:
-        low = max(bottom, low - step())
+        low = max(bottom, low - _rounding(step(), bottom))
     if not (_ZERO < low <= open_ <= high < PRICE_LIMIT and low <= close <= high):
         raise _Unsound(_price_complaint(open_, high, low, close))
     if not (_ZERO <= volume < VOLUME_LIMIT and _ZERO <= turnover < TURNOVER_LIMIT):
@@ -279,6 +319,11 @@ def _kline(
         # Some exchanges hold a session on a rare weekend: then something is traded.
         raise _Unsound("a weekend, and nothing was traded")
     return Kline(moment, open_, high, low, close, volume, turnover)
+
+
+def _rounding(step: Decimal, price: Decimal) -> Decimal:
+    """这个价格可能舍入掉多少;整数没有舍入。"""
+    return max(step, abs(price) * _NOISE) if step else _ZERO
 
 
 def _step(stamped: Iterable[tuple[int, dict[str, Any]]]) -> Decimal:

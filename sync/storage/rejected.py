@@ -69,7 +69,12 @@ def _upsert(parts: Iterable[Part], *, run_id: int, at: datetime) -> None:
 def _news(parts: Iterable[Part], known: Iterable[Key]) -> Iterable[Failure]:
     for part in parts:
         if new := [bar for bar in part.rejected if _key(part, bar) not in known]:
-            text = f"{len(new)} unsound bars were left out; the first: {new[0].text}"
+            what = (
+                "1 unsound bar was"
+                if len(new) == 1
+                else f"{len(new)} unsound bars were"
+            )
+            text = f"{what} left out; the first: {new[0].text}"
             yield Failure(part.task, _window(part, new), BadAnswer.reason, text)
 
 

@@ -110,9 +110,14 @@ def test_forty_stocks_of_nothing_but_unsound_bars_are_no_outage(
 
     code, told = sync()
 
-    assert (code, told["succeeded"], told["failed"]) == (3, 160, 40)
+    assert (code, told["succeeded"], told["failed"]) == (0, 200, 0)
     assert told["calls"] == 200
-    assert set(world.failures().values()) == {"bad_data"}
+    assert RejectedBar.objects.count() == 40 * WANTED
+    assert sync()[1]["calls"] == 0
+    assert (retry()[1]["calls"], retry()[1]["calls"]) == (40, 0)
+    assert sync()[1]["calls"] == 0
+    assert RejectedBar.objects.count() == 40 * WANTED
+    assert set(SyncFailure.objects.values_list("retry_count", flat=True)) == {0}
 
 
 def test_an_instrument_without_volume_is_stored_with_none(provider: Scripted) -> None:

@@ -111,15 +111,35 @@ def test_a_bad_bar_outside_the_window_is_nobodys() -> None:
     assert only_part(bench.run()).rejected == []
 
 
-def test_a_stock_of_which_no_bar_can_be_used_fails_at_once() -> None:
+def test_a_stock_of_which_no_bar_can_be_used_is_done_with_all_of_them_kept() -> None:
     bad = [BadBar("no close", kline.time) for kline in GOOD.klines]
     bench = Bench(Page((), GOOD.oldest_ms, bad))
 
-    failure = only_failure(bench.run())
+    part = only_part(bench.run())
 
-    assert failure.reason == "bad_data"
-    assert failure.text == "none of 11 bars can be used: no close"
+    assert (list(part.klines), len(part.rejected), part.last) == ([], 10, True)
+    # It was answered: whoever asks next begins after it.
+    assert part.covered == Window(date(2024, 6, 3), date(2024, 6, 14))
     assert bench.tokens_asked == [1]
+
+
+def test_unsound_bars_that_begin_within_the_window_are_asked_for_no_end() -> None:
+    bad = [BadBar("no close", kline.time) for kline in GOOD.klines[4:]]
+    stamp = int(GOOD.klines[4].time.timestamp() * 1000)
+    bench = Bench(Page((), stamp, bad), *[Page((), stamp, bad[:1])] * 8)
+
+    part = only_part(bench.run())
+
+    assert (list(part.klines), len(part.rejected), part.last) == ([], 7, True)
+    assert len(bench.tokens_asked) < 9
+
+
+def test_unsound_bars_that_were_not_asked_for_are_a_failure() -> None:
+    late = GOOD.klines[-1].time + timedelta(days=30)
+    bad = [BadBar("no close", late)]
+    bench = Bench(Page((), int(late.timestamp() * 1000), bad))
+
+    assert only_failure(bench.run()).reason == "bad_data"
 
 
 def test_an_older_page_of_bad_bars_does_not_undo_the_newer_ones() -> None:

@@ -184,25 +184,14 @@ def test_a_suspended_day_outside_the_window_is_not_its_newest() -> None:
     assert done.newest() == date(2024, 6, 3)
 
 
-@pytest.mark.parametrize(
-    ("idle", "sound", "complaint"),
-    [
-        ([], [], "none of 1 bars can be used: no close"),
-        ([], [date(2024, 6, 3)], ""),
-        ([3], [], ""),
-    ],
-)
-def test_a_walk_on_which_no_bar_can_be_used_says_so(
-    idle: list[int], sound: list[date], complaint: str
-) -> None:
+def test_an_unsound_bar_is_news_of_its_day() -> None:
     done = Walk(task(1, WINDOW), WINDOW)
-    [oldest] = daily([date(2024, 6, 3)])
-    times = tuple(at(2024, 6, day) for day in idle)
-    bad = [BadBar("no close", at(2024, 6, 4))]
+    sound = page(daily([date(2024, 6, 3)]))
+    bad = [BadBar("no close", at(2024, 6, 4)), BadBar("no close", at(2024, 6, 17))]
 
-    done.accept(Page(page(daily(sound)).klines, oldest, bad, times))
+    done.accept(Page(sound.klines, sound.oldest_ms, bad))
 
-    assert done.complaint == complaint
+    assert done.newest() == date(2024, 6, 4)
 
 
 def at(year: int, month: int, day: int) -> datetime:

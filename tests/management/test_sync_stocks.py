@@ -75,6 +75,22 @@ def refused(*markets: str) -> str:
     return str(caught.value)
 
 
+def test_an_impossible_exchange_costs_no_stock(
+    lists: Lists, make_token: MakeToken, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_token()
+    lists([Listing("700", "Tencent", "E" * 51), Listing("5", "HSBC", "E" * 50)])
+
+    run("HK")
+
+    assert stock_exchanges() == {"700": "", "5": "E" * 50}
+    assert "The exchange of HK:700 was left blank" in caplog.text
+
+
+def stock_exchanges() -> dict[str, str]:
+    return dict(Stock.objects.values_list("stock_code", "exchange"))
+
+
 def no_token_is_held() -> bool:
     return not ApiToken.objects.exclude(leased_by="").exists()
 

@@ -284,7 +284,7 @@ UNSOUND: list[tuple[Any, str]] = [
     (bar(1, o=0, h=0, l=0), "a price is not above zero"),  # but traded
     (bar(1, o=0, h=0, l=0, v=0), "a price is not above zero"),  # turned over
     (bar(1, o=0, h=0, l=0, c=0, v=0, tu="-"), "a field is not a number"),
-    (bar(1, o=None, h=None, l=None, v=0, tu=0), "a field is missing"),
+    (bar(1, l=0, v=None), "a price is not above zero"),  # turned over
     ({"t": START + DAY, "open": 10, "volume": 0}, "a field is missing"),
     (bar(5, v=0), "a weekend, and nothing was traded"),
     (bar(6, v=0), "a weekend, and nothing was traded"),
@@ -349,6 +349,12 @@ def test_keeps_what_the_provider_sent_of_an_unsound_bar() -> None:
 
 
 NOT_TRADED = [
+    bar(1, o=None, h=None, l=None, v=0, tu=0),
+    bar(1, o=None, h=None, l=None, v=None, tu=None),
+    bar(1, o=11, h=0, l=0, c=11, v=0, tu=0),
+    bar(1, l=0, v=0, tu=None),
+    bar(1, h=0, v=None, tu=0),
+    bar(1, o=None, v="", tu=None),
     bar(1, o=0, h=0, l=0, c=11, v=0, tu=0),
     bar(1, o=0, h=0, l=0, c=0, v=0, tu=0),
     bar(1, o=0, h=0, l=0, c=None, v=0, tu=None),
@@ -411,6 +417,10 @@ WIDENED = [
     (cents(c="11.0001"), ("11.0001", "10.25")),
     (cents(o="10.5", h="10.49", l="10.5", c="10.5"), ("10.5", "10.5")),
     (cents(c="11.0000000001"), ("11", "10.25")),  # less than what is stored
+    # Single precision: seven digits, and some noise behind.
+    (cents(h="10.9899998", c="10.99"), ("10.99", "10.25")),
+    (cents(l="10.2500003", o="10.25"), ("11", "10.25")),
+    (cents(h="1099000.06", c="1099000.5", l="10"), ("1099000.5", "10")),
 ]
 
 
@@ -425,7 +435,13 @@ def test_widens_high_and_low_by_one_rounding_step(
 
 
 @pytest.mark.parametrize(
-    "odd", [cents(c="11.02"), cents(c="11.0002", o="10.0001"), cents(o="10.23")]
+    "odd",
+    [
+        cents(c="11.02"),
+        cents(c="11.0002", l="10.0000001"),
+        cents(c="11.0002", o="10.0001"),
+        cents(o="10.23"),
+    ],
 )
 def test_rejects_what_is_further_outside(odd: dict[str, Any]) -> None:
     page = build([bar(0), odd], request=asking())
@@ -464,6 +480,26 @@ def test_a_page_of_bad_bars_only_is_no_bad_answer() -> None:
     assert list(page.klines) == []
     assert len(page.bad) == 2
     assert page.oldest_ms == START
+
+
+def test_bars_without_any_price_are_a_bad_answer() -> None:
+    rows = [{"t": START + DAY * day, "open": 10, "close": 11} for day in range(3)]
+
+    with pytest.raises(BadAnswer, match="has a price"):
+        build(rows, request=asking())
+
+
+def test_a_price_of_zero_where_nothing_has_a_volume_is_rejected() -> None:
+    page = build([bar(0, v=None), bar(1, l=0, v=None, tu=0)], request=asking())
+
+    assert [bad.text for bad in page.bad] == ["a price is not above zero"]
+
+
+def test_bars_that_another_replaces_are_counted() -> None:
+    page = build([bar(0), bar(1), bar(1, v=7), bar(1, v=8)], request=asking())
+
+    assert (page.doubled, [kline.volume for kline in page.klines]) == (2, [500, 8])
+    assert build([bar(0), bar(1)], request=asking()).doubled == 0
 
 
 @pytest.mark.parametrize("rows", [["a", "b"], [bar(t=None)], [None]])

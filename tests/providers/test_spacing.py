@@ -47,7 +47,32 @@ def test_takes_gaps_that_fit_the_period(period: str, gaps: list[int]) -> None:
     assert page.klines
 
 
+TWICE = [
+    ("week", [2 * DAY, 5 * DAY] * 12, 12),  # Wednesday's and Friday's
+    ("week", [DAY, 6 * DAY] * 12, 12),
+    ("week", [2 * DAY, 5 * DAY, 7 * DAY] * 8, 16),
+    ("month", [15 * DAY, 16 * DAY, 14 * DAY, 15 * DAY] * 5, 10),
+    ("day", [10 * HOUR, 14 * HOUR] * 4, 4),
+]
+
+
+@pytest.mark.parametrize(("period", "gaps", "units"), TWICE)
+def test_a_unit_stamped_twice_has_one_bar_the_later(
+    period: str, gaps: list[int], units: int
+) -> None:
+    rows = stamped(gaps[:-1])
+    for place, row in enumerate(rows):
+        row["v"] = place
+
+    page = build(rows, request=asking(period=period))
+
+    assert len(page.klines) == units
+    assert page.doubled == len(rows) - units
+    assert page.klines[0].volume == 1
+
+
 MISFITS = [
+    ("week", [DAY, DAY, 3 * DAY, DAY], "closer"),  # Thursday to Wednesday
     ("5m", [MINUTE] * 4, "closer"),
     ("60m", [30 * MINUTE] * 20, "closer"),
     ("day", [HOUR] * 20, "closer"),

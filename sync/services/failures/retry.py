@@ -50,19 +50,21 @@ def retry_failed(
 
     Of one stock, one market or all, or of `rows`; never rows that have been tried
     `max_retry_count` times. Rows of markets that no token serves are left alone, and
-    the run names those markets. Raises Refused: bad values, no token enabled for any of
-    the rows, and AlreadyRunning where another retry holds all that there are.
+    the run names those markets. Raises Refused: bad values, no token enabled at all or
+    none for any of the rows, and AlreadyRunning where another retry holds all that there are.
     """
     most = _most(max_retry_count)
     if market:
         check_market(market)
     if stock_code:
         require_readable(stock_code, field="stock_code")
-    require_token([market] if market else [], at=at)
+    require_token([], at=at)
     reap(at=at)
     wanted = (SyncFailure.objects.all() if rows is None else rows).waiting(
         stock_code=stock_code, market=market, max_retry_count=most
     )
+    if market and wanted.exists():
+        require_token([market], at=at)
     lacking = serving(tuple(markets.MARKETS), at=at).unserved
     left = _markets_of(wanted.filter(market__in=lacking)) if lacking else []
     wanted = wanted.exclude(market__in=lacking)

@@ -21,7 +21,7 @@ from ..clock import now as shared_now
 from ..errors import Refused
 from ..tokens.in_turn import Stopped, Wait, ask_in_turn
 from .gone import note_listed
-from .rows import LONGEST_NAME, Entry, Listed, StockList, store
+from .rows import LONGEST_EXCHANGE, LONGEST_NAME, Entry, Listed, StockList, store
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,8 @@ def _sound(market: str, rows: Iterable[Listing]) -> StockList:
             left_out[row.left_out] += 1
             continue
         try:
-            entry = Entry.read(market, row.code, row.name[:LONGEST_NAME], row.exchange)
+            name, exchange = row.name[:LONGEST_NAME], _exchange(row, market)
+            entry = Entry.read(market, row.code, name, exchange)
         except BadRow as refused:
             left_out[BAD_CODE] += 1
             message = "A row of the list of %s was left out: %s"
@@ -82,6 +83,15 @@ def _sound(market: str, rows: Iterable[Listing]) -> StockList:
         repeated += entry.code in entries
         entries.setdefault(entry.code, entry)
     return StockList([*entries.values()], repeated=repeated, left_out=dict(left_out))
+
+
+def _exchange(row: Listing, market: str) -> str:
+    """这一行的交易所;长得不可能的留空,股票照样要。"""
+    if len(row.exchange) <= LONGEST_EXCHANGE:
+        return row.exchange
+    message = "The exchange of %s:%s was left blank: it is %d characters long"
+    logger.warning(message, market, row.code, len(row.exchange))
+    return ""
 
 
 def _asked(

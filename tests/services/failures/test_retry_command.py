@@ -236,3 +236,27 @@ def test_a_queued_retry_can_be_cancelled_once(queued: SyncRun) -> None:
 
     with pytest.raises(CommandError, match="has ended already: cancelled"):
         call_command("cancel_run", str(queued.pk))
+
+
+@pytest.mark.parametrize("options", [(), ("--market", "HK")])
+def test_nothing_to_retry_in_a_market_needs_no_token_for_it(
+    make_token: MakeToken, options: tuple[str, ...]
+) -> None:
+    make_token(markets="US")
+
+    said = told(*options)
+
+    assert (said["exit"], said["state"], said["stocks"]) == (0, "succeeded", 0)
+
+
+def test_something_to_retry_without_a_token_is_an_error_at_once(
+    make_token: MakeToken,
+) -> None:
+    make_token(markets="US")
+    row(stock("1").stock_code)
+
+    with pytest.raises(CommandError, match="serves HK") as caught:
+        call_command("retry_failed", "--market", "HK")
+
+    assert caught.value.returncode == 1
+    assert not SyncRun.objects.exists()
