@@ -14,9 +14,13 @@ if TYPE_CHECKING:
     from .querysets import ApiTokenQuerySet
 
 NAMED_HOLDERS = 3
-# Told apart from other reasons: what a run with this one waits for is quota.
+# Told apart from other reasons: what a run with one of these waits for is quota.
 AT_LIMIT = Message(
     "Every usable token of %(provider)s is at its daily limit until %(when)s."
+).text
+AT_LIMIT_THERE = Message(
+    "Every usable token of %(provider)s that serves %(markets)s is at its daily limit "
+    "until %(when)s."
 ).text
 OR = Message("%(first)s or %(rest)s").text
 
@@ -52,10 +56,12 @@ def why_none_available(
             provider=provider,
             markets=joined(markets, by=OR),
         )
-    return _used_or_held(serving, provider=provider, at=at)
+    return _used_or_held(serving, provider=provider, at=at, markets=markets)
 
 
-def _used_or_held(serving: ApiTokenQuerySet, *, provider: str, at: datetime) -> Message:
+def _used_or_held(
+    serving: ApiTokenQuerySet, *, provider: str, at: datetime, markets: Sequence[str]
+) -> Message:
     below = serving.with_calls_left(at=at)
     if below.exists():
         return Message() if below.free(at=at).exists() else _held_by(below, at=at)
@@ -64,7 +70,10 @@ def _used_or_held(serving: ApiTokenQuerySet, *, provider: str, at: datetime) -> 
     if reserved.held(at=at).exists():
         return _held_by(reserved, at=at)
     when = _on(quota.next_day_at(at))
-    return Message(AT_LIMIT, provider=provider, when=when)
+    if not markets:
+        return Message(AT_LIMIT, provider=provider, when=when)
+    there = joined(markets, by=OR)
+    return Message(AT_LIMIT_THERE, provider=provider, markets=there, when=when)
 
 
 def _held_by(tokens: ApiTokenQuerySet, *, at: datetime) -> Message:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_noop
 
 from common.admin import display
 from sync import services
-from tokens.availability import AT_LIMIT
+from tokens.availability import AT_LIMIT, AT_LIMIT_THERE
 
 from ..models import FailureStatus, RunKind, RunState, ShardState, SyncRun
 
@@ -67,7 +67,7 @@ def _state(run: SyncRun) -> dict[str, str]:
 
 def waits_for_quota(run: SyncRun) -> bool:
     """判断一次等待中的运行等的是不是每日的次数。"""
-    return bool(run.error.text == AT_LIMIT)
+    return bool(run.error.text in {AT_LIMIT, AT_LIMIT_THERE})
 
 
 def number(value: int | None) -> SafeString:

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from .. import services
 from ..models import SyncFailure
-from .forms import FailureForm, RetryForm, checked
+from .forms import FailureForm, RetryForm, checked, ordered
 from .guard import Guarded
 from .paging import Pages
 from .permissions import MayList, MayRetry
@@ -66,9 +66,9 @@ class RetryFailed(Guarded):
     )
     def post(self, request: Request) -> Response:
         """登记一次补拉。"""
-        query = checked(RetryForm, request.query_params)
+        query = ordered(RetryForm, request.query_params)
         run = services.retry_failed(
-            **query | checked(RetryForm, request.data),
+            **query | ordered(RetryForm, request.data),
             at=services.now(),
             by=request.user.get_username(),
             background=True,

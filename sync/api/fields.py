@@ -10,19 +10,32 @@ import re
 from datetime import date
 from typing import Any
 
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from ..engine import markets
+from ..engine import codes, markets
 
 MARKETS = [(code, code) for code in markets.MARKETS]
 PERIODS = [(name, name) for name in markets.PERIODS]
 LARGEST = 2**63 - 1
 CODE_LENGTH = 20
 NUMBER = re.compile(r"-?[0-9]+")
+# What `engine.codes` reads, for the document: around a code blanks and invisible
+# characters, and what a spreadsheet leaves; full-width forms of all but the blank.
+AROUND = "[ \t\r\n\u00a0\u00ad\u2007\u202f\u3000\u200b-\u200f\u2060\ufeff]*"
+DIGIT, LETTER = "0-9\uff10-\uff19", "A-Za-z\uff21-\uff3a\uff41-\uff5a"
+SIGNS = ".&*$^+/_:@\uff0e\uff06\uff0a\uff04\uff3e\uff0b\uff0f\uff3f\uff1a\uff20\uff0d-"
+POINT, END = "[.\uff0e]", f'{AROUND}["\uff02]?{AROUND}$'
 # Neither 6.00519E+05 nor a number with a fraction; blanks only between.
+BARE = (
+    f"(?![{DIGIT}]+({POINT}[{DIGIT}]+)?[Ee\uff25\uff45][+\uff0b\uff0d-]?[{DIGIT}]+{END})"
+    f"(?![{DIGIT}]+{POINT}[{DIGIT}]*[1-9\uff11-\uff19][{DIGIT}]*{END})"
+    f"[{DIGIT}{LETTER}][{DIGIT}{LETTER}{SIGNS}]*( +[{DIGIT}{LETTER}{SIGNS}]+)*"
+)
 CODE = (
-    r"^(?![0-9]+(\.[0-9]+)?[Ee][+-]?[0-9]+\Z)(?![0-9]+\.[0-9]*[1-9][0-9]*\Z)"
-    r"[0-9A-Za-z][0-9A-Za-z.&*$^+/_:@-]*( +[0-9A-Za-z.&*$^+/_:@-]+)*\Z"
+    f'^{AROUND}([=\uff1d]?["\uff02]{AROUND}[\'\uff07]?{AROUND}{BARE}{AROUND}["\uff02]'
+    f"|['\uff07]?{AROUND}{BARE}){AROUND}$"
 )
 YES_OR_NO = {"true": True, "false": False}
 
@@ -83,9 +96,24 @@ def period(**options: Any) -> serializers.ChoiceField:
     return serializers.ChoiceField(choices=PERIODS, **options)
 
 
-def code(**options: Any) -> Word:
-    """股票代码,服务商的写法,或者人们惯用的写法:00700、600519.SH、小写。
+@extend_schema_field({"type": "string", "pattern": CODE, "maxLength": CODE_LENGTH})
+class Code(serializers.CharField):
+    """股票代码,怎么写都行,只要 `engine.codes` 读得出来;读不出来的说明原因。"""
 
-    What `engine.codes` reads is accepted, but for what only spreadsheets write.
-    """
-    return Word(CODE, max_length=CODE_LENGTH, **options)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=CODE_LENGTH, trim_whitespace=False, **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        """JSON 的 1 不是 000001:要加引号。"""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        try:
+            codes.homes(data)
+        except codes.BadCode as error:
+            raise serializers.ValidationError(_(str(error))) from None
+        return data
+
+
+def code(**options: Any) -> Code:
+    """股票代码,服务商的写法,或者人们惯用的写法:00700、600519.SH、小写。"""
+    return Code(**options)

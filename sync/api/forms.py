@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.http import QueryDict
+from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from ..models import FailureStatus, RunKind, RunState
@@ -122,6 +123,27 @@ def in_order(attrs: dict[str, Any]) -> dict[str, Any]:
     if start and end and start > end:
         raise serializers.ValidationError({"start": f"{start} is after the end {end}."})
     return attrs
+
+
+def ordered(form: type[Form], given: Any) -> dict[str, Any]:
+    """检查过的值,请求要做什么的;不认识的名字也是 400。
+
+    A name that is passed over would start what nobody has asked for: all of a market
+    instead of one stock.
+    """
+    if isinstance(given, Mapping):
+        known = names(form)
+        if unknown := [name for name in given if name not in known]:
+            raise serializers.ValidationError(
+                {name: [_("There is no such value.")] for name in unknown}
+            )
+    return checked(form, given)
+
+
+def names(form: type[Form]) -> set[str]:
+    """列出一个请求认识的名字,连同计划里的。"""
+    ours = form().fields.keys()
+    return {*ours, *(plan for plan, name in ALIASES.items() if name in ours)}
 
 
 def checked(form: type[Form], given: Any) -> dict[str, Any]:

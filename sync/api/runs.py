@@ -18,7 +18,7 @@ from tokens.conditions import holds
 
 from .. import services
 from ..models import SyncRun
-from .forms import RunFilterForm, RunForm, checked, request_of
+from .forms import RunFilterForm, RunForm, checked, ordered, request_of
 from .guard import Guarded
 from .paging import Pages
 from .permissions import MayList, MayListOrRun, MayRun
@@ -56,7 +56,7 @@ class RunList(Guarded, ListAPIView[SyncRun]):
     )
     def post(self, request: Request) -> Response:
         """登记一次运行。"""
-        wanted = request_of(checked(RunForm, request.data))
+        wanted = request_of(ordered(RunForm, request.data))
         by = request.user.get_username()
         run = services.start(wanted, at=services.now(), by=by, background=True)
         return Response(RunDetailSerializer(run).data, status=status.HTTP_202_ACCEPTED)
@@ -85,7 +85,7 @@ class RunForecast(Guarded):
     )
     def post(self, request: Request) -> Response:
         """预演一次运行,什么也不改变。"""
-        wanted = request_of(checked(RunForm, request.data))
+        wanted = request_of(ordered(RunForm, request.data))
         forecast = services.forecast(wanted, at=services.now())
         return Response(ForecastSerializer(forecast).data)
 

@@ -8,6 +8,7 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse
 
+from .forms import ALIASES
 from .shapes import ErrorSerializer
 
 JSON = "application/json"
@@ -48,9 +49,9 @@ def without_notes(result: dict[str, Any], **_options: Any) -> dict[str, Any]:
 
 
 def with_nothing(result: dict[str, Any], **_options: Any) -> dict[str, Any]:
-    """空着的可选值等于没有给,JSON 里是 null:文档也这样写。
+    """空着的可选值等于没有给,JSON 里是 null;别的名字不许有:文档也这样写。
 
-    See `forms.checked`; the library has no word for it.
+    See `forms.checked` and `forms.ordered`; the library has no word for it.
     """
     shapes = result["components"]["schemas"]
     for operation in _operations(result):
@@ -70,9 +71,10 @@ def _operations(result: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _or_nothing(shape: dict[str, Any], nothing: str | None) -> dict[str, Any]:
-    needed = shape.get("required", ())
+    needed, known = shape.get("required", ()), shape["properties"]
+    plans = {plan: known[name] for plan, name in ALIASES.items() if name in known}
     properties = {
         name: value if name in needed else {"anyOf": [value, {"enum": [nothing]}]}
-        for name, value in shape["properties"].items()
+        for name, value in (known | plans).items()
     }
-    return shape | {"properties": properties}
+    return shape | {"properties": properties, "additionalProperties": False}

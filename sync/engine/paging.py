@@ -254,9 +254,9 @@ class Walk:
         """返回区间里最新一根的交易日;不能用的、服务商说没有交易的也算。
 
         What was rejected is kept, and asked for once more by a retry: no reason for
-        each run to begin there again. A copy of the bar before it does not count: so a suspended stock may look on the
-        day itself, and the next day that bar is gone. Of minutes, the newest day that
-        is whole.
+        each run to begin there again. A copy of the bar before it does not count: so a
+        suspended stock may look on the day itself, and the next day that bar is gone.
+        Of minutes, the newest day that is whole.
         """
         known = self._told()
         if copy := self._copy():

@@ -180,3 +180,17 @@ def test_it_answers_nobody_who_only_looks(
 ) -> None:
     assert operator.get(PATH).status_code == 405
     assert not SyncRun.objects.exists()
+
+
+@pytest.mark.parametrize("where", ["query", "json", "form"])
+def test_an_unknown_name_is_refused_and_nothing_is_retried(
+    waiting: SyncFailure, operator: APIClient, where: str
+) -> None:
+    given = {"stock": "700"}
+    if where == "query":
+        answer = operator.post(PATH, query_params=given)
+    else:
+        answer = operator.post(PATH, given, format="json" if where == "json" else None)
+
+    assert (answer.status_code, list(answer.json())) == (400, ["stock"])
+    assert not SyncRun.objects.exists()

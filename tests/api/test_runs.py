@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from django_q.models import OrmQ
 from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
+from sync.api.fields import CODE
 from sync.models import SyncRun
 from tests import people
 from tests.fixtures import MakeToken
@@ -235,6 +237,11 @@ def test_the_run_is_left_to_the_cluster(
         ({"start": 20240304}, "start"),
         ({"start": "2024-3-4"}, "start"),
         ({"start": "20240304"}, "start"),
+        ({"stocks": ["6E5"]}, "stocks"),
+        ({"stocks": None}, "stocks"),
+        ({"Codes": ["700"]}, "Codes"),
+        ({"maxRetryCount": 3}, "maxRetryCount"),  # of another call
+        *(({"stock_code": code}, "stock_code") for code in ("6E5", "#N/A", "1,000")),
     ],
 )
 def test_a_bad_value_is_refused_by_name(
@@ -248,6 +255,43 @@ def test_a_bad_value_is_refused_by_name(
     assert answer.status_code == 400
     assert list(answer.json()) == [name]
     assert not SyncRun.objects.exists()
+
+
+def test_a_form_with_an_unknown_name_is_refused(
+    token: None, operator: APIClient
+) -> None:
+    answer = operator.post(PATH, START | {"stocks": "700"})
+
+    assert (answer.status_code, list(answer.json())) == (400, ["stocks"])
+    assert not SyncRun.objects.exists()
+
+
+PLAIN = [
+    *('="000001"', "'000001", "\uff10\uff10\uff10\uff10\uff10\uff11", "\u200b000001"),
+    *("000001\ufeff", " 000001 ", "000001.0", "SZ000001", "000001.SZ", '="\'000001"'),
+]
+
+
+@pytest.mark.parametrize("written", PLAIN)
+@pytest.mark.parametrize("name", ["stock_code", "stockCode", "codes"])
+def test_a_code_is_read_however_it_is_written(
+    token: None, operator: APIClient, written: str, name: str
+) -> None:
+    rows.stock("000001", market="SZ")
+    wanted = {name: [written] if name == "codes" else written, "market": "SZ"}
+
+    answer = operator.post(PATH, START | wanted, format="json")
+
+    assert answer.status_code == 202, answer.json()
+    assert re.search(CODE, written)
+    assert answer.json()["codes"] == ["000001"]
+
+
+@pytest.mark.parametrize(
+    "written", ["6E5", "600519.5", "#N/A", "1,000", "", "'", '=""']
+)
+def test_the_document_says_which_codes_are_none(written: str) -> None:
+    assert not re.search(CODE, written)
 
 
 @pytest.mark.parametrize("given", [[], [START], "text", 5])

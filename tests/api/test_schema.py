@@ -62,6 +62,16 @@ def test_each_path_is_there_once(schema: dict[str, Any]) -> None:
     assert not [path for path in schema["paths"] if path.endswith("/")]
 
 
+def test_a_body_holds_nothing_but_the_names_that_are_known(
+    schema: dict[str, Any],
+) -> None:
+    for name in ("run_start", "run_forecast", "retry_failed"):
+        contents = operations(schema)[name]["requestBody"]["content"]
+        for content in contents.values():
+            assert content["schema"]["additionalProperties"] is False
+            assert "stockCode" in content["schema"]["properties"]
+
+
 def test_both_ways_to_sign_in_are_offered(schema: dict[str, Any]) -> None:
     schemes = schema["components"]["securitySchemes"]
 

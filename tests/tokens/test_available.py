@@ -160,6 +160,19 @@ def test_says_until_when_all_are_at_their_limit(make_token: MakeToken) -> None:
     )
 
 
+def test_names_the_market_whose_tokens_are_at_their_limit(
+    make_token: MakeToken,
+) -> None:
+    make_token(markets="HK", daily_limit=5, daily_used=5, usage_date=TODAY)
+    make_token(markets="US")
+
+    assert why() == ""
+    assert why("HK") == (
+        "Every usable token of itick that serves HK is at its daily limit until "
+        "2026-03-11 00:00 UTC."
+    )
+
+
 def test_calls_that_a_holder_has_reserved_are_not_used_up(
     make_token: MakeToken,
 ) -> None:

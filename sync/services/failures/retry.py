@@ -51,7 +51,7 @@ def retry_failed(
     Of one stock, one market or all, or of `rows`; never rows that have been tried
     `max_retry_count` times. Rows of markets that no token serves are left alone, and
     the run names those markets. Raises Refused: bad values, no token enabled at all or
-    none for any of the rows, and AlreadyRunning where another retry holds all that there are.
+    none for any of the rows, and AlreadyRunning where another retry holds all of them.
     """
     most = _most(max_retry_count)
     if market:

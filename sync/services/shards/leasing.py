@@ -151,16 +151,26 @@ class Leasing:
             return
         if first := left.exclude(resting_until=None).order_by("resting_until").first():
             assert first.resting_until
-            why, until = _rests(first), first.resting_until
+            why, until = _rests(first, market=market), first.resting_until
         else:
             until = quota.next_day_at(at)
         if until - at > LONGEST_WAIT:
             raise Parked(why, until=until, markets=[market])
 
 
-def _rests(token: ApiToken) -> Message:
+def _rests(token: ApiToken, *, market: str) -> Message:
+    when = f"{token.resting_until:%Y-%m-%d %H:%M:%S} UTC"
+    if not token.last_error:
+        return Message(
+            "Every usable token that serves %(market)s rests after refusals, the first "
+            "until %(when)s.",
+            market=market,
+            when=when,
+        )
     return Message(
-        "Every usable token rests after refusals, the first until %(when)s: %(why)s",
-        when=f"{token.resting_until:%Y-%m-%d %H:%M:%S} UTC",
+        "Every usable token that serves %(market)s rests after refusals, the first "
+        "until %(when)s: %(why)s",
+        market=market,
+        when=when,
         why=token.last_error,
     )

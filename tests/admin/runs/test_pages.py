@@ -17,7 +17,7 @@ from sync.models import Stock, SyncFailure, SyncRun, SyncShard
 from sync.models.runs import ACTIVE, RunState
 from tests.fixtures import MakeToken
 from tests.rows import bar
-from tokens.availability import AT_LIMIT
+from tokens.availability import AT_LIMIT, AT_LIMIT_THERE
 
 from ..people import AT, failure, otto, run, text, vera
 
@@ -297,8 +297,10 @@ def test_waiting_for_the_tokens_of_another_run_is_not_waiting_for_quota() -> Non
     assert "quota" not in page
 
 
-def test_waiting_for_quota_says_when_it_is_expected_back() -> None:
-    page = waiting(Message(AT_LIMIT, provider="itick", when="2026-03-11 00:00 UTC"))
+@pytest.mark.parametrize("limit", [AT_LIMIT, AT_LIMIT_THERE])
+def test_waiting_for_quota_says_when_it_is_expected_back(limit: str) -> None:
+    when = "2026-03-11 00:00 UTC"
+    page = waiting(Message(limit, provider="itick", markets="HK", when=when))
 
     assert "waiting for quota" in page
     assert "expected back at 2026-03-10 08:01 UTC" in page

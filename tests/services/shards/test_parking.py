@@ -66,7 +66,10 @@ def parked(make_token: MakeToken, provider: Provider) -> SyncRun:
 
 def test_a_run_whose_quota_runs_out_waits_for_the_next_day(parked: SyncRun) -> None:
     assert (parked.state, parked.waiting_until) == ("waiting", TOMORROW)
-    assert parked.error.startswith("Every usable token of itick is at its daily limit")
+    assert parked.error == (
+        "Every usable token of itick that serves HK is at its daily limit until "
+        "2026-03-11 00:00 UTC."
+    )
     assert (parked.stocks, parked.succeeded, parked.klines) == (2, 2, 2 * BARS)
     assert (parked.failed, parked.finished_at) == (0, None)
     shard = parked.shards.get()

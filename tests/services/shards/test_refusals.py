@@ -44,12 +44,28 @@ def test_a_run_that_is_refused_for_long_waits_and_says_why(
     run = executed(start(wanted, at=AT, background=background))
 
     assert (run.state, run.waiting_until) == ("waiting", AT + HOUR)
-    why = "Every usable token rests after refusals, the first until 2026-03-10 09:00:00"
-    assert run.error == f"{why} UTC: slow down"
+    assert run.error == (
+        "Every usable token that serves HK rests after refusals, the first until "
+        "2026-03-10 09:00:00 UTC: slow down"
+    )
     assert as_json(run)["waits"] == run.error
     assert (run.calls, run.failed) == (1, 0)
     assert no_token_is_held()
     assert not SyncFailure.objects.exists()
+
+
+def test_a_token_that_rests_without_a_word_leaves_no_colon_behind(
+    make_token: MakeToken,
+) -> None:
+    make_token(resting_until=AT + HOUR)
+    stock()
+
+    run = executed(start(SyncRequest(WINDOW.start, WINDOW.end), at=AT, background=True))
+
+    assert run.error == (
+        "Every usable token that serves HK rests after refusals, the first until "
+        "2026-03-10 09:00:00 UTC."
+    )
 
 
 def test_it_goes_on_once_they_have_rested_and_no_sooner(
