@@ -23,19 +23,22 @@ CODE_LENGTH = 20
 NUMBER = re.compile(r"-?[0-9]+")
 # What `engine.codes` reads, for the document: around a code blanks and invisible
 # characters, and what a spreadsheet leaves; full-width forms of all but the blank.
-AROUND = "[ \t\r\n\u00a0\u00ad\u2007\u202f\u3000\u200b-\u200f\u2060\ufeff]*"
-DIGIT, LETTER = "0-9\uff10-\uff19", "A-Za-z\uff21-\uff3a\uff41-\uff5a"
-SIGNS = ".&*$^+/_:@\uff0e\uff06\uff0a\uff04\uff3e\uff0b\uff0f\uff3f\uff1a\uff20\uff0d-"
-POINT, END = "[.\uff0e]", f'{AROUND}["\uff02]?{AROUND}$'
+AROUND = "[ \t\r\n\\u00a0\\u00ad\\u2007\\u202f\\u3000\\u200b-\\u200f\\u2060\\ufeff]*"
+DIGIT, LETTER = "0-9\\uff10-\\uff19", "A-Za-z\\uff21-\\uff3a\\uff41-\\uff5a"
+SIGNS = (
+    ".&*$^+/_:@\\uff0e\\uff06\\uff0a\\uff04\\uff3e"
+    "\\uff0b\\uff0f\\uff3f\\uff1a\\uff20\\uff0d-"
+)
+POINT, END = "[.\\uff0e]", f'{AROUND}["\\uff02]?{AROUND}$'
 # Neither 6.00519E+05 nor a number with a fraction; blanks only between.
 BARE = (
-    f"(?![{DIGIT}]+({POINT}[{DIGIT}]+)?[Ee\uff25\uff45][+\uff0b\uff0d-]?[{DIGIT}]+{END})"
-    f"(?![{DIGIT}]+{POINT}[{DIGIT}]*[1-9\uff11-\uff19][{DIGIT}]*{END})"
+    f"(?![{DIGIT}]+({POINT}[{DIGIT}]+)?[Ee\\uff25\\uff45][+\\uff0b\\uff0d-]?[{DIGIT}]+{END})"
+    f"(?![{DIGIT}]+{POINT}[{DIGIT}]*[1-9\\uff11-\\uff19][{DIGIT}]*{END})"
     f"[{DIGIT}{LETTER}][{DIGIT}{LETTER}{SIGNS}]*( +[{DIGIT}{LETTER}{SIGNS}]+)*"
 )
 CODE = (
-    f'^{AROUND}([=\uff1d]?["\uff02]{AROUND}[\'\uff07]?{AROUND}{BARE}{AROUND}["\uff02]'
-    f"|['\uff07]?{AROUND}{BARE}){AROUND}$"
+    f'^{AROUND}([=\\uff1d]?["\\uff02]{AROUND}[\'\\uff07]?{AROUND}{BARE}{AROUND}["\\uff02]'
+    f"|['\\uff07]?{AROUND}{BARE}){AROUND}$"
 )
 YES_OR_NO = {"true": True, "false": False}
 

@@ -108,7 +108,7 @@ def test_a_stock_is_found_however_its_code_is_written(
     assert ids(viewer, stock_code=text, market="US") == []
 
 
-@pytest.mark.parametrize("text", ["6.00519E+05", "#N/A", "1,234", "600519.5", "'700"])
+@pytest.mark.parametrize("text", ["6.00519E+05", "#N/A", "1,234", "600519.5"])
 def test_a_code_that_is_none_is_a_bad_value(viewer: APIClient, text: str) -> None:
     answer = viewer.get(PATH, {"stock_code": text})
 
@@ -142,7 +142,7 @@ def test_our_name_goes_before_the_plans(viewer: APIClient) -> None:
         ("run", "9" * 30),
         ("stock_code", "7" * 21),
         ("stock_code", "7\x00"),
-        *(("stock_code", value) for value in (" ", " 700", "700\n", "７００")),
+        *(("stock_code", value) for value in (" ", "'", "\u200b")),
         *(("reason_class", value) for value in ("x" * 21, "Timeout", " ")),
         *(("stock_code", ["1", "2"]), ("status", ["0", "0"]), ("page", ["", "1"])),
     ],
