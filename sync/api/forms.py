@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Any
 
 from django.http import QueryDict
@@ -137,6 +138,13 @@ def ordered(form: type[Form], given: Any) -> dict[str, Any]:
             raise serializers.ValidationError(
                 {name: [_("There is no such value.")] for name in unknown}
             )
+        # Ours goes before the plan's, which has to be right all the same.
+        twice = [name for plan, name in ALIASES.items() if {plan, name} <= given.keys()]
+        if twice:
+            plans: Any = copy(given)
+            for name in twice:
+                del plans[name]
+            checked(form, plans)
     return checked(form, given)
 
 

@@ -240,6 +240,7 @@ def test_the_run_is_left_to_the_cluster(
         ({"stocks": ["6E5"]}, "stocks"),
         ({"stocks": None}, "stocks"),
         ({"Codes": ["700"]}, "Codes"),
+        ({"stockCode": 700, "stock_code": "700"}, "stock_code"),
         ({"maxRetryCount": 3}, "maxRetryCount"),  # of another call
         *(({"stock_code": code}, "stock_code") for code in ("6E5", "#N/A", "1,000")),
     ],
