@@ -14,14 +14,14 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from ..engine import codes, markets
+from ..engine import markets, periods, stock_codes
 
 MARKETS = [(code, code) for code in markets.MARKETS]
-PERIODS = [(name, name) for name in markets.PERIODS]
+PERIODS = [(name, name) for name in periods.PERIODS]
 LARGEST = 2**63 - 1
 CODE_LENGTH = 20
 NUMBER = re.compile(r"-?[0-9]+")
-# What `engine.codes` reads, for the document: around a code blanks and invisible
+# What `engine.stock_codes` reads, for the document: around a code blanks and invisible
 # characters, and what a spreadsheet leaves; full-width forms of all but the blank.
 AROUND = "[ \t\r\n\\u00a0\\u00ad\\u2007\\u202f\\u3000\\u200b-\\u200f\\u2060\\ufeff]*"
 DIGIT, LETTER = "0-9\\uff10-\\uff19", "A-Za-z\\uff21-\\uff3a\\uff41-\\uff5a"
@@ -101,7 +101,7 @@ def period(**options: Any) -> serializers.ChoiceField:
 
 @extend_schema_field({"type": "string", "pattern": CODE, "maxLength": CODE_LENGTH})
 class Code(serializers.CharField):
-    """股票代码,怎么写都行,只要 `engine.codes` 读得出来;读不出来的说明原因。"""
+    """股票代码,怎么写都行,只要 `engine.stock_codes` 读得出来;读不出来的说明原因。"""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(max_length=CODE_LENGTH, trim_whitespace=False, **options)
@@ -111,8 +111,8 @@ class Code(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         try:
-            codes.homes(data)
-        except codes.BadCode as error:
+            stock_codes.homes(data)
+        except stock_codes.BadCode as error:
             raise serializers.ValidationError(_(str(error))) from None
         return data
 

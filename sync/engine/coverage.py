@@ -11,7 +11,8 @@ import calendar
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 
-from .markets import PERIODS, unit_start
+from .markets import unit_start
+from .periods import PERIODS
 from .ports import Closings, Window
 
 DAY = timedelta(days=1)

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from .periods import PERIODS
 from .ports import Window
 
 # A provider needs a while after the close until the day's bar is the last word.
@@ -58,38 +59,6 @@ MARKETS = {
         ("IT", "Europe/Rome", "17:42", "XMIL"),
         ("FR", "Europe/Paris", "17:40", "XPAR"),
         ("AU", "Australia/Sydney", "16:12", "XASX"),
-    )
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """一种周期。
-
-    `interval` is the time from one bar to the next within a session; for day, week and
-    month the usual distance of two bars.
-    """
-
-    name: str
-    interval: timedelta
-
-    @property
-    def intraday(self) -> bool:
-        """是不是分钟线。"""
-        return self.interval < timedelta(days=1)
-
-
-PERIODS = {
-    name: Period(name, interval)
-    for name, interval in (
-        ("1m", timedelta(minutes=1)),
-        ("5m", timedelta(minutes=5)),
-        ("15m", timedelta(minutes=15)),
-        ("30m", timedelta(minutes=30)),
-        ("60m", timedelta(hours=1)),
-        ("day", timedelta(days=1)),
-        ("week", timedelta(weeks=1)),
-        ("month", timedelta(days=30)),
     )
 }
 

@@ -21,6 +21,7 @@ from . import markets
 from .coverage import DAY, SATURDAY, is_whole, widen
 from .depth import Place
 from .errors import BadAnswer
+from .periods import PERIODS
 from .ports import BadBar, Kline, Page, PageRequest, Task, Window
 
 # What the provider answers at most, by its documentation. Fewer prove nothing.
@@ -36,7 +37,7 @@ _TIME = attrgetter("time")
 
 def most_bars(days: float, period: str) -> int:
     """估计这么多天里最多会有多少根:只多不少,否则要多翻一页。"""
-    kind = markets.PERIODS[period]
+    kind = PERIODS[period]
     weekdays = days * 5 / 7 + 2
     if kind.intraday:
         return int(weekdays * (DAY / kind.interval))
@@ -45,7 +46,7 @@ def most_bars(days: float, period: str) -> int:
 
 def pages(window: Window, period: str) -> int:
     """估计要翻多少页,按服务商每页不少给来算。"""
-    kind = markets.PERIODS[period]
+    kind = PERIODS[period]
     if kind.intraday:
         bars = weekdays(window) * (DAY / kind.interval) * SESSION
     else:
@@ -61,7 +62,7 @@ def limit(window: Window, period: str) -> int:
 
 def estimated(window: Window, period: str) -> tuple[int, int]:
     """估计区间里有多少根,以及可能差多少。"""
-    kind = markets.PERIODS[period]
+    kind = PERIODS[period]
     if kind.intraday:
         # Sessions differ: from 4 hours to 16 with what is traded before and after.
         bars = int(weekdays(window) * (DAY / kind.interval) * SESSION)
@@ -89,7 +90,7 @@ def _asked(window: Window, task: Task) -> Window:
     Where that costs no page. Minutes would cost a whole session, and of history that
     was not reached a bar that came would not be news.
     """
-    covered, kind = task.covered, markets.PERIODS[task.period]
+    covered, kind = task.covered, PERIODS[task.period]
     if covered is None or window.end >= covered.start:
         return window
     if kind.intraday or task.unreached:
@@ -158,7 +159,7 @@ class Walk:
         A provider that ignores the end would repeat its newest page, and that must not
         pass for the end of history. One interval is forgiven, for ends rounded up.
         """
-        period = markets.PERIODS[self.task.period]
+        period = PERIODS[self.task.period]
         end_ms = request.end_ms
         asked = max(self._bar_time(end_ms), self._bar_time(end_ms - 1))
         newest = max(_times_of(page), default=asked)
@@ -176,7 +177,7 @@ class Walk:
             self._oldest, market=self.task.market, period=self.task.period
         )
         bars = self._top.bars + len(self._told())
-        if markets.PERIODS[self.task.period].intraday:
+        if PERIODS[self.task.period].intraday:
             # There may be earlier minutes of the oldest day.
             return Place(day + DAY, bars, self._top.doubt, partial=True)
         return Place(day, bars, self._top.doubt)
@@ -204,7 +205,7 @@ class Walk:
         if not (page.klines or page.idle):
             times = [time for time in times if self._is_inside(time)]
         self._oldest = min((*older, *times), default=None)
-        half = markets.PERIODS[self.task.period].interval / 2
+        half = PERIODS[self.task.period].interval / 2
         self._end_ms = page.oldest_ms + half // timedelta(milliseconds=1)
         return moved or reached
 
@@ -265,7 +266,7 @@ class Walk:
         closings, period = self.task.closings, self.task.period
         if day is None or closings is None:
             return day
-        until = max(known) + markets.PERIODS[period].interval
+        until = max(known) + PERIODS[period].interval
         if is_whole(day, until=until, closings=closings):
             return day
         begin, _end = markets.bounds(
@@ -288,7 +289,7 @@ class Walk:
     def _copy(self) -> datetime | None:
         """最新一根和它前面一根的值全都一样时,它的时间。"""
         bars = self._klines | self._overlap
-        if markets.PERIODS[self.task.period].intraday or len(bars) < 2:  # noqa: PLR2004
+        if PERIODS[self.task.period].intraday or len(bars) < 2:  # noqa: PLR2004
             return None
         before, newest = (bars[time] for time in nlargest(2, bars)[::-1])
         same = before[1:] == newest[1:] and newest.volume > 0

@@ -18,8 +18,8 @@ from random import Random
 from typing import Generic, TypeVar
 
 from .coverage import DAY
-from .markets import PERIODS
 from .paging import PAGE_SIZE, SLACK
+from .periods import PERIODS
 from .ports import Window
 
 K = TypeVar("K")

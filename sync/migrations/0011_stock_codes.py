@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import migrations
 
-from sync.engine.codes import BadCode, read_code
+from sync.engine.stock_codes import BadCode, read_code
 from sync.engine.markets import MARKETS
 
 

@@ -5,12 +5,13 @@ from .calendar import MarketCalendar, MarketDay, Suspension
 from .corrections import Restatement, RestatementState, Revision, StagedKline
 from .failures import FailureStatus, SyncFailure
 from .finished import Finished
+from .klines import Coverage, Kline
 from .rejected import RejectedBar
 from .runs import RunKind, RunState, SyncRun
 from .shards import ShardState, SyncShard
 from .silent import SilentStock
 from .splits import Split
-from .stocks import Coverage, Kline, Stock
+from .stocks import Stock
 from .unreached import UnreachedHistory
 from .verification import Verification
 

@@ -12,8 +12,9 @@ from django.utils.translation import gettext_lazy as _
 from common.fields import CodeField
 from common.messages import Message, MessageField
 
+from .klines import KlineValues
 from .runs import SyncRun
-from .stocks import KlineValues, Stock
+from .stocks import Stock
 
 Key = tuple[int, str]  # a stock's number and a period
 

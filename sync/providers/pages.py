@@ -18,7 +18,8 @@ from typing import Any
 
 from sync.engine.coverage import SATURDAY
 from sync.engine.errors import BadAnswer
-from sync.engine.markets import PERIODS, bar_time
+from sync.engine.markets import bar_time
+from sync.engine.periods import PERIODS
 from sync.engine.ports import BadBar, Kline, Page, PageRequest
 
 # The database's scales and limits. A rounded number always carries all its decimals,

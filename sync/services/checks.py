@@ -7,7 +7,8 @@ from datetime import date
 
 from django.utils.translation import gettext as _
 
-from ..engine.markets import MARKETS, PERIODS
+from ..engine.markets import MARKETS
+from ..engine.periods import PERIODS
 from .errors import BadRequest
 
 

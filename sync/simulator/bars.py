@@ -15,7 +15,7 @@ from functools import lru_cache
 from itertools import groupby
 from random import Random
 
-from sync.engine.markets import PERIODS
+from sync.engine.periods import PERIODS
 
 from .bar import Bar
 from .realbars import real_bars

@@ -10,7 +10,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
-from sync.engine.markets import PERIODS, bounds, last_final
+from sync.engine.markets import bounds, last_final
+from sync.engine.periods import PERIODS
 from sync.engine.ports import Kline, Window
 
 from .bar import Bar

@@ -10,7 +10,7 @@ from functools import lru_cache
 from random import Random
 from typing import Any
 
-from sync.engine.markets import PERIODS
+from sync.engine.periods import PERIODS
 
 from .answers import Answer, Delivery, Speech
 

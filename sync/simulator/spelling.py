@@ -7,7 +7,7 @@ from dataclasses import fields
 from datetime import date
 from typing import Any, get_args, get_type_hints
 
-from sync.engine.markets import PERIODS
+from sync.engine.periods import PERIODS
 
 from .faults import Faults
 from .quirks import Quirks

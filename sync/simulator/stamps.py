@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from sync.engine.markets import MARKETS, PERIODS
+from sync.engine.markets import MARKETS
+from sync.engine.periods import PERIODS
 
 from .bar import Bar
 from .bars import first_of

@@ -19,8 +19,9 @@ from operator import attrgetter, sub
 from typing import NamedTuple
 
 from ..engine.coverage import DAY, GRACE, SATURDAY, has_weekday, hull
-from ..engine.markets import PERIODS, trade_date
+from ..engine.markets import trade_date
 from ..engine.paging import weekdays
+from ..engine.periods import PERIODS
 from ..engine.ports import Part, Window
 from ..models import Suspension
 

@@ -15,9 +15,9 @@ from sync.engine.errors import (
     Unreachable,
 )
 from sync.engine.lanes import Lane
-from sync.engine.markets import PERIODS
 from sync.engine.messages import LaneEnded, Message
 from sync.engine.pacing import RateLimiter
+from sync.engine.periods import PERIODS
 from sync.engine.plan import Tuning
 from sync.engine.ports import BadBar, Failure, Page, PageRequest, Part, Task, Token
 from sync.engine.queues import LaneQueues

@@ -7,8 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from sync.engine import coverage, markets
+from sync.engine import coverage
 from sync.engine.paging import Walk
+from sync.engine.periods import PERIODS
 from sync.engine.ports import Closings, Kline, Page, Task, Window
 
 MONDAY, TUESDAY = date(2026, 3, 9), date(2026, 3, 10)
@@ -89,7 +90,7 @@ def test_the_last_day_of_minutes_is_read_again_with_the_next() -> None:
     assert coverage.with_last_day(windows, covered, "day") == windows
     assert coverage.with_last_day([wanted], None, "15m") == [wanted]
     assert coverage.with_last_day([], covered, "15m") == []
-    assert markets.PERIODS["15m"].intraday
+    assert PERIODS["15m"].intraday
 
 
 def wanted_end(start: date) -> Window:

@@ -7,6 +7,7 @@ import pytest
 
 from sync.engine import markets
 from sync.engine.markets import MARKETS, bar_time, bounds, end_stamp, last_final
+from sync.engine.periods import PERIODS
 from sync.engine.ports import Window
 
 from .exchange import STAMPS, stamp
@@ -132,7 +133,7 @@ def test_a_day_is_final_one_hour_after_its_close(market: str) -> None:
 
 @pytest.mark.parametrize(("period", "intraday"), [("60m", True), ("day", False)])
 def test_intraday_periods_are_shorter_than_a_day(period: str, intraday: bool) -> None:
-    assert markets.PERIODS[period].intraday is intraday
+    assert PERIODS[period].intraday is intraday
 
 
 def test_a_day_is_read_as_it_is_written() -> None:

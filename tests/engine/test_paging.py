@@ -8,6 +8,7 @@ import pytest
 from sync.engine import markets
 from sync.engine.errors import BadAnswer
 from sync.engine.paging import PAGE_SIZE, SLACK, Walk, pages
+from sync.engine.periods import PERIODS
 from sync.engine.ports import BadBar, Kline, Page, Window
 
 from .exchange import DAY, STAMPS, Exchange, daily, page, weekdays
@@ -90,7 +91,7 @@ def test_weeks_and_months_are_found_on_whichever_day_they_are_stamped(
 def minutes(day: date, *, market: str, period: str) -> list[int]:
     zone = ZoneInfo(markets.MARKETS[market].zone)
     opening = datetime(day.year, day.month, day.day, 9, 30, tzinfo=zone)
-    interval = markets.PERIODS[period].interval
+    interval = PERIODS[period].interval
     count = timedelta(hours=6) // interval
     return [int((opening + interval * n).timestamp() * 1000) for n in range(count)]
 

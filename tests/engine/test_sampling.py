@@ -11,7 +11,7 @@ import pytest
 
 from sync.engine import paging
 from sync.engine.coverage import DAY
-from sync.engine.markets import PERIODS
+from sync.engine.periods import PERIODS
 from sync.engine.ports import Window
 from sync.engine.sampling import (
     Estimate,

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
 from sync.engine.errors import BadAnswer, SyncError
-from sync.engine.markets import MARKETS, PERIODS
+from sync.engine.markets import MARKETS
+from sync.engine.periods import PERIODS
 from sync.engine.ports import Kline, Page, PageRequest, Secret
 from sync.providers.answers import data_of
 from sync.providers.http import Answer

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from sync.engine.markets import PERIODS, bar_time
+from sync.engine.markets import bar_time
+from sync.engine.periods import PERIODS
 from sync.engine.ports import Kline
 from sync.simulator import Quirks, Simulator
 from sync.simulator.bars import INTRADAY_SESSIONS

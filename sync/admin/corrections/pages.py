@@ -20,7 +20,7 @@ from common.admin.display import moment
 from common.admin.filters import Choices, ColumnFilter
 from common.messages import words_of
 from sync import services
-from sync.engine.markets import PERIODS
+from sync.engine.periods import PERIODS
 from sync.models import Restatement, RestatementState, Revision, Stock
 from sync.models.corrections import RestatementQuerySet
 

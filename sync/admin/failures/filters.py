@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from common.admin.filters import Choices, ColumnFilter
-from sync.engine.markets import PERIODS
+from sync.engine.periods import PERIODS
 from sync.models import FailureStatus, SyncFailure
 
 from ..display import period_words

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy, gettext_noop
 
 from common.admin.display import moment
 from common.admin.filters import Choices, ColumnFilter
-from sync.engine.markets import PERIODS
+from sync.engine.periods import PERIODS
 from sync.models import RejectedBar, Stock
 from sync.models.rejected import NO_TIME
 

@@ -10,7 +10,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from sync import services
-from sync.engine.markets import PERIODS
+from sync.engine.periods import PERIODS
 from sync.models import Stock, SyncRun
 
 from ..display import asked, duration, lanes

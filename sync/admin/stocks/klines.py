@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from sync.engine import markets
+from sync.engine.periods import PERIODS
 from sync.models import Coverage, Kline, Stock
 
 from ..runs.start import DateInput
@@ -45,7 +46,7 @@ class KlineForm(forms.Form):
     )
     period = forms.ChoiceField(
         label=gettext_lazy("Period"),
-        choices=[(name, name) for name in markets.PERIODS],
+        choices=[(name, name) for name in PERIODS],
     )
     start = forms.DateField(
         label=gettext_lazy("From"), required=False, widget=DateInput()
@@ -180,7 +181,7 @@ def _shown(form: KlineForm) -> dict[str, Any]:
     )
     page = page_of(klines, before=wanted["before"], after=wanted["after"])
     covered = Coverage.objects.filter(stock=stock, period=period).first()
-    intraday = markets.PERIODS[period].intraday
+    intraday = PERIODS[period].intraday
     zone = markets.MARKETS[stock.market].zone if intraday else ""
     return {
         "stock": stock,

@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 
 from common.admin.display import moment
 from sync.engine.depth import Depth, from_json
-from sync.engine.markets import PERIODS
+from sync.engine.periods import PERIODS
 from tokens.models import ApiToken
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sync.engine import markets
 from sync.engine.coverage import DAY, GRACE
+from sync.engine.periods import PERIODS
 from sync.engine.ports import Closings, Window
 
 from .sessions import Calendar
@@ -13,7 +14,7 @@ from .sessions import Calendar
 
 def closings_of(market: str, period: str, *, at: datetime) -> Closings | None:
     """取得还可能来得晚的那几天的收盘;日线以上不需要,返回 None。"""
-    if not markets.PERIODS[period].intraday:
+    if not PERIODS[period].intraday:
         return None
     final = markets.last_final(market, at=at)
     days = [final - n * DAY for n in range(GRACE // DAY + 1)]

@@ -15,7 +15,8 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from sync.engine import markets
-from sync.engine.codes import BadCode, homes
+from sync.engine.periods import PERIODS
+from sync.engine.stock_codes import BadCode, homes
 from sync.models import FailureStatus, RunKind, Stock, SyncFailure, SyncRun
 from sync.models.failures import SyncFailureQuerySet
 from sync.models.stocks import EARLIEST
@@ -160,7 +161,7 @@ def _most(wanted: int | None) -> int:
 def _sort_out(run: SyncRun, *, at: datetime) -> None:
     """放弃没法补的记录,给没有写市场的找到市场。"""
     held = SyncFailure.objects.held_by(run.pk).order_by()
-    no_period = held.exclude(period__in=list(markets.PERIODS))
+    no_period = held.exclude(period__in=list(PERIODS))
     _refuse(no_period, "This period does not exist", at=at)
     reversed_ = held.filter(start_date__gt=F("end_date"))
     _refuse(reversed_, "The window ends before it begins", at=at)

@@ -26,6 +26,7 @@ from itertools import islice
 from django.db import transaction
 
 from sync.engine import coverage, markets
+from sync.engine.periods import PERIODS
 from sync.engine.ports import Failure, Task, Window
 from sync.models import Coverage, FailureStatus, Stock, Suspension, SyncFailure
 
@@ -113,7 +114,7 @@ def stored_periods(wanted: Sequence[str] = ()) -> list[tuple[str, str]]:
     rows = Coverage.objects.filter(stock__deleted=False).order_by()
     stored = set(rows.values_list("stock__market", "period").distinct())
     asked = dict.fromkeys(wanted) or sorted({market for market, _period in stored})
-    periods = ["day", *(period for period in markets.PERIODS if period != "day")]
+    periods = ["day", *(period for period in PERIODS if period != "day")]
     return [
         (market, period)
         for market in asked
@@ -198,7 +199,7 @@ def _counted(
 
 
 def _found(calendar: Calendar, period: str, *, window: Window) -> Found:
-    if markets.PERIODS[period].intraday:
+    if PERIODS[period].intraday:
         return minute_days(calendar, period, window=window)
     return market_days(calendar, period, window=window)
 
@@ -255,7 +256,7 @@ def _failures_of(
 
 def _suspensions_of(period: str, ids: Iterable[int]) -> dict[int, list[Window]]:
     """已经知道没有交易的区间;日线上知道的,分钟线也算。"""
-    periods = {period, "day"} if markets.PERIODS[period].intraday else {period}
+    periods = {period, "day"} if PERIODS[period].intraday else {period}
     rows = Suspension.objects.filter(stock_id__in=list(ids), period__in=periods)
     found: dict[int, list[Window]] = {}
     for row in rows:
@@ -345,7 +346,7 @@ def _failure(hole: Hole) -> Failure:
         final=window.end,
     )
     text = f"no bar on {hole.sessions} sessions on which others of the market have one"
-    if markets.PERIODS[hole.period].intraday:
+    if PERIODS[hole.period].intraday:
         text = f"fewer bars than usual on {hole.sessions} sessions"
     return Failure(task, window, REASON, text)
 

@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 
 from common.races import again_after_a_lost_race
 from sync.engine import markets, splits
-from sync.engine.codes import BadCode, read_code
 from sync.engine.errors import SyncError
 from sync.engine.splits import Written
+from sync.engine.stock_codes import BadCode, read_code
 from sync.models import Coverage, Split, Stock
 from sync.models.splits import LONGEST_RATIO
 from sync.providers.splits import SplitRow

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 
 from django.utils.translation import gettext as _
 
-from sync.engine.codes import BadCode, homes
+from sync.engine.stock_codes import BadCode, homes
 from sync.models import Stock
 
 from ..errors import BadRequest

@@ -12,8 +12,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from common.csvfile import Refused
-from sync.engine.codes import BadCode, read_code, without_traces
 from sync.engine.markets import MARKETS
+from sync.engine.stock_codes import BadCode, read_code, without_traces
 from sync.models import Stock
 
 CHUNK = 500

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.engine.codes import BadCode, homes, read_code, without_traces
 from sync.engine.markets import MARKETS
+from sync.engine.stock_codes import BadCode, homes, read_code, without_traces
 
 READ = [
     # Shenzhen and Shanghai: six digits.
