@@ -8,6 +8,7 @@ through the loop over its bars, which knows every quirk and says what is wrong.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Context, Decimal, InvalidOperation
@@ -177,15 +178,16 @@ def _one_a_unit(
 ) -> dict[datetime, int]:
     """每个时间最后的时间戳;间隔与周期不符时抛出 BadAnswer。
 
-    Finer bars would look like the period's own once there is one a unit: there are
-    more than two of them in a unit, of bars that were stamped twice there are not.
+    Finer bars would look like the period's own once there is one a unit: most units
+    have more than two of them, of bars that were stamped twice hardly any has.
     """
     stamps = sorted({stamp for stamp, _ in stamped})
-    last = {
-        bar_time(each, market=request.market, period=request.period): each
-        for each in stamps
-    }
-    twice = len(last) < len(stamps) <= 2 * len(last)
+    times = [
+        bar_time(each, market=request.market, period=request.period) for each in stamps
+    ]
+    last = dict(zip(times, stamps, strict=True))
+    crowded = sum(count > 2 for count in Counter(times).values())  # noqa: PLR2004
+    twice = len(last) < len(stamps) and crowded * 4 <= len(last)
     _check_spacing(list(last.values()) if twice else stamps, period=request.period)
     return last
 

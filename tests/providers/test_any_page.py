@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
@@ -298,6 +298,8 @@ def test_anything_at_all_makes_klines_that_were_sent_or_an_error_of_the_tree(
 
 
 @searching
+# The weeks of three months, of which two have but one: two a month on average.
+@example(count=6, asked="month", given_="week", start=1_611_500_400_000)
 @given(
     count=st.integers(5, 30),
     asked=st.sampled_from(sorted(PERIODS)),
