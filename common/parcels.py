@@ -39,6 +39,7 @@ def unwrap(parcel: str, *, purpose: str, seconds: int) -> bytes:
 
 
 def encryption_keys() -> list[str]:
+    """读出加密 Token 用的密钥,第一个用来加密;有不合格的就说明是第几个。"""
     keys: list[str] = settings.TOKEN_ENCRYPTION_KEYS
     for number, key in enumerate(keys, start=1):
         try:
