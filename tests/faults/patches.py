@@ -15,6 +15,7 @@ from django.db.models import F
 from django.utils import timezone
 from urllib3.connection import HTTPConnection
 
+from sync.engine.ports import Saved
 from sync.models.failures import SyncFailureQuerySet
 from sync.models.runs import SyncRunQuerySet
 from sync.models.shards import LEASE, ShardState, SyncShardQuerySet
@@ -122,13 +123,14 @@ def plant(name: str) -> None:
 
 
 def _status_first() -> None:
-    def write(self: Any, parts: Any) -> None:
+    def write(self: Any, parts: Any) -> Saved:
         with transaction.atomic():
             self._check_fence()
             changes = klines.write_coverage(parts)
             self._books.saved(parts, changes, at=self._now())
         with transaction.atomic():
             klines.write_klines(parts)
+        return Saved(parts, [])
 
     _replace(DatabaseStore, "_write", write)
 
