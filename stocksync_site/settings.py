@@ -102,7 +102,10 @@ TEMPLATES = [
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [ROOT / "templates"],
         "APP_DIRS": True,
-        "OPTIONS": {"context_processors": CONTEXT_PROCESSORS},
+        "OPTIONS": {
+            "context_processors": CONTEXT_PROCESSORS,
+            "libraries": {"lists": "common.admin.tags"},
+        },
     },
 ]
 
