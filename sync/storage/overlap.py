@@ -161,15 +161,15 @@ class Judge:
                 self._revised(look, old.time, old[1:], new[1:])
         if gone := look.taken_back(anew=self._anew):
             for time in filter(look.is_final, gone):
-                self._revised(look, time, look.stored[time], None)
+                self._revised(look, time, look.values(time), None)
             delete_klines(look.key, gone)
 
     def _revised(
         self,
         look: Look,
         time: datetime,
-        old: Iterable[Decimal | float],
-        new: Iterable[Decimal | float] | None,
+        old: Iterable[Decimal | float | str],
+        new: Iterable[Decimal] | None,
     ) -> None:
         row = Revision(
             stock_id=look.part.task.stock_id,
@@ -204,7 +204,7 @@ def _told(verdict: Restated | Unlike) -> Message:
     return Message("The history has moved again after it was kept as it was.")
 
 
-def _named(values: Iterable[Decimal | float]) -> dict[str, str]:
+def _named(values: Iterable[Decimal | float | str]) -> dict[str, str]:
     exact = (Decimal(str(value)).normalize() for value in values)
     return dict(zip(VALUES, (f"{value:f}" for value in exact), strict=True))
 

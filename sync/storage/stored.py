@@ -1,17 +1,18 @@
 """存下的 K 线,和一批回答放在一起看:要比较的、临时的、收回了的。
 
 A batch is read in one query along the primary key, or in a few where its answers begin
-months apart. As floats, which are quickly made and equal where the decimals are; what
-differs is read again exactly.
+months apart. Each bar comes as what is cheapest to get and equal where the decimals
+are, see `_shape`; what differs is read again exactly.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
 
 from django.db import connection
@@ -22,11 +23,12 @@ from ..models import Kline as StoredKline
 logger = logging.getLogger(__name__)
 
 Key = tuple[int, str]
-Values = tuple[float, ...]  # SQLite has whole numbers, too, which are equal to these
+Shape = str | tuple[float, ...]  # of a bar's values, see `_shape`
 VALUES = ("open", "high", "low", "close", "volume", "turnover")
 NEAR = timedelta(days=31)
 INSTANT = timedelta(seconds=1)  # the least that tells stored times apart
 TOGETHER = 500  # rows to a DELETE
+COMMA = ","
 
 
 @dataclass(slots=True)
@@ -40,7 +42,7 @@ class Look:
     part: Part
     covered: tuple[datetime, datetime] | None
     compared: Sequence[Kline]
-    stored: dict[datetime, Values] = field(default_factory=dict)
+    stored: dict[datetime, Shape] = field(default_factory=dict)
 
     @property
     def key(self) -> Key:
@@ -65,12 +67,19 @@ class Look:
 
     def differing(self) -> list[Kline]:
         """值与存下的不同的;数据库里没有的不算。"""
-        stored = self.stored
+        stored, shape = self.stored, _shape()
         return [
             kline
             for kline in self.compared
-            if (old := stored.get(kline.time)) and old != tuple(map(float, kline[1:]))
+            if (old := stored.get(kline.time))
+            and old != shape(kline)
+            and not _is_equal(old, kline)
         ]
+
+    def values(self, time: datetime) -> Iterable[str | float]:
+        """返回存下的一根的值。"""
+        shape = self.stored[time]
+        return shape.split(COMMA) if isinstance(shape, str) else shape
 
     def is_stored(self) -> bool:
         """要写的是不是都在、而且都比较过了;没有不同的话就不用再写。"""
@@ -117,9 +126,9 @@ class Look:
 def read(looks: Iterable[Look]) -> None:
     """读出各段要看的 K 线,放进它们的 `stored`。"""
     for near in _near(look for look in looks if look.since):
-        rows: dict[int, dict[datetime, Values]] = defaultdict(dict)
-        for stock_id, time, values in _floats(near):
-            rows[stock_id][time] = values
+        rows: dict[int, dict[datetime, Shape]] = defaultdict(dict)
+        for stock_id, time, shape in _shapes(near):
+            rows[stock_id][time] = shape
         for look in near.looks:
             look.stored = rows.get(look.part.task.stock_id, {})
 
@@ -155,10 +164,37 @@ def _near(looks: Iterable[Look]) -> Iterator[_Near]:
         yield _Near(near, period, first)
 
 
-def _floats(near: _Near) -> Iterator[tuple[int, datetime, Values]]:
-    """逐行给出编号、时间、浮点数的值。"""
-    mysql = connection.vendor == "mysql"
-    columns = ", ".join(f"{name} + 0e0" if mysql else name for name in VALUES)
+def _shape() -> Callable[[Kline], Shape]:
+    """怎样从一根 K 线得到数据库里读出来的样子。
+
+    MySQL and MariaDB write a decimal with all its digits, as the client that rounded
+    it does, so the text of a bar is equal where its values are: half as long to read
+    and to make as six numbers. SQLite stores numbers of another kind than it was given;
+    as floats they are equal.
+    """
+    return _text if connection.vendor == "mysql" else _floats
+
+
+def _text(kline: Kline) -> str:
+    return "%s,%s,%s,%s,%s,%s" % kline[1:]  # noqa: UP031 - see storage.klines
+
+
+def _floats(kline: Kline) -> tuple[float, ...]:
+    return tuple(map(float, kline[1:]))
+
+
+def _is_equal(shape: Shape, kline: Kline) -> bool:
+    """文字不同而值相同:小于百万分之一的价格写成了指数。"""
+    if not isinstance(shape, str):
+        return False
+    return tuple(map(Decimal, shape.split(COMMA))) == kline[1:]
+
+
+def _shapes(near: _Near) -> Iterator[tuple[int, datetime, Shape]]:
+    """逐行给出编号、时间、值。"""
+    columns, mysql = ", ".join(VALUES), connection.vendor == "mysql"
+    if mysql:
+        columns = f"CONCAT_WS('{COMMA}', {columns})"
     sql = (
         f"SELECT stock_id, CAST(time AS CHAR), {columns} FROM stk_kline "  # noqa: S608 - our names
         f"WHERE stock_id IN ({', '.join(map(str, near.ids))}) "
@@ -169,7 +205,7 @@ def _floats(near: _Near) -> Iterator[tuple[int, datetime, Values]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, [near.period, *bounds])
         for stock_id, stamp, *values in cursor.fetchall():
-            yield stock_id, _moment(stamp), tuple(values)
+            yield stock_id, _moment(stamp), values[0] if mysql else tuple(values)
 
 
 @lru_cache(maxsize=10_000)
