@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ..models import MarketDay
-from .forms import CompletenessForm, checked
-from .guard import Guarded
-from .paging import Pages
+from .forms import CompletenessForm
+from .paging import Listing
 from .permissions import MayList
 from .schema import answers
 from .shapes import MarketDaySerializer
@@ -26,18 +24,12 @@ FILTERS = {
 }
 
 
-class DayPages(Pages):
-    """一页的天数比别的列表多:画一年的图用不着翻几十页。"""
-
-    form = CompletenessForm
-
-
-class Completeness(Guarded, ListAPIView[MarketDay]):
+class Completeness(Listing[MarketDay]):
     """各市场每一天该有和真的有多少根 K 线,按市场和日期排列。"""
 
     permission_classes = (MayList,)
     serializer_class = MarketDaySerializer
-    pagination_class = DayPages
+    form = CompletenessForm
     queryset = MarketDay.objects.order_by("market", "day")
 
     @extend_schema(
@@ -54,9 +46,12 @@ class Completeness(Guarded, ListAPIView[MarketDay]):
         return super().get(request, *args, **kwargs)
 
     def filter_queryset(self, queryset: Any) -> Any:
-        """按请求的参数筛选;不对的参数是 400。"""
-        wanted = checked(CompletenessForm, self.request.query_params)
+        """按请求的参数筛选。"""
         found = FILTERS.items()
         return queryset.filter(
-            **{column: wanted[name] for name, column in found if name in wanted}
+            **{
+                column: self.wanted[name]
+                for name, column in found
+                if name in self.wanted
+            }
         )

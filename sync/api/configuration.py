@@ -18,6 +18,7 @@ REST_FRAMEWORK: dict[str, Any] = {
         f"{_HERE}.throttling.CallerThrottle",
         f"{_HERE}.throttling.AnonymousThrottle",
     ],
+    "DEFAULT_PARSER_CLASSES": [f"{_HERE}.parsers.Json"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": f"{_HERE}.errors.answer",
@@ -41,7 +42,15 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         f"{_HERE}.schema.without_notes",
         f"{_HERE}.schema.with_nothing",
+        f"{_HERE}.schema.with_named_choices",
     ],
+    # Named choices and shapes, and null the plain way: generated clients have a class
+    # for each, called by these names.
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "APPEND_COMPONENTS": {
+        "schemas": {"BadValues": {"type": "object", "additionalProperties": {}}}
+    },
     "ENUM_NAME_OVERRIDES": {
         "FailureStatusEnum": "sync.models.FailureStatus",
         "RunKindEnum": "sync.models.RunKind",

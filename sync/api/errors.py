@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, JsonResponse
+from django.views.decorators.cache import cache_control
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError, ValidationError
@@ -34,6 +35,7 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     return exception_handler(error, context)
 
 
+@cache_control(no_store=True)
 @csrf_exempt  # it changes nothing, and that refusal is a web page as well
 def nothing(request: HttpRequest) -> JsonResponse:
     """没有这个地址;Django 自己的 404 是网页。"""

@@ -6,15 +6,16 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
-from rest_framework.generics import ListAPIView
+from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from .. import services
 from ..models import SyncFailure
-from .forms import FailureForm, RetryForm, checked, ordered
+from .forms import FailureForm, RetryForm, checked
 from .guard import Guarded
-from .paging import Pages
+from .paging import Listing
+from .parsers import Json
 from .permissions import MayList, MayRetry
 from .schema import answers
 from .shapes import FailureSerializer, RunDetailSerializer
@@ -22,12 +23,12 @@ from .shapes import FailureSerializer, RunDetailSerializer
 FILTERS = ("market", "status", "reason_class", "period", "run")
 
 
-class FailureList(Guarded, ListAPIView[SyncFailure]):
+class FailureList(Listing[SyncFailure]):
     """失败记录,新的在前。"""
 
     permission_classes = (MayList,)
     serializer_class = FailureSerializer
-    pagination_class = Pages
+    form = FailureForm
     queryset = SyncFailure.objects.all()
 
     @extend_schema(
@@ -42,8 +43,8 @@ class FailureList(Guarded, ListAPIView[SyncFailure]):
         return super().get(request, *args, **kwargs)
 
     def filter_queryset(self, queryset: Any) -> Any:
-        """按请求的参数筛选;不对的参数是 400。"""
-        wanted = checked(FailureForm, self.request.query_params)
+        """按请求的参数筛选。"""
+        wanted = self.wanted
         named = {name: wanted[name] for name in FILTERS if name in wanted}
         rows = queryset.filter(**named)
         if code := wanted.get("stock_code"):
@@ -55,20 +56,22 @@ class RetryFailed(Guarded):
     """补拉等待中的失败记录。"""
 
     permission_classes = (MayRetry,)
+    # The plan's own takes its values from the query or from a form.
+    parser_classes = (Json, FormParser, MultiPartParser)
 
     @extend_schema(
         operation_id="retry_failed",
         summary="Fetch again what failed, in the background",
-        description="The values may be given in the query, too, and by the names "
-        "`stockCode` and `maxRetryCount`.",
-        request=RetryForm,
+        description="The values may be given in the query or as a form, too, and by "
+        "the names `stockCode` and `maxRetryCount`.",
+        request={"application/json": RetryForm},
         responses=answers({202: RunDetailSerializer}, 400, 409, 415),
     )
     def post(self, request: Request) -> Response:
         """登记一次补拉。"""
-        query = ordered(RetryForm, request.query_params)
+        query = checked(RetryForm, request.query_params)
         run = services.retry_failed(
-            **query | ordered(RetryForm, request.data),
+            **query | checked(RetryForm, request.data),
             at=services.now(),
             by=request.user.get_username(),
             background=True,

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.http import QueryDict
 from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from ..models import FailureStatus, RunKind, RunState
@@ -23,6 +24,11 @@ MOST_CODES = 1000
 MOST_ROWS = 200
 MOST_KLINES = 2000
 MOST_DAYS = 5000
+MOST_STOCKS = 1000
+
+
+class NoForm(Form):
+    """地址里什么也不要:值写在 POST 的内容里,或者本来就没有。"""
 
 
 class PageForm(Form):
@@ -43,6 +49,14 @@ class FailureForm(PageForm):
     run = fields.Whole(min_value=1, max_value=fields.LARGEST, required=False)
 
 
+class StockForm(PageForm):
+    """股票目录的筛选。"""
+
+    stock_code = fields.code(required=False)
+    market = fields.market(required=False)
+    size = fields.Whole(min_value=1, max_value=MOST_STOCKS, default=100)
+
+
 class SplitForm(PageForm):
     """拆股的筛选。"""
 
@@ -58,6 +72,7 @@ class RunFilterForm(PageForm):
     market = fields.market(required=False)
 
 
+@extend_schema_serializer(component_name="RetryRequest")
 class RetryForm(Form):
     """补拉哪些。"""
 
@@ -66,6 +81,7 @@ class RetryForm(Form):
     max_retry_count = fields.Whole(min_value=1, max_value=MOST_ATTEMPTS, required=False)
 
 
+@extend_schema_serializer(component_name="RunRequest")
 class RunForm(Form):
     """一次运行要什么。
 
@@ -126,11 +142,19 @@ def in_order(attrs: dict[str, Any]) -> dict[str, Any]:
     return attrs
 
 
-def ordered(form: type[Form], given: Any) -> dict[str, Any]:
-    """检查过的值,请求要做什么的;不认识的名字也是 400。
+def names(form: type[Form]) -> set[str]:
+    """列出一个请求认识的名字,连同计划里的。"""
+    ours = form().fields.keys()
+    return {*ours, *(plan for plan, name in ALIASES.items() if name in ours)}
 
-    A name that is passed over would start what nobody has asked for: all of a market
-    instead of one stock.
+
+def checked(form: type[Form], given: Any) -> dict[str, Any]:
+    """检查过的值;不对的值和不认识的名字都抛出 400,说出名字。
+
+    `given` is the query, a form's body or whatever the JSON was. A blank in the first
+    two and a null in JSON is a value that has not been given. A name that is passed
+    over would start, or show, what nobody has asked for: all of a market instead of
+    one stock.
     """
     if isinstance(given, Mapping):
         known = names(form)
@@ -144,22 +168,11 @@ def ordered(form: type[Form], given: Any) -> dict[str, Any]:
             plans: Any = copy(given)
             for name in twice:
                 del plans[name]
-            checked(form, plans)
-    return checked(form, given)
+            _values(form, plans)
+    return _values(form, given)
 
 
-def names(form: type[Form]) -> set[str]:
-    """列出一个请求认识的名字,连同计划里的。"""
-    ours = form().fields.keys()
-    return {*ours, *(plan for plan, name in ALIASES.items() if name in ours)}
-
-
-def checked(form: type[Form], given: Any) -> dict[str, Any]:
-    """检查过的值;不对时抛出 400,说出名字。
-
-    `given` is the query, a form's body or whatever the JSON was. A blank in the first
-    two and a null in JSON is a value that has not been given.
-    """
+def _values(form: type[Form], given: Any) -> dict[str, Any]:
     text = isinstance(given, QueryDict)
     if text:
         given = _texts(given, form=form)

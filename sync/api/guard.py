@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.cache import patch_cache_control
 from rest_framework.exceptions import (
     AuthenticationFailed,
     NotAuthenticated,
     PermissionDenied,
 )
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 
 class Guarded(APIView):
-    """被拒绝的调用也要计数。
+    """被拒绝的调用也要计数;回答谁也不许存。
 
     The library counts only those it lets in: whoever tries keys could go on for ever.
     """
@@ -26,3 +28,14 @@ class Guarded(APIView):
         except (NotAuthenticated, AuthenticationFailed, PermissionDenied):
             self.check_throttles(request)
             raise
+
+    def finalize_response(
+        self,
+        request: Request,
+        response: Response,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Response:
+        """错误的回答也一样:代理和浏览器都不留一份。"""
+        patch_cache_control(response, no_store=True)
+        return super().finalize_response(request, response, *args, **kwargs)

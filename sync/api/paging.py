@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.cache import cache
 from django.core.paginator import InvalidPage, Page, Paginator
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.utils.functional import cached_property
 from rest_framework.exceptions import NotFound
+from rest_framework.generics import ListAPIView
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 
 from .forms import MOST_ROWS, PageForm, checked
+from .guard import Guarded
 
+Row = TypeVar("Row", bound=Model)
 MANY = 10_000
 REMEMBERED = 10  # seconds
 
@@ -62,7 +65,6 @@ class DeferredPaginator(Paginator):  # type: ignore[type-arg]
 class Pages(PageNumberPagination):
     """`page` 和 `size`;不对的是 400,没有的一页是 404。"""
 
-    form: type[PageForm] = PageForm
     page_size = 20
     page_size_query_param = "size"
     max_page_size = MOST_ROWS
@@ -71,12 +73,23 @@ class Pages(PageNumberPagination):
         self, queryset: Any, request: Request, view: Any = None
     ) -> list[Any]:
         """这一页的行。"""
-        wanted = checked(self.form, request.query_params)
-        paginator = DeferredPaginator(queryset, wanted["size"])
+        paginator = DeferredPaginator(queryset, view.wanted["size"])
         self.request = request
         try:
-            self.page = paginator.page(wanted["page"])
+            self.page = paginator.page(view.wanted["page"])
         except InvalidPage:
             last = paginator.num_pages
             raise NotFound(f"There is no such page: the last is {last}.") from None
         return list(self.page)
+
+
+class Listing(Guarded, ListAPIView[Row]):
+    """一页一页的列表。"""
+
+    form: type[PageForm]
+    pagination_class = Pages
+
+    @cached_property
+    def wanted(self) -> dict[str, Any]:
+        """请求要的值,检查过;不对的是 400。"""
+        return checked(self.form, self.request.query_params)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.exceptions import NotFound
-from rest_framework.generics import ListAPIView, RetrieveAPIView
+from rest_framework.generics import RetrieveAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -18,20 +18,20 @@ from tokens.conditions import holds
 
 from .. import services
 from ..models import SyncRun
-from .forms import RunFilterForm, RunForm, checked, ordered, request_of
+from .forms import NoForm, RunFilterForm, RunForm, checked, request_of
 from .guard import Guarded
-from .paging import Pages
+from .paging import Listing
 from .permissions import MayList, MayListOrRun, MayRun
 from .schema import answers
 from .shapes import ForecastSerializer, RunDetailSerializer, RunSerializer
 
 
-class RunList(Guarded, ListAPIView[SyncRun]):
+class RunList(Listing[SyncRun]):
     """运行,新的在前;登记一次新的。"""
 
     permission_classes = (MayListOrRun,)
     serializer_class = RunSerializer
-    pagination_class = Pages
+    form = RunFilterForm
     # A run may name thousands of codes: they are for the page of one run.
     queryset = SyncRun.objects.defer("codes")
 
@@ -56,14 +56,14 @@ class RunList(Guarded, ListAPIView[SyncRun]):
     )
     def post(self, request: Request) -> Response:
         """登记一次运行。"""
-        wanted = request_of(ordered(RunForm, request.data))
+        wanted = _wanted(request)
         by = request.user.get_username()
         run = services.start(wanted, at=services.now(), by=by, background=True)
         return Response(RunDetailSerializer(run).data, status=status.HTTP_202_ACCEPTED)
 
     def filter_queryset(self, queryset: Any) -> Any:
         """筛选;没有写市场的运行是所有市场的。"""
-        wanted = checked(RunFilterForm, self.request.query_params)
+        wanted = self.wanted
         if market := wanted.get("market"):
             queryset = queryset.filter(Q(market="") | holds("market", market))
         named = {name: wanted[name] for name in ("state", "kind") if name in wanted}
@@ -85,7 +85,7 @@ class RunForecast(Guarded):
     )
     def post(self, request: Request) -> Response:
         """预演一次运行,什么也不改变。"""
-        wanted = request_of(ordered(RunForm, request.data))
+        wanted = _wanted(request)
         forecast = services.forecast(wanted, at=services.now())
         return Response(ForecastSerializer(forecast).data)
 
@@ -109,6 +109,7 @@ class RunDetail(Guarded, RetrieveAPIView[SyncRun]):
 
     def get_object(self) -> SyncRun:
         """要看的那一次。"""
+        checked(NoForm, self.request.query_params)
         try:
             return super().get_object()
         except Http404:
@@ -130,11 +131,18 @@ class RunCancel(Guarded):
     )
     def post(self, request: Request, pk: int) -> Response:
         """请求取消一次运行。"""
+        checked(NoForm, request.query_params)
         if not SyncRun.objects.filter(pk=pk).exists():
             raise _no_run(pk)
         by = request.user.get_username()
         run = services.cancel(pk, at=services.now(), by=by)
         return Response(RunDetailSerializer(run).data, status=status.HTTP_202_ACCEPTED)
+
+
+def _wanted(request: Request) -> services.SyncRequest:
+    # A market in the address would be passed over, and all markets fetched.
+    checked(NoForm, request.query_params)
+    return request_of(checked(RunForm, request.data))
 
 
 def _no_run(number: int) -> NotFound:

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse
 
-from .forms import ALIASES
 from .shapes import ErrorSerializer
 
-JSON = "application/json"
 Endpoint = tuple[str, str, str, Callable[..., Any]]
 
 _SAID = {
@@ -22,14 +19,16 @@ _SAID = {
     415: "The body is neither JSON nor a form.",
     429: "Too many calls; Retry-After says how long to wait.",
 }
-_BAD_VALUE = OpenApiResponse(
-    OpenApiTypes.OBJECT, "A bad value: its name and what is wrong with it."
+BAD_VALUES = "BadValues"
+_BAD_VALUES = OpenApiResponse(
+    {"$ref": f"#/components/schemas/{BAD_VALUES}"},
+    "A bad value: its name and what is wrong with it.",
 )
 
 
 def answers(good: dict[Any, Any], *codes: int) -> dict[Any, Any]:
     """一个接口的回答:好的,和可能的错误。"""
-    bad: dict[int, Any] = {400: _BAD_VALUE} if 400 in codes else {}  # noqa: PLR2004
+    bad: dict[int, Any] = {400: _BAD_VALUES} if 400 in codes else {}  # noqa: PLR2004
     for code in sorted({401, 403, 429, *codes} - {400}):
         bad[code] = OpenApiResponse(ErrorSerializer, _SAID[code])
     return good | bad
@@ -51,18 +50,32 @@ def without_notes(result: dict[str, Any], **_options: Any) -> dict[str, Any]:
 def with_nothing(result: dict[str, Any], **_options: Any) -> dict[str, Any]:
     """空着的可选值等于没有给,JSON 里是 null;别的名字不许有:文档也这样写。
 
-    See `forms.checked` and `forms.ordered`; the library has no word for it.
+    See `forms.checked`; the library has no word for it. The plan's names are taken as
+    well and stand in the descriptions only: a generated client would have each twice.
     """
-    shapes = result["components"]["schemas"]
     for operation in _operations(result):
         for parameter in operation.get("parameters", ()):
             if parameter["in"] == "query" and not parameter.get("required"):
                 parameter["allowEmptyValue"] = True
-        contents = operation.get("requestBody", {}).get("content", {})
-        for media_type, content in contents.items():
-            shape = shapes[content["schema"]["$ref"].rpartition("/")[2]]
-            nothing = None if media_type == JSON else ""
-            content["schema"] = _or_nothing(shape, nothing)
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            _or_nothing(_component(result, content["schema"]["$ref"]))
+    return result
+
+
+def with_named_choices(result: dict[str, Any], **_options: Any) -> dict[str, Any]:
+    """查询参数里的选项也用组件的名字:生成的客户端里一种选项只有一个类。"""
+    shapes = result["components"]["schemas"]
+    names = {
+        tuple(shape["enum"]): name for name, shape in shapes.items() if "enum" in shape
+    }
+    for operation in _operations(result):
+        for parameter in operation.get("parameters", ()):
+            schema = parameter["schema"]
+            if name := names.get(tuple(schema.get("enum", ()))):
+                choice: dict[str, Any] = {"$ref": f"#/components/schemas/{name}"}
+                if "default" in schema:
+                    choice = {"allOf": [choice], "default": schema["default"]}
+                parameter["schema"] = choice
     return result
 
 
@@ -70,11 +83,18 @@ def _operations(result: dict[str, Any]) -> list[dict[str, Any]]:
     return [call for path in result["paths"].values() for call in path.values()]
 
 
-def _or_nothing(shape: dict[str, Any], nothing: str | None) -> dict[str, Any]:
-    needed, known = shape.get("required", ()), shape["properties"]
-    plans = {plan: known[name] for plan, name in ALIASES.items() if name in known}
-    properties = {
-        name: value if name in needed else {"anyOf": [value, {"enum": [nothing]}]}
-        for name, value in (known | plans).items()
-    }
-    return shape | {"properties": properties, "additionalProperties": False}
+def _component(result: dict[str, Any], reference: str) -> dict[str, Any]:
+    shape: dict[str, Any] = result["components"]["schemas"][
+        reference.rpartition("/")[2]
+    ]
+    return shape
+
+
+def _or_nothing(shape: dict[str, Any]) -> None:
+    needed = shape.get("required", ())
+    for name, value in shape["properties"].items():
+        if name not in needed:
+            # Beside a $ref nothing else is read.
+            plain = {"allOf": [value]} if "$ref" in value else value
+            shape["properties"][name] = plain | {"nullable": True}
+    shape["additionalProperties"] = False

@@ -112,7 +112,7 @@ class FetchedSerializer(Shape):
     windows = serializers.IntegerField()
 
 
-class DaySerializer(Shape):
+class DayCallsSerializer(Shape):
     """配额的一天和它的请求数。"""
 
     day = serializers.DateField()
@@ -129,7 +129,7 @@ class ForecastSerializer(Shape):
     seconds_expected = serializers.FloatField()
     tokens_per_thread = serializers.ListField(child=serializers.IntegerField())
     unserved = serializers.ListField(child=serializers.CharField())
-    days = DaySerializer(many=True)
+    days = DayCallsSerializer(many=True)
     ends_at = serializers.DateTimeField(
         allow_null=True, help_text="Null: nothing to do, or more than 1000 days."
     )
@@ -175,6 +175,27 @@ class MarketDaySerializer(serializers.ModelSerializer[MarketDay]):
             *("missing", "waiting", "audited_at"),
         )
         read_only_fields = fields
+
+
+class StoredPeriodSerializer(Shape):
+    """一只股票一种周期存着的。"""
+
+    period = fields.period()
+    covered_from = serializers.DateField(allow_null=True)
+    covered_to = serializers.DateField(allow_null=True)
+    first_bar = serializers.DateTimeField(allow_null=True)
+    last_bar = serializers.DateTimeField(allow_null=True)
+
+
+class StockSerializer(Shape):
+    """一只股票和它存着什么。"""
+
+    market = serializers.CharField()
+    stock_code = serializers.CharField()
+    stock_name = serializers.CharField()
+    exchange = serializers.CharField()
+    deleted = serializers.BooleanField(help_text="No longer in the list of stocks.")
+    periods = StoredPeriodSerializer(many=True)
 
 
 class ErrorSerializer(Shape):

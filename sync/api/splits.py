@@ -5,25 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ..models import Split
-from .forms import SplitForm, checked
-from .guard import Guarded
-from .paging import Pages
+from .forms import SplitForm
+from .paging import Listing
 from .permissions import MayList
 from .schema import answers
 from .shapes import SplitSerializer
 
 
-class SplitList(Guarded, ListAPIView[Split]):
+class SplitList(Listing[Split]):
     """拆股和合股,新的在前。"""
 
     permission_classes = (MayList,)
     serializer_class = SplitSerializer
-    pagination_class = Pages
+    form = SplitForm
     queryset = Split.objects.order_by("-ex_date", "-id")
 
     @extend_schema(
@@ -40,10 +38,9 @@ class SplitList(Guarded, ListAPIView[Split]):
         return super().get(request, *args, **kwargs)
 
     def filter_queryset(self, queryset: Any) -> Any:
-        """按请求的参数筛选;不对的参数是 400。"""
-        wanted = checked(SplitForm, self.request.query_params)
-        market = wanted.get("market", "")
+        """按请求的参数筛选。"""
+        market = self.wanted.get("market", "")
         rows = queryset.filter(market=market) if market else queryset
-        if code := wanted.get("stock_code"):
+        if code := self.wanted.get("stock_code"):
             return rows.of_stock(code, market=market)
         return rows

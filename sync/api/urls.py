@@ -17,6 +17,7 @@ from .klines import KlineList
 from .metrics import Metrics
 from .runs import RunCancel, RunDetail, RunForecast, RunList
 from .splits import SplitList
+from .stocks import StockList
 
 View = Callable[..., HttpResponseBase]
 
@@ -32,6 +33,7 @@ urlpatterns = [
     *_both("api/stock/sync/runs/forecast", RunForecast.as_view(), "api-forecast"),
     *_both("api/stock/sync/runs/<int:pk>", RunDetail.as_view(), "api-run"),
     *_both("api/stock/sync/runs/<int:pk>/cancel", RunCancel.as_view(), "api-cancel"),
+    *_both("api/stock/stocks", StockList.as_view(), "api-stocks"),
     *_both("api/stock/klines", KlineList.as_view(), "api-klines"),
     *_both("api/stock/completeness", Completeness.as_view(), "api-completeness"),
     *_both("api/stock/splits", SplitList.as_view(), "api-splits"),

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from common.fields import CodeField
 
-from .stocks import spellings
+from .stocks import named
 
 LONGEST_RATIO = 50
 
@@ -20,10 +20,7 @@ class SplitQuerySet(models.QuerySet["Split"]):
 
     def of_stock(self, text: str, *, market: str = "") -> Self:
         """留下一只股票的,代码怎么写都行。"""
-        wanted = models.Q(stock_code=text)
-        for home, code in spellings(text, [market] if market else ()).items():
-            wanted |= models.Q(market=home, stock_code=code)
-        return self.filter(wanted)
+        return self.filter(named(text, market=market))
 
 
 class Split(models.Model):

@@ -60,6 +60,10 @@ class StockQuerySet(CountingQuerySet["Stock"]):
         found = {stock.stock_code: stock for stock in rows}
         return found.get(code) or found.get(text)
 
+    def of_stock(self, text: str, *, market: str = "") -> Self:
+        """留下一只股票的,代码怎么写都行。"""
+        return self.filter(named(text, market=market))
+
     def spelled(
         self, texts: Iterable[str], *, markets: Collection[str] = ()
     ) -> dict[str, list[tuple[str, str]]]:
@@ -84,6 +88,14 @@ def spellings(text: str, markets: Collection[str] = ()) -> dict[str, str]:
         return homes(text, markets=markets)
     except BadCode:
         return {}
+
+
+def named(text: str, *, market: str = "") -> Q:
+    """一只股票的条件,代码怎么写都行;给有 market 和 stock_code 两列的表用。"""
+    wanted = Q(stock_code=text)
+    for home, code in spellings(text, [market] if market else ()).items():
+        wanted |= Q(market=home, stock_code=code)
+    return wanted
 
 
 def _gone(period: str) -> models.QuerySet[Any, Any]:

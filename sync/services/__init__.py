@@ -10,6 +10,7 @@ translates out. What can be foreseen is raised as `Refused`. The rooms behind th
     calendars which days are sessions, and when they close
     quality   find holes in what is stored
     stocks    the list of stocks: from the provider, from a file
+    data      what is stored, given out: the catalogue
     splits    the provider's splits, compared with the bars
     verification  a random sample of what is stored, compared
     tokens    lease tokens, try one
@@ -21,6 +22,7 @@ from ..models.verification import Compared
 from ..storage.retrying import Unavailable
 from .calendars.provider import refresh_calendars
 from .clock import now
+from .data.catalogue import StoredPeriod, catalogue
 from .errors import AlreadyRunning, BadRequest, NoUsableToken, Refused
 from .failures.retry import retry_failed
 from .quality.audit import MarketAudit, audit
@@ -65,12 +67,14 @@ __all__ = [
     "Outcome",
     "Refused",
     "SplitsFound",
+    "StoredPeriod",
     "SyncRequest",
     "Unavailable",
     "audit",
     "audit_daily",
     "brought_nothing",
     "cancel",
+    "catalogue",
     "check_token",
     "clean_up",
     "count_of",

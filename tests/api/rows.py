@@ -8,6 +8,7 @@ from typing import Any
 
 from common.messages import Message
 from sync.models import (
+    Coverage,
     Kline,
     RejectedBar,
     Restatement,
@@ -55,6 +56,15 @@ def shard(of: SyncRun, **columns: Any) -> SyncShard:
 
 def stock(code: str = "700", *, market: str = "HK") -> Stock:
     return Stock.objects.create(stock_code=code, market=market)
+
+
+def covered(of: Stock, *, period: str = "day") -> Coverage:
+    return Coverage.objects.create(
+        stock=of,
+        period=period,
+        start_date=date(2024, 3, 4),
+        end_date=date(2024, 3, 8),
+    )
 
 
 def kline(of: Stock, time: datetime, *, period: str = "day", price: str = "1") -> None:

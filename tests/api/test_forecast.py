@@ -18,7 +18,9 @@ def test_tells_the_calls_of_each_day_and_starts_nothing(
     for code in "123":
         stock(code)
 
-    answer = operator.post(PATH, {"start": "2024-03-04", "end": "2024-03-08"})
+    answer = operator.post(
+        PATH, {"start": "2024-03-04", "end": "2024-03-08"}, format="json"
+    )
 
     told = answer.json()
     assert answer.status_code == 200
@@ -39,6 +41,6 @@ def test_a_bad_value_is_refused_by_its_name(
 ) -> None:
     make_token()
 
-    answer = operator.post(PATH, {"start": "2999-01-01"})
+    answer = operator.post(PATH, {"start": "2999-01-01"}, format="json")
 
     assert answer.status_code == 400

@@ -34,6 +34,7 @@ def world(transactional_db: None, make_token: MakeToken) -> str:
     make_token()
     stock = rows.stock()
     rows.kline(stock, rows.AT)
+    rows.covered(stock)
     rows.failure()
     rows.shard(rows.run())
     return people.drawn(people.person(people.SUPERUSER)).plain
@@ -63,4 +64,4 @@ def test_the_api_does_what_its_document_says_and_nothing_else(
     connection.close()
 
     assert fuzzed.returncode == 0, fuzzed.stdout + fuzzed.stderr
-    assert "Selected: 11/11" in fuzzed.stdout
+    assert "Selected: 12/12" in fuzzed.stdout

@@ -36,6 +36,7 @@ MATRIX: list[Row] = [
     ("POST", "api/stock/sync/runs/forecast", 200, OPERATORS),
     ("GET", RUN, 200, READERS),
     ("POST", f"{RUN}/cancel", 202, OPERATORS),
+    ("GET", "api/stock/stocks", 200, READERS),
     ("GET", "api/stock/klines", 200, READERS),
     ("GET", "api/stock/completeness", 200, READERS),
     ("GET", "api/stock/splits", 200, READERS),

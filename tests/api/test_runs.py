@@ -164,36 +164,31 @@ def test_a_run_is_registered_as_asked_for(
     assert answer.json()["state"] == "queued"
 
 
-def test_a_form_starts_a_run_as_well(token: None, operator: APIClient) -> None:
-    answer = operator.post(PATH, START | {"markets": ["HK", "US"]})
+def test_a_run_is_asked_for_in_json_alone(token: None, operator: APIClient) -> None:
+    answer = operator.post(PATH, START, format="multipart")
 
-    assert answer.status_code == 202
-    assert answer.json()["market"] == "HK,US"
-
-
-@pytest.mark.parametrize("value", ["on", "1", "True", ["true", "true"]])
-def test_a_form_says_true_or_false(
-    token: None, operator: APIClient, value: object
-) -> None:
-    answer = operator.post(PATH, START | {"force": value})
-    said = operator.post(PATH, START | {"force": "true"})
-
-    assert answer.status_code == 400
-    assert list(answer.json()) == ["force"]
-    assert said.json()["force"] is True
+    assert answer.status_code == 415
+    assert not SyncRun.objects.exists()
 
 
-@pytest.mark.parametrize(("nothing", "how"), [("", "multipart"), (None, "json")])
-def test_what_is_left_blank_is_not_given(
-    token: None, operator: APIClient, nothing: object, how: str
-) -> None:
+def test_what_is_null_is_not_given(token: None, operator: APIClient) -> None:
     names = ("markets", "market", "codes", "stock_code", "period", "end", "force")
 
-    answer = operator.post(PATH, START | dict.fromkeys(names, nothing), format=how)
+    answer = operator.post(PATH, START | dict.fromkeys(names), format="json")
 
     assert answer.status_code == 202, answer.json()
     assert (answer.json()["market"], answer.json()["codes"]) == ("", [])
     assert (answer.json()["period"], answer.json()["force"]) == ("day", False)
+
+
+@pytest.mark.parametrize("path", [PATH, f"{PATH}/forecast"])
+def test_a_value_in_the_address_is_refused_and_not_passed_over(
+    token: None, operator: APIClient, path: str
+) -> None:
+    answer = operator.post(f"{path}?market=HK", START, format="json")
+
+    assert (answer.status_code, list(answer.json())) == (400, ["market"])
+    assert not SyncRun.objects.exists()
 
 
 def test_without_an_end_it_is_up_to_today(token: None, operator: APIClient) -> None:
@@ -255,15 +250,6 @@ def test_a_bad_value_is_refused_by_name(
 
     assert answer.status_code == 400
     assert list(answer.json()) == [name]
-    assert not SyncRun.objects.exists()
-
-
-def test_a_form_with_an_unknown_name_is_refused(
-    token: None, operator: APIClient
-) -> None:
-    answer = operator.post(PATH, START | {"stocks": "700"})
-
-    assert (answer.status_code, list(answer.json())) == (400, ["stocks"])
     assert not SyncRun.objects.exists()
 
 

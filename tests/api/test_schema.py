@@ -21,6 +21,7 @@ ERRORS = {
     "run_detail": {"404"},
     "run_cancel": {"404", "409", "415"},
     "kline_list": {"400", "404"},
+    "stock_list": {"400", "404"},
     "metrics": set(),
 }
 
@@ -58,18 +59,24 @@ def test_each_operation_has_its_name_and_its_errors(schema: dict[str, Any]) -> N
 
 
 def test_each_path_is_there_once(schema: dict[str, Any]) -> None:
-    assert len(schema["paths"]) == 10
+    assert len(schema["paths"]) == 11
     assert not [path for path in schema["paths"] if path.endswith("/")]
 
 
-def test_a_body_holds_nothing_but_the_names_that_are_known(
+def test_a_body_is_json_and_holds_nothing_but_the_names_that_are_known(
     schema: dict[str, Any],
 ) -> None:
-    for name in ("run_start", "run_forecast", "retry_failed"):
-        contents = operations(schema)[name]["requestBody"]["content"]
-        for content in contents.values():
-            assert content["schema"]["additionalProperties"] is False
-            assert "stockCode" in content["schema"]["properties"]
+    found = operations(schema)
+    for name, shape, needed in (
+        ("run_start", "RunRequest", True),
+        ("run_forecast", "RunRequest", True),
+        ("retry_failed", "RetryRequest", False),
+    ):
+        body = found[name]["requestBody"]
+        reference = {"$ref": f"#/components/schemas/{shape}"}
+        assert body["content"] == {"application/json": {"schema": reference}}
+        assert body.get("required", False) is needed
+        assert schema["components"]["schemas"][shape]["additionalProperties"] is False
 
 
 def test_both_ways_to_sign_in_are_offered(schema: dict[str, Any]) -> None:
@@ -92,24 +99,22 @@ def test_values_have_their_types(schema: dict[str, Any]) -> None:
     assert shapes["FailureStatusEnum"]["enum"] == [0, 1, 2]
     assert "waiting" in shapes["RunStateEnum"]["enum"]
     assert "HK" in shapes["MarketEnum"]["enum"]
-    run = operations(schema)["run_start"]["requestBody"]["content"]["application/json"]
-    assert run["schema"]["required"] == ["start"]
+    assert shapes["RunRequest"]["required"] == ["start"]
 
 
 def test_what_may_be_left_blank_says_so(schema: dict[str, Any]) -> None:
-    found = operations(schema)
-    query = {value["name"]: value for value in found["kline_list"]["parameters"]}
-    bodies = found["run_start"]["requestBody"]["content"]
+    parameters = operations(schema)["kline_list"]["parameters"]
+    query = {value["name"]: value for value in parameters}
+    values = schema["components"]["schemas"]["RunRequest"]["properties"]
 
     assert query["period"]["allowEmptyValue"] is True
     assert "allowEmptyValue" not in query["market"]
-    for media_type, nothing in (
-        ("application/json", None),
-        ("multipart/form-data", ""),
-    ):
-        values = bodies[media_type]["schema"]["properties"]
-        assert values["end"]["anyOf"][1] == {"enum": [nothing]}
-        assert values["start"] == {"type": "string", "format": "date"}
+    assert values["end"] == {"type": "string", "format": "date", "nullable": True}
+    assert values["market"] == {
+        "allOf": [{"$ref": "#/components/schemas/MarketEnum"}],
+        "nullable": True,
+    }
+    assert values["start"] == {"type": "string", "format": "date"}
 
 
 def test_the_texts_are_english(schema: dict[str, Any]) -> None:
