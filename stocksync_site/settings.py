@@ -213,6 +213,7 @@ STOCK_SYNC_TOKENS_PER_THREAD = _integer("STOCK_SYNC_TOKENS_PER_THREAD", 6)
 STOCK_SYNC_MAX_THREADS = _integer("STOCK_SYNC_MAX_THREADS", 10)
 STOCK_SYNC_MAX_RETRY_COUNT = _integer("STOCK_SYNC_MAX_RETRY_COUNT", 3)
 STOCK_SYNC_QUEUE_SIZE = _integer("STOCK_SYNC_QUEUE_SIZE", 1000)
+STOCK_SYNC_KEEP_SAMPLES_DAYS = _integer("STOCK_SYNC_KEEP_SAMPLES_DAYS", 30)
 
 # --- Jobs ---------------------------------------------------------------------------
 # A job only rings the bell: runs keep their own attempts, leases and progress. So one

@@ -17,6 +17,7 @@ protocols of `ports`. To read in this order; each imports only from those above 
     silence      stocks of which the provider has nothing
     splits       which way a ratio is meant, and whether bars were adjusted for it
     pacing       when one token may be asked again
+    snapshot     what each lane does just now, for who looks on
     messages     what lanes tell the coordinator, and the queue that carries it
     token_pool   the tokens of a run: calls reserved, leases renewed, all given back
     breaker      whether the provider is down

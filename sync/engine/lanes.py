@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import partial
 from random import Random
 from threading import Event
+from typing import NamedTuple
 
 from . import coverage, markets, paging
 from .breaker import Breaker
@@ -117,6 +118,14 @@ class StockInProgress:
         return Place(day, *paging.estimated(newer, self.task.period))
 
 
+class AtWork(NamedTuple):
+    """一条通道正在做的股票,从纪元秒 `since` 起;和它共用请求的还有 `more` 只。"""
+
+    code: str
+    more: int
+    since: float
+
+
 class Lane:
     """一条通道,在自己的线程里拿任务、取数据、报告结果。
 
@@ -140,6 +149,9 @@ class Lane:
     ) -> None:
         self.number = number
         self.client = connect()
+        # For who looks on: set as a whole by this lane's thread, and read by another.
+        self.at_work: AtWork | None = None
+        self.dealt = tuple(limiters)
         self._queues = queues
         self._report = report
         self._depths = depths
@@ -166,6 +178,7 @@ class Lane:
 
     def deal(self, limiters: Sequence[RateLimiter]) -> None:
         """换成这些 Token;由协调者的线程调用。一个也没有,就等它们回来。"""
+        self.dealt = tuple(limiters)
         self._caller.deal(limiters)
 
     @property
@@ -208,6 +221,8 @@ class Lane:
                 rest = replace(stock.rest(), unanswered=asked)
                 self._queues.put_back(self.number, rest)
             return False
+        finally:
+            self.at_work = None
         return True
 
     def _take(self, most: int) -> list[StockInProgress]:
@@ -237,15 +252,23 @@ class Lane:
         """取这几只股票;做完一只拿掉一只。"""
         searches = [stock.search for stock in stocks]
         first = FirstPages(searches, caller=self._caller, client=self.client)
+        began = self._epoch()
+        self._show(stocks, since=began)
         first.ask()
         while stocks:
+            self._show(stocks, since=began)
             if rest := self._fetch_one(stocks[0]):
                 self._queues.put_back(self.number, rest)
             else:
                 self._queues.finish()
             del stocks[0]
+            began = self._epoch()
         for trouble in first.too_large():
             self._report(trouble)
+
+    def _show(self, stocks: Sequence[StockInProgress], *, since: float) -> None:
+        if stocks:
+            self.at_work = AtWork(stocks[0].task.code, len(stocks) - 1, since)
 
     def _fetch_one(self, stock: StockInProgress) -> Task | None:
         """取一只股票的全部区间,报告每一段;失败了报告还缺的区间。

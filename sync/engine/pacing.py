@@ -159,6 +159,12 @@ class RateLimiter:
             rests, paced = self._resting_until - now, self._paced_at() - now
             return (rests, self.refusal) if rests >= paced else (paced, "")
 
+    def gauge(self, now: float) -> tuple[int, float, str]:
+        """算出最近一分钟用了几次、还要休息多少秒,以及服务商拒绝时怎么说。"""
+        with self._lock:
+            recent = sum(now - end < SPAN for end in self._ends)
+            return recent + self._busy, self._resting_until - now, self.refusal
+
     def free_in(self, now: float) -> float:
         """算出交给别人的话,别人还要等多少秒:为别人留着的也算。"""
         with self._lock:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from queue import Empty, Full
 from random import Random
@@ -44,6 +45,7 @@ from .ports import (
     Task,
 )
 from .queues import LaneQueues
+from .snapshot import LaneSnapshot, Snapshot, token_snapshot
 from .token_pool import TokenPool
 
 logger = logging.getLogger(__name__)
@@ -128,6 +130,22 @@ class Runner:
         self._failures: list[Failure] = []
         self._klines = 0
         self._flush_at = self._beat_at = ports.clock.now()
+
+    def snapshot(self) -> Snapshot:
+        """看看此刻每条通道在做什么;由协调者的线程调用。"""
+        now, epoch = self._now(), self._ports.clock.epoch()
+        taken = partial(token_snapshot, now=now, epoch=epoch)
+        seen = {one.token.id: taken(one) for one in self._pool.limiters}
+        lanes = []
+        for lane in self._lanes:
+            if lane.number in self._alive:
+                code, more, since = lane.at_work or ("", 0, None)
+                known = [seen.get(one.token.id) for one in lane.dealt]
+                tokens = [token for token in known if token]
+                lanes.append(LaneSnapshot(lane.number, code, more, since, tokens))
+        dealt = {token.id for lane in lanes for token in lane.tokens}
+        out = [token for token in seen.values() if token and token.id not in dealt]
+        return Snapshot(epoch, lanes, out)
 
     @rare_garbage_collection()
     def run(self, tasks: Iterable[Task]) -> None:

@@ -8,6 +8,7 @@ from .finished import Finished
 from .klines import Coverage, Kline
 from .rejected import RejectedBar
 from .runs import RunKind, RunState, SyncRun
+from .samples import RunEvent, RunSample
 from .shards import ShardState, SyncShard
 from .silent import SilentStock
 from .splits import Split
@@ -27,7 +28,9 @@ __all__ = [
     "Restatement",
     "RestatementState",
     "Revision",
+    "RunEvent",
     "RunKind",
+    "RunSample",
     "RunState",
     "ShardState",
     "SilentStock",

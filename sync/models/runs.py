@@ -78,7 +78,8 @@ class SyncRun(models.Model):
     no process and is started again when the one that works on it dies. Its shards take
     one of `shares` equal shares of the tokens each; `waiting_until` tells when a run
     without quota goes on. `unserved` are markets of which nothing was asked for want of
-    a token.
+    a token. `fetched` are the windows of the stocks that are done, by the reason why
+    they were fetched: see `fetched.Fetched`.
     """
 
     kind = CodeField(_("kind"), max_length=10, choices=RunKind.choices)
@@ -105,6 +106,7 @@ class SyncRun(models.Model):
     calls = models.PositiveIntegerField(_("calls"), default=0)
     reasons = models.JSONField(_("failures by reason"), default=dict, blank=True)
     unserved = models.JSONField(_("markets without a token"), default=list, blank=True)
+    fetched = models.JSONField(_("windows fetched"), default=dict, blank=True)
     threads = models.PositiveSmallIntegerField(_("threads"), default=0)
     tokens_per_thread = models.JSONField(_("tokens per thread"), default=list)
     error = MessageField(_("error"), blank=True, default="")

@@ -101,7 +101,8 @@ class SyncShard(models.Model):
     divided by N. `numbers` is its share of the run's numbers. One that waits for quota
     belongs to no process and is queued again at `resume_at`, or as soon as there are
     tokens for one of the markets that it `waits_for`. One that is queued has there
-    until when a worker is promised to it.
+    until when a worker is promised to it. `work` is what each lane did a moment ago,
+    for who looks on.
     """
 
     run = models.ForeignKey(SyncRun, models.CASCADE, related_name="shards")
@@ -113,6 +114,7 @@ class SyncShard(models.Model):
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     process = models.CharField(_("process"), max_length=200, blank=True, default="")
     numbers = models.JSONField(_("numbers"), default=dict, blank=True)
+    work = models.JSONField(_("at work"), default=dict, blank=True)
     error = MessageField(_("error"), blank=True, default="")
     resume_at = models.DateTimeField(_("goes on"), null=True)
     waits = MessageField(_("waits"), blank=True, default="")

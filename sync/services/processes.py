@@ -20,6 +20,12 @@ def this_process() -> str:
     return f"{socket.gethostname()}:{_space()}:{number}:{_started(number)}"
 
 
+def shown_process(process: str) -> str:
+    """给人看的名字:主机和进程号。"""
+    host, *rest = process.rsplit(":", PARTS - 1)
+    return f"{host} ({rest[1]})" if len(rest) == PARTS - 1 else process
+
+
 def is_gone(process: str) -> bool:
     """判断同一进程空间里的这个进程是否肯定已经不在。
 

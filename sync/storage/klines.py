@@ -36,6 +36,7 @@ from ..engine import coverage
 from ..engine.errors import LostLease
 from ..engine.ports import Beat, Failure, Part, Progress, Saved, Window
 from ..models import Coverage, SyncShard
+from ..models.fetched import FetchedWindows
 from .comparing import note_compared
 from .failures import CoverageChange, FailureBooks
 from .overlap import Judge
@@ -94,6 +95,7 @@ class DatabaseStore:
         self._restating = Restating(shard.pk)
         self._contradicted = False
         self.touched = Touched()
+        self.fetched = FetchedWindows(force=shard.run.force)
 
     def save(self, parts: Sequence[Part]) -> Saved:
         """写入 K 线和覆盖范围,用一个以检查 fence 开始的事务。
@@ -103,7 +105,16 @@ class DatabaseStore:
         saved = self._retrying(lambda: self._write(parts))
         self._restating.committed()
         self.touched.committed()
+        self._note_fetched(saved.parts)
         return saved
+
+    def _note_fetched(self, parts: Sequence[Part]) -> None:
+        # A stock's windows count once all of them are there.
+        for part in parts:
+            if part.last:
+                self.fetched.add(part.task, *part.task.windows)
+            elif part.covered:
+                self.fetched.add(part.task, part.covered, count=0)
 
     def take_contradicted(self) -> bool:
         """取出上次问过以后,有没有序列要整个重新取。"""

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.conf import settings
-from django.db.models import TextChoices
-from django.utils.translation import gettext_lazy as _
 
-from sync.engine import coverage
 from sync.engine.plan import Limits, deal_tokens, thread_count
-from sync.engine.ports import Task, Window
+from sync.engine.ports import Task
 from sync.engine.sharing import Tally
 from sync.models import SyncRun
+from sync.models.fetched import Fetched, FetchedWindows, merged
 from tokens import quota
 from tokens.models import ApiToken
 
@@ -22,25 +20,6 @@ from ..tokens.serving import PROVIDER, require_token, serving
 from ..work.batch import tasks_of
 from .calls_by_day import DayOfCalls, Need, Plan, Source, by_day
 from .request import SyncRequest
-
-
-class Why(TextChoices):
-    """为什么要取一个区间。"""
-
-    NEW = "new", _("no data yet")
-    NEWER = "newer", _("newer than what is stored")
-    OLDER = "older", _("older than what is stored")
-    HOLE = "hole", _("recorded as missing")
-    AGAIN = "again", _("stored already, downloaded again")
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """出于同一个原因会取的区间合起来:从哪天到哪天,多少个区间。"""
-
-    why: Why
-    window: Window
-    windows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +89,8 @@ class Count:
     def __init__(self, market: str, *, batch: int, force: bool) -> None:
         self.market = market
         self.stocks = self.skipped = 0
-        self.fetched: dict[Why, list[Window]] = {}
-        self.windows: dict[Why, int] = {}
+        self.fetched = FetchedWindows(force=force)
         self._tally = Tally(batch=batch)
-        self._force = force
 
     @property
     def calls(self) -> int:
@@ -125,20 +102,7 @@ class Count:
         self.stocks += 1
         self.skipped += not task.windows
         self._tally.add(task)
-        for window in task.windows:
-            why = self._why(window, task.covered)
-            seen = self.fetched.get(why, [])
-            self.fetched[why] = [coverage.hull([window, *seen])]
-            self.windows[why] = self.windows.get(why, 0) + 1
-
-    def _why(self, window: Window, covered: Window | None) -> Why:
-        if covered is None:
-            return Why.NEW
-        if window.start > covered.end:
-            return Why.NEWER
-        if window.end < covered.start:
-            return Why.OLDER
-        return Why.AGAIN if self._force else Why.HOLE
+        self.fetched.add(task, *task.windows)
 
 
 def _count(
@@ -206,14 +170,7 @@ def _plan(counts: Sequence[Count], tokens: Sequence[ApiToken], *, at: datetime) 
 
 
 def _merged(counts: Sequence[Count]) -> list[Fetched]:
-    def found() -> Iterator[Fetched]:
-        for why in Why:
-            hulls = [one for count in counts for one in count.fetched.get(why, ())]
-            if hulls:
-                windows = sum(count.windows.get(why, 0) for count in counts)
-                yield Fetched(why, coverage.hull(hulls), windows)
-
-    return list(found())
+    return FetchedWindows().load(merged(c.fetched.saved() for c in counts)).rows()
 
 
 def _sharing(markets: Sequence[str]) -> list[int]:

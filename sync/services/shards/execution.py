@@ -15,7 +15,6 @@ from django.db.utils import DatabaseError
 
 from common.messages import Message
 from sync.engine.errors import LostLease
-from sync.engine.paging import pages
 from sync.engine.plan import Limits, Tuning
 from sync.engine.ports import Beat, LeasedToken, Progress, Task
 from sync.engine.runner import Ports, Runner
@@ -40,11 +39,13 @@ from ..tokens.serving import Serving, serving
 from ..tokens.sharing import TokenSharing
 from ..work.batch import failed_of, markets_of, tasks_of
 from ..work.older import OlderHistory
+from ..work.sizing import calls_wanted, complete
 from ..work.slices import Slice
 from .cut import capacity
 from .finish import Finish
 from .leasing import Leasing, LeftToSiblings, Parked, soonest
-from .states import ADDED, numbers_of, resumed, totals
+from .record import RunRecord
+from .states import ADDED, numbers_of, resumed, saved_numbers, totals
 from .telling import described, message_of
 from .turns import WorkerTurn
 
@@ -112,6 +113,7 @@ class Execution:
             shard, fence=fence, retrying=retrying, now=now, numbers=self._numbers
         )
         self._store = self._to_database(fence)
+        self._record = RunRecord(shard, now=now)
 
     def _to_database(self, fence: int) -> DatabaseStore:
         retry = self.run.kind == RunKind.RETRY
@@ -127,7 +129,9 @@ class Execution:
     def run_to_end(self) -> ShardState:
         """做完这个分片,写下结局,返回它此后的状态;被别人接管了就还在执行。"""
         try:
-            return self._ended()
+            state = self._ended()
+            self._record.flush()
+            return state
         finally:
             self._show(self.progress)
 
@@ -186,9 +190,11 @@ class Execution:
         of = self._retrying(self.run.shards.count)
         self._slice = Slice(self.shard.number, of)
         self.progress = self._resumed(self.shard.numbers)
+        self._store.fetched.load(saved_numbers(self.shard.numbers).get("fetched"))
         self._done_before = _done(self.progress)
 
     def _parked(self, parked: Parked) -> ShardState:
+        self._record.note(parked.why)
         if self.run.background or self.progress.calls:
             return self._finish.parked(parked)
         # Nothing was begun, and somebody is there to be told.
@@ -353,6 +359,7 @@ class Execution:
                 tuning=TUNING,
             )
             unless_it_is_made.pop_all()  # from here on it gives them back itself
+        self._record.begins(market, runner.tokens_per_thread)
         return runner
 
     def _give_back(self, tokens: Sequence[LeasedToken]) -> None:
@@ -383,15 +390,19 @@ class Execution:
         self._clock.set()
         at = self._now()
         SyncShard.objects.held(self.shard.pk, fence=self._store.fence).update(
-            numbers=self._numbers(), waits=self._waits()
+            numbers=self._numbers(),
+            waits=self._waits(),
+            **self._record.work(self._runner, at=at),
         )
+        numbers = self._run_numbers()
         SyncRun.objects.active().filter(pk=self.run.pk).update(
-            heartbeat_at=at, **self._run_numbers()
+            heartbeat_at=at, **numbers
         )
         held = self._ledger.renew()
         wish = SyncRun.objects.values_list("cancel_requested_at", flat=True)
         self._cancelled = wish.get(pk=self.run.pk) is not None
         leave = self._turn is not None and self._turn.look(fruitful=self._is_fruitful())
+        self._record.keep(numbers, alone=self._slice.of == 1, at=at)
         return Beat(LEASE.total_seconds() - MARGIN, held, self._cancelled, leave)
 
     def _is_fruitful(self) -> bool:
@@ -405,11 +416,8 @@ class Execution:
         waits for none; the tasks are read again for the engine, after the wait, because
         what there is to fetch may have changed. It stops at the first that is missing.
         """
-        stocks = 0
-        for task in self._tasks(market):
-            if task.windows:
-                return False
-            stocks += 1
+        if (stocks := complete(self._tasks(market))) is None:
+            return False
         self.progress.skip(stocks)
         return True
 
@@ -421,7 +429,7 @@ class Execution:
             return self._leasing.lease(
                 market,
                 sharing,
-                wanted=self._calls_wanted(market),
+                wanted=calls_wanted(self._tasks(market), most=capacity()),
                 calls=self.progress.calls,
             )
         except (Parked, LeftToSiblings) as wait:
@@ -434,19 +442,11 @@ class Execution:
         finally:
             self._tell(Message())
 
-    def _calls_wanted(self, market: str) -> int:
-        """这个市场大约要几次请求;多得一个进程的 Token 都用得上,就不再数。"""
-        calls, most = 0, capacity()
-        for task in self._tasks(market):
-            calls += sum(pages(window, task.period) for window in task.windows)
-            if calls >= most:
-                break
-        return max(1, calls)
-
     def _tell(self, why: Message) -> None:
         """在等什么;空的表示不等了。"""
         if why and self._note != why:
             logger.info("Run %d waits: %s", self.run.pk, why)
+            self._record.note(why)
         self._note = why
 
     def _wait(self, why: Message) -> bool:
@@ -482,7 +482,8 @@ class Execution:
         self._note_lanes()
         if self._done_before is None:
             return self.shard.numbers  # whatever was saved stays
-        return numbers_of(self.progress, self._threads, self._serving.unserved)
+        fetched = self._store.fetched.saved()
+        return numbers_of(self.progress, self._threads, self._serving.unserved, fetched)
 
     def _run_numbers(self) -> dict[str, Any]:
         """运行的数字:有几个分片时加起来。"""

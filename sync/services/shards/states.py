@@ -17,6 +17,7 @@ from django.db import transaction
 from common.messages import Message
 from sync.engine.ports import Progress
 from sync.models import Finished, RunKind, RunState, ShardState, SyncRun, SyncShard
+from sync.models.fetched import merged
 
 ADDED = ("stocks", "succeeded", "failed", "skipped", "klines", "dropped", "calls")
 AT_WORK = {ShardState.QUEUED, ShardState.RUNNING}
@@ -122,6 +123,8 @@ def saved_numbers(saved: Any) -> dict[str, Any]:
     reasons, lanes, unserved = map(
         saved.get, ("reasons", "tokens_per_thread", "unserved")
     )
+    if "fetched" in saved:
+        numbers["fetched"] = saved["fetched"]  # it reads what it can itself
     if isinstance(reasons, dict):
         counted = {name: count for name, count in reasons.items() if _is_count(count)}
         numbers["reasons"] = counted
@@ -152,17 +155,21 @@ def totals(shards: Iterable[Any]) -> dict[str, Any]:
         **{name: sum(numbers.get(name, 0) for numbers in given) for name in ADDED},
         "reasons": dict(reasons),
         "unserved": sorted({one for row in given for one in row.get("unserved", ())}),
+        "fetched": merged(numbers.get("fetched") for numbers in given),
         "threads": len(lanes),
         "tokens_per_thread": lanes,
     }
 
 
 def numbers_of(
-    progress: Progress, lanes: Sequence[int], unserved: Sequence[str]
+    progress: Progress,
+    lanes: Sequence[int],
+    unserved: Sequence[str],
+    fetched: dict[str, Any],
 ) -> dict[str, Any]:
     """把进度变成存进分片的行里的数字。"""
     told = {"tokens_per_thread": list(lanes), "unserved": list(unserved)}
-    numbers = {**asdict(progress), **told}
+    numbers = {**asdict(progress), **told, "fetched": fetched}
     del numbers["waits"]  # which is over by the time that anybody goes on
     return numbers
 

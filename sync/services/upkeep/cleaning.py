@@ -1,4 +1,4 @@
-"""清理:旧的运行,django-q2 自己的旧失败。"""
+"""清理:旧的运行和它们的样本,django-q2 自己的旧失败。"""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from django_q.models import Task
 
 from sync.models import FailureStatus, SyncFailure, SyncRun
 from sync.models.runs import ACTIVE
+
+from .samples import clean_samples
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +26,7 @@ class Cleaned:
 
     runs: int
     jobs: int
+    samples: int = 0
 
 
 def clean_up(*, at: datetime) -> Cleaned:
@@ -31,13 +34,18 @@ def clean_up(*, at: datetime) -> Cleaned:
 
     Kept for good: runs that have not ended, and runs that a failure points to which is
     still open or was given up, because they tell where it came from. Failures stay; one
-    that was retried successfully merely loses its run.
+    that was retried successfully merely loses its run. Samples: see `samples`.
     """
-    cleaned = Cleaned(runs=_delete_runs(at - KEEP_RUNS), jobs=_delete_jobs(at))
+    cleaned = Cleaned(
+        runs=_delete_runs(at - KEEP_RUNS),
+        jobs=_delete_jobs(at),
+        samples=clean_samples(at=at),
+    )
     logger.info(
-        "Cleaned up: %d old runs, %d old failed jobs",
+        "Cleaned up: %d old runs, %d old failed jobs, %d samples of runs",
         cleaned.runs,
         cleaned.jobs,
+        cleaned.samples,
         extra={"event": "rows.cleaned"},
     )
     return cleaned

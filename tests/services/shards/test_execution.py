@@ -89,9 +89,9 @@ def test_what_is_there_already_is_not_asked_for(
     # Of the shard: which, claim, how many, its end, whether there are more. Of the
     # run: state, markets, the three of the list, whether a run was stopped there, which
     # stocks are gone, which a split wants compared, lock, shards, what it has finished,
-    # end, read again. And who waits for tokens, when it is due and when not. Of a
-    # server the time.
-    assert len(statements) == 20 + (connection.vendor == "mysql")
+    # end, read again. And who waits for tokens, when it is due and when not; the event
+    # that it was taken up. Of a server the time.
+    assert len(statements) == 21 + (connection.vendor == "mysql")
 
 
 def test_without_stocks_there_is_nothing_to_do(

@@ -7,8 +7,16 @@ from typing import Any
 
 import pytest
 from django_q.models import Task
+from pytest_django import Settings
 
-from sync.models import FailureStatus, SyncFailure, SyncRun, SyncShard
+from sync.models import (
+    FailureStatus,
+    RunEvent,
+    RunSample,
+    SyncFailure,
+    SyncRun,
+    SyncShard,
+)
 from sync.services import clean_up
 from sync.services.upkeep import cleaning
 from sync.services.upkeep.cleaning import KEEP_JOBS, KEEP_RUNS, Cleaned
@@ -112,3 +120,40 @@ def test_old_failures_of_the_queue_go_and_successes_stay() -> None:
 
     assert cleaned.jobs == 1
     assert set(Task.objects.all()) == {young, good}
+
+
+def samples_of(run_: SyncRun, count: int) -> None:
+    RunEvent.objects.note(run_.pk, "Something happened.", at=AT)
+    RunSample.objects.bulk_create(
+        RunSample(run=run_, at=AT + timedelta(seconds=n), klines=n)
+        for n in range(count)
+    )
+
+
+def test_the_samples_of_an_ended_run_are_thinned_evenly_and_only_once() -> None:
+    of = ended(finished_at=AT)
+    at_work = run(state="running", request_key="other")
+    samples_of(of, 500)
+    samples_of(at_work, 500)
+
+    assert clean_up(at=AT).samples == 400
+    assert clean_up(at=AT).samples == 0
+
+    kept = list(RunSample.objects.of(of).values_list("klines", flat=True))
+    assert kept == list(range(0, 500, 5))
+    assert RunSample.objects.of(at_work).count() == 500
+
+
+def test_samples_and_events_go_after_the_days_that_are_set(
+    settings: Settings,
+) -> None:
+    settings.STOCK_SYNC_KEEP_SAMPLES_DAYS = 2
+    old = ended(finished_at=AT - timedelta(days=2, seconds=1))
+    young = ended(finished_at=AT - timedelta(days=2))
+    samples_of(old, 3)
+    samples_of(young, 3)
+
+    assert clean_up(at=AT).samples == 3 + 1
+
+    assert set(RunSample.objects.values_list("run_id", flat=True)) == {young.pk}
+    assert RunEvent.objects.get().run == young
