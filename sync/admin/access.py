@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
@@ -17,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from ..models import AccessKey
-from ..models.access import AccessKeyQuerySet
+from ..models.access import AccessKeyQuerySet, check_expiry
 
 logger = logging.getLogger(__name__)
 
@@ -25,23 +24,22 @@ LIFE = timedelta(days=365)
 
 
 class AccessKeyForm(ModelForm):  # type: ignore[type-arg]
-    """建一个密钥的表单:名字和到期的时刻。"""
+    """一个密钥的表单:名字、到期的时刻和限额。"""
 
     class Meta:
         model = AccessKey
-        fields = ("user", "name", "expires_at")
+        fields = ("user", "name", "expires_at", "calls_per_minute")
 
     def clean_expires_at(self) -> datetime:
-        """拒绝不在将来的到期时刻。"""
+        """拒绝不在将来的和两年以后的到期时刻。"""
         expires_at: datetime = self.cleaned_data["expires_at"]
-        if expires_at <= timezone.now():
-            raise ValidationError(_("Give a moment in the future."))
+        check_expiry(expires_at, at=timezone.now())
         return expires_at
 
 
 @admin.register(AccessKey)
 class AccessKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """每个工作人员管自己的密钥,超级用户管所有人的。
+    """每个工作人员管自己的密钥,超级用户管所有人的,限额只有超级用户能改。
 
     A key has no more rights than its user, so making one needs no permission. It is
     shown once, in the answer to the form that made it, and never put into a message:
@@ -51,7 +49,7 @@ class AccessKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     form = AccessKeyForm
     list_display = (
         *("name", "user", "shown_prefix", "state"),
-        *("expires_at", "last_used_at", "created_at"),
+        *("expires_at", "last_used_at", "created_at", "limit"),
     )
     list_select_related = ("user",)
     search_fields = ("name", "prefix")
@@ -68,6 +66,13 @@ class AccessKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if key.revoked_at:
             return _("revoked")
         return _("expired") if key.expires_at <= timezone.now() else _("valid")
+
+    @admin.display(description=gettext_lazy("calls a minute"))
+    def limit(self, key: AccessKey) -> str:
+        """写出一分钟能调用几次;和别的密钥不同的才说是它自己的。"""
+        text = str(key.call_limit) if key.call_limit > 0 else _("no limit")
+        own = key.calls_per_minute is not None
+        return _("%(limit)s, its own") % {"limit": text} if own else text
 
     @admin.action(
         description=gettext_lazy("Revoke: of no use from now on"),
@@ -86,11 +91,20 @@ class AccessKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return keys if _is_superuser(request) else keys.filter(user=request.user)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """建的时候,超级用户选给谁。"""
-        if obj is not None:
-            return self.list_display
-        wanted = ("name", "expires_at")
-        return ("user", *wanted) if _is_superuser(request) else wanted
+        """建的时候,超级用户选给谁,给多少。"""
+        if obj is None:
+            wanted = ("name", "expires_at")
+            mine = ("user", *wanted, "calls_per_minute")
+            return mine if _is_superuser(request) else wanted
+        if _is_superuser(request):
+            return (*self.list_display[:-1], "calls_per_minute")
+        return self.list_display
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Any = None
+    ) -> tuple[str, ...]:
+        """建好了的只有限额能改。"""
+        return () if obj is None else self.list_display
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """给自己,一年。"""
@@ -103,8 +117,14 @@ class AccessKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         form: ModelForm[AccessKey],
         change: bool,  # noqa: FBT001 Django passes it by position
     ) -> None:
-        """抽一个密钥,只存它的摘要。"""
+        """抽一个密钥,只存它的摘要;改的只是限额。"""
         assert request.user.is_authenticated
+        if change:
+            obj.save(update_fields=["calls_per_minute"])
+            _log(
+                "access_key.limited", "access key %s limited by %s", obj.prefix, request
+            )
+            return
         if not _is_superuser(request):
             obj.user = request.user
         obj.draw()
@@ -143,8 +163,8 @@ class AccessKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return _is_staff(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """谁也不能。"""
-        return False
+        """只有超级用户:改限额。"""
+        return _is_superuser(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """只有超级用户:撤销了的留着,好知道有过。"""

@@ -19,7 +19,14 @@ if TYPE_CHECKING:  # the library's views load this module
 
 
 class CallerThrottle(UserRateThrottle):
-    """登录的用户;每把访问密钥各算各的。"""
+    """登录的用户;每把访问密钥各算各的,可以有自己的限额。"""
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        """还可不可以调用;密钥自己的限额先于设置。"""
+        if isinstance(request.auth, AccessKey):
+            self.rate = _rate(request.auth.call_limit)
+            self.num_requests, self.duration = self.parse_rate(self.rate)
+        return super().allow_request(request, view)
 
     def get_rate(self) -> str | None:
         """0 或更少:不限。"""

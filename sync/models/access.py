@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -21,16 +23,19 @@ SECRET_BYTES = 32
 SHAPE = re.compile(r"[\w-]{8}\.[\w-]{43}", re.ASCII)
 # Every call would otherwise be a write.
 USE_NOTED_EVERY = timedelta(minutes=1)
+# Two years, one of them a leap year. What nobody renews, nobody misses.
+LONGEST_DAYS = 731
+MOST_CALLS = 10_000
 
 
 class AccessKeyQuerySet(models.QuerySet["AccessKey"]):
     """访问密钥的查询。"""
 
     def valid(self, *, at: datetime) -> Self:
-        """留下没有撤销、没有过期、用户仍可登录的密钥。"""
-        return self.filter(
-            revoked_at=None, expires_at__gt=at, user__is_active=True
-        ).select_related("user")
+        """留下没有撤销、没有过期、用户还是工作人员的密钥。"""
+        staff = Q(user__is_active=True, user__is_staff=True)
+        in_force = self.filter(staff, revoked_at=None, expires_at__gt=at)
+        return in_force.select_related("user")
 
     def find(self, key: str, *, at: datetime) -> AccessKey | None:
         """找到这个密钥对应的行;不对、过期或者撤销了都返回 None。"""
@@ -78,6 +83,13 @@ class AccessKey(models.Model):
     )
     digest = CodeField(max_length=64, db_column="hash", editable=False)
     expires_at = models.DateTimeField(_("expires at"))
+    calls_per_minute = models.PositiveIntegerField(
+        _("calls a minute"),
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(MOST_CALLS)],
+        help_text=_("Blank: as many as the setting says. 0: no limit."),
+    )
     revoked_at = models.DateTimeField(_("revoked at"), null=True, editable=False)
     last_used_at = models.DateTimeField(_("last used at"), null=True, editable=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
@@ -96,12 +108,26 @@ class AccessKey(models.Model):
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
 
+    @property
+    def call_limit(self) -> int:
+        """返回这个密钥一分钟能调用几次;0 是不限。"""
+        own = self.calls_per_minute
+        return settings.API_CALLS_PER_MINUTE if own is None else own
+
     def draw(self) -> str:
         """换上一个新的随机密钥并返回它;不保存。"""
         prefix = secrets.token_urlsafe(PREFIX_LENGTH * 3 // 4)
         self.plain = f"{prefix}.{secrets.token_urlsafe(SECRET_BYTES)}"
         self.prefix, self.digest = prefix, _digest(self.plain)
         return self.plain
+
+
+def check_expiry(expires_at: datetime, *, at: datetime) -> None:
+    """检查到期的时刻:在将来,不超过两年;不对时抛出 ValidationError。"""
+    if expires_at <= at:
+        raise ValidationError(_("Give a moment in the future."))
+    if expires_at > at + timedelta(days=LONGEST_DAYS):
+        raise ValidationError(_("A key is good for two years at most."))
 
 
 def _digest(key: str) -> str:

@@ -25,6 +25,7 @@ from .clock import now
 from .data.catalogue import StoredPeriod, catalogue
 from .errors import AlreadyRunning, BadRequest, NoUsableToken, Refused
 from .failures.retry import retry_failed
+from .keys import create_access_key
 from .quality.audit import MarketAudit, audit
 from .quality.decide import keep_history, take_over_history
 from .quality.freshness import Freshness, freshness, newest_bars
@@ -79,6 +80,7 @@ __all__ = [
     "clean_up",
     "count_of",
     "count_unreached",
+    "create_access_key",
     "estimate",
     "execute",
     "execute_shard",

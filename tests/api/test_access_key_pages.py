@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +19,12 @@ from tests import people
 
 LIST = "/admin/sync/accesskey/"
 ADD = f"{LIST}add/"
-WANTED = {"name": "night job", "expires_at_0": "2100-01-01", "expires_at_1": "00:00"}
+TOMORROW = timezone.now() + timedelta(days=1)
+WANTED = {
+    "name": "night job",
+    "expires_at_0": f"{TOMORROW:%Y-%m-%d}",
+    "expires_at_1": "00:00",
+}
 SHOWN = re.compile(r'<code id="access-key">([^<]+)</code>')
 
 
@@ -85,6 +91,15 @@ def test_a_key_must_expire_in_the_future() -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("day", ["2100-01-01", "9999-12-31"])
+def test_a_key_is_good_for_two_years_at_most(day: str) -> None:
+    page = browser(people.VIEWER).post(ADD, WANTED | {"expires_at_0": day})
+
+    assert "A key is good for two years at most." in page.content.decode()
+    assert not AccessKey.objects.exists()
+
+
+@pytest.mark.django_db
 def test_the_form_proposes_a_year() -> None:
     page = browser(people.VIEWER).get(ADD).content.decode()
 
@@ -120,18 +135,46 @@ def test_a_superuser_revokes_anybodys() -> None:
 
 
 @pytest.mark.django_db
-def test_nobody_edits_a_key_and_staff_delete_none() -> None:
+def test_staff_edit_and_delete_no_key() -> None:
     key = people.drawn(people.person(people.VIEWER))
     client = browser(people.VIEWER)
+    page = f"{LIST}{key.pk}/change/"
 
-    changed = client.post(f"{LIST}{key.pk}/change/", WANTED | {"name": "mine"})
+    changed = client.post(page, WANTED | {"name": "mine", "calls_per_minute": "0"})
     deleted = client.post(f"{LIST}{key.pk}/delete/", {"post": "yes"})
     acted(client, key, action="delete_selected")
-    by_root = browser(people.SUPERUSER).post(f"{LIST}{key.pk}/change/", WANTED)
 
     assert (changed.status_code, deleted.status_code) == (403, 403)
-    assert by_root.status_code == 403
-    assert AccessKey.objects.get().name == "script"
+    key.refresh_from_db()
+    assert (key.name, key.calls_per_minute) == ("script", None)
+    assert "120" in client.get(page).content.decode()
+
+
+@pytest.mark.django_db
+def test_staff_choose_no_limit_for_themselves() -> None:
+    browser(people.VIEWER).post(ADD, WANTED | {"calls_per_minute": "5000"})
+
+    assert AccessKey.objects.get().calls_per_minute is None
+
+
+@pytest.mark.django_db
+def test_a_superuser_changes_the_limit_and_nothing_else() -> None:
+    key = people.drawn(people.person(people.VIEWER))
+    page = f"{LIST}{key.pk}/change/"
+    client = browser(people.SUPERUSER)
+
+    client.post(page, WANTED | {"calls_per_minute": "1000"})
+
+    limited = AccessKey.objects.get()
+    assert limited.calls_per_minute == 1000
+    assert (limited.name, limited.expires_at) == (key.name, key.expires_at)
+    assert AccessKey.objects.find(key.plain, at=timezone.now()) == key
+    assert "1000, its own" in client.get(LIST).content.decode()
+    for value in ("10001", "-1", "x"):
+        client.post(page, {"calls_per_minute": value})
+        assert AccessKey.objects.get().calls_per_minute == 1000
+    client.post(page, {"calls_per_minute": ""})
+    assert AccessKey.objects.get().calls_per_minute is None
 
 
 @pytest.mark.django_db

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from pytest_django import Settings
 
+from sync.models import AccessKey
 from tests import people
 
 PATH = "/api/stock/sync/runs"
@@ -39,6 +40,25 @@ def test_each_key_is_counted_by_itself() -> None:
     assert spent.status_code == 429
     assert second.get(PATH).status_code == 200
     assert people.signed_in().get(PATH).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("own", "codes"),
+    [(1, [200, 429, 429, 429]), (3, [200, 200, 200, 429]), (0, [200] * 4)],
+)
+def test_a_key_may_have_a_limit_of_its_own(own: int, codes: list[int]) -> None:
+    key = people.drawn(people.person())
+    AccessKey.objects.filter(pk=key.pk).update(calls_per_minute=own)
+    client = people.with_key(key.plain)
+
+    answers = [client.get(PATH) for _ in range(4)]
+
+    assert [answer.status_code for answer in answers] == codes
+    assert all(
+        0 < int(answer["Retry-After"]) <= 60
+        for answer in answers
+        if answer.status_code == 429
+    )
 
 
 @pytest.mark.parametrize("header", ["", "Bearer x", WRONG])
