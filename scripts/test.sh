@@ -17,8 +17,6 @@ PYTEST=(
 )
 # Every process reads all tests: compiled ones are kept for the next.
 unset PYTHONDONTWRITEBYTECODE
-# Names of tests show sets; all processes must call a test the same.
-export PYTHONHASHSEED=${PYTHONHASHSEED:-$RANDOM}
 
 # verdict NAME CODE
 verdict() {
@@ -36,7 +34,6 @@ mariadb=$!
 # Ctrl-C reaches both by itself; whoever ends this script alone ends the other, too.
 trap 'kill "$mariadb" 2>/dev/null' EXIT
 
-echo "--- PYTHONHASHSEED=$PYTHONHASHSEED"
 echo "--- tests on SQLite (those on MariaDB run beside them, into $LOG)"
 # The database is named here, so that one in .env is never touched by the tests.
 DATABASE_URL=sqlite:///var/unused.sqlite3 "${PYTEST[@]}" -m sqlite "$@"
