@@ -249,6 +249,8 @@ if Q_BROKER_URL:
 # Calls in a minute of one user or access key, and of one address without; 0: no limit.
 API_CALLS_PER_MINUTE = _integer("API_CALLS_PER_MINUTE", 120)
 API_ANONYMOUS_CALLS_PER_MINUTE = _integer("API_ANONYMOUS_CALLS_PER_MINUTE", 20)
+# Exports that a web process streams at once: each holds a thread of its eight.
+API_EXPORTS_AT_ONCE = _integer("API_EXPORTS_AT_ONCE", 3)
 REST_FRAMEWORK = configuration.REST_FRAMEWORK
 SPECTACULAR_SETTINGS = configuration.SPECTACULAR_SETTINGS
 

@@ -120,6 +120,20 @@ class KlineForm(Form):
         return in_order(attrs)
 
 
+class ExportForm(Form):
+    """导出哪些 K 线。"""
+
+    market = fields.market()
+    stock_code = fields.code(required=False)
+    period = fields.period(default="day")
+    start = fields.TradeDate(required=False, help_text="First trade date, included.")
+    end = fields.TradeDate(required=False, help_text="Last trade date, included.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """检查开始不在结束之后。"""
+        return in_order(attrs)
+
+
 class CompletenessForm(PageForm):
     """哪些市场、哪种周期、哪些日子的完整程度。"""
 

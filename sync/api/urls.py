@@ -11,6 +11,7 @@ from django.urls import URLPattern, path, re_path
 from .completeness import Completeness
 from .docs import Docs, Schema
 from .errors import nothing
+from .exports import KlineCsv
 from .failures import FailureList, RetryFailed
 from .health import health
 from .klines import KlineList
@@ -35,6 +36,7 @@ urlpatterns = [
     *_both("api/stock/sync/runs/<int:pk>/cancel", RunCancel.as_view(), "api-cancel"),
     *_both("api/stock/stocks", StockList.as_view(), "api-stocks"),
     *_both("api/stock/klines", KlineList.as_view(), "api-klines"),
+    *_both("api/stock/klines.csv", KlineCsv.as_view(), "api-klines-csv"),
     *_both("api/stock/completeness", Completeness.as_view(), "api-completeness"),
     *_both("api/stock/splits", SplitList.as_view(), "api-splits"),
     *_both("api/schema", Schema.as_view(), "api-schema"),

@@ -13,6 +13,7 @@ translates out. What can be foreseen is raised as `Refused`. The rooms behind th
     data      what is stored, given out: the catalogue
     splits    the provider's splits, compared with the bars
     verification  a random sample of what is stored, compared
+    exporting stored K-lines as CSV, to files and streams
     tokens    lease tokens, try one
     upkeep    what runs by itself: schedules, cleaning
 """
@@ -24,6 +25,12 @@ from .calendars.provider import refresh_calendars
 from .clock import now
 from .data.catalogue import StoredPeriod, catalogue
 from .errors import AlreadyRunning, BadRequest, NoUsableToken, Refused
+from .exporting.files import Interrupted as ExportInterrupted
+from .exporting.files import Watch as ExportWatch
+from .exporting.files import Written, write_files
+from .exporting.layouts import export_layout
+from .exporting.request import ExportRequest
+from .exporting.stream import Export, export
 from .failures.retry import retry_failed
 from .keys import create_access_key
 from .quality.audit import MarketAudit, audit
@@ -60,6 +67,10 @@ __all__ = [
     "BadRequest",
     "Checked",
     "Compared",
+    "Export",
+    "ExportInterrupted",
+    "ExportRequest",
+    "ExportWatch",
     "Forecast",
     "Freshness",
     "Listed",
@@ -71,6 +82,7 @@ __all__ = [
     "StoredPeriod",
     "SyncRequest",
     "Unavailable",
+    "Written",
     "audit",
     "audit_daily",
     "brought_nothing",
@@ -84,6 +96,8 @@ __all__ = [
     "estimate",
     "execute",
     "execute_shard",
+    "export",
+    "export_layout",
     "follow",
     "forecast",
     "freshness",
@@ -111,4 +125,5 @@ __all__ = [
     "verified_lately",
     "verify",
     "verify_daily",
+    "write_files",
 ]

@@ -26,6 +26,16 @@ def check_period(period: str) -> None:
         raise BadRequest("period", _filled(text, period, PERIODS))
 
 
+def check_choice(field: str, value: str, known: Iterable[str]) -> str:
+    """检查一个词,不认识时说出认识的;返回它。"""
+    names = list(known)
+    if value not in names:
+        text = _("Unknown value %(value)r of %(field)s: known are %(names)s.")
+        values = {"value": value, "field": field, "names": ", ".join(names)}
+        raise BadRequest(field, text % values)
+    return value
+
+
 def check_order(start: date, end: date) -> None:
     """检查区间的开始不在结束之后。"""
     if start > end:

@@ -64,4 +64,4 @@ def test_the_api_does_what_its_document_says_and_nothing_else(
     connection.close()
 
     assert fuzzed.returncode == 0, fuzzed.stdout + fuzzed.stderr
-    assert "Selected: 12/12" in fuzzed.stdout
+    assert "Selected: 13/13" in fuzzed.stdout

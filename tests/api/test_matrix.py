@@ -38,6 +38,7 @@ MATRIX: list[Row] = [
     ("POST", f"{RUN}/cancel", 202, OPERATORS),
     ("GET", "api/stock/stocks", 200, READERS),
     ("GET", "api/stock/klines", 200, READERS),
+    ("GET", "api/stock/klines.csv", 200, READERS),
     ("GET", "api/stock/completeness", 200, READERS),
     ("GET", "api/stock/splits", 200, READERS),
     ("GET", "api/schema", 200, READERS_OF_DOCS),
@@ -45,7 +46,9 @@ MATRIX: list[Row] = [
     ("GET", "metrics", 200, WATCHERS),
     ("GET", "healthz", 200, people.EVERYBODY),
 ]
-QUERIES = {"api/stock/klines": "?market=HK&stock_code=700"}
+QUERIES = dict.fromkeys(
+    ("api/stock/klines", "api/stock/klines.csv"), "?market=HK&stock_code=700"
+)
 WANTED = {"start": "2024-03-04", "market": "HK"}
 BODIES = {"api/stock/sync/runs": WANTED, "api/stock/sync/runs/forecast": WANTED}
 
@@ -55,7 +58,10 @@ def called(
 ) -> HttpResponse:
     path = route.replace("<int:pk>", str(run.pk)) + slash + QUERIES.get(route, "")
     if method == "GET":
-        return client.get(f"/{path}")
+        answer = client.get(f"/{path}")
+        if answer.streaming:
+            list(answer)  # it holds one of few places until it is read
+        return answer
     return client.post(f"/{path}", BODIES.get(route, {}), format="json")
 
 

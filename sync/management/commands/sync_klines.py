@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import date
 from typing import Any
 
 from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
 
 from sync import services
-from sync.engine.markets import parse_day
 from sync.management import reporting
+from sync.management.dates import date_option
 from sync.management.running import RunCommand
 from sync.models import SyncRun
 
@@ -64,8 +63,8 @@ class Command(RunCommand):
 def _request(options: dict[str, Any]) -> services.SyncRequest:
     end = options["end"]
     return services.SyncRequest(
-        start=_date("--start", options["start"]),
-        end=_date("--end", end) if end else None,
+        start=date_option("start", options["start"]),
+        end=date_option("end", end) if end else None,
         markets=tuple(market.upper() for market in options["market"]),
         codes=tuple(options["stock"]),
         period=options["period"],
@@ -78,13 +77,3 @@ def _shards(wanted: int | None) -> int:
     if wanted is not None and wanted < 1:
         raise services.BadRequest("shards", _("--shards must be 1 or more."))
     return wanted or 0
-
-
-def _date(name: str, text: str) -> date:
-    try:
-        return parse_day(text)
-    except ValueError:
-        message = _("%(option)s %(value)r is not a date: write it as YYYY-MM-DD.")
-        raise services.BadRequest(
-            name.removeprefix("--"), message % {"option": name, "value": text}
-        ) from None

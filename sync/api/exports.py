@@ -1,0 +1,66 @@
+"""K 线的 CSV:一个市场、一只股票、一个市场的一天,一次调用。"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import NotFound
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+
+from .. import services
+from ..models import Stock
+from .forms import ExportForm, checked
+from .guard import Guarded
+from .permissions import MayList
+from .schema import answers
+from .streams import stream
+
+
+class KlineCsv(Guarded):
+    """一个市场或一只股票的 K 线,CSV。"""
+
+    permission_classes = (MayList,)
+
+    @extend_schema(
+        operation_id="kline_csv",
+        summary="Read the K-lines of a market or a stock as CSV, in one call",
+        description="Prices are as the provider gives them, unadjusted. Rows go by "
+        "stock, then time, which is a date for day, week and month and otherwise the "
+        "bar's start in UTC. Compressed with gzip for whoever accepts it. An answer "
+        "that breaks off is cut without its last chunk. With `start` and `end` the "
+        "same day: one day of a market. 503 with Retry-After where too many are being "
+        "read already.",
+        parameters=[ExportForm],
+        responses=answers({(200, "text/csv"): OpenApiTypes.STR}, 400, 404, 503),
+    )
+    def get(self, request: Request) -> StreamingHttpResponse:
+        """返回 CSV 的流。"""
+        wanted = checked(ExportForm, request.query_params)
+        export = services.export(_request(wanted))
+        name = f"{wanted['market']}-{wanted['period']}.csv"
+        return stream(export.text(), request, name=name)
+
+    def perform_content_negotiation(
+        self,
+        request: Request,
+        force: bool = False,  # noqa: FBT001, FBT002 Django passes it by position
+    ) -> tuple[BaseRenderer, str]:
+        """只有一种格式,问什么都给它;JSON 是给错误的。"""
+        return JSONRenderer(), JSONRenderer.media_type
+
+
+def _request(wanted: dict[str, Any]) -> services.ExportRequest:
+    market, code = wanted["market"], wanted.get("stock_code")
+    if code and Stock.objects.find(code, market=market) is None:
+        raise NotFound(f"There is no stock {code} in {market}.")
+    return services.ExportRequest(
+        markets=(market,),
+        codes=(code,) if code else (),
+        period=wanted["period"],
+        start=wanted.get("start"),
+        end=wanted.get("end"),
+    )

@@ -1,0 +1,93 @@
+"""manage.py export_klines。"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from common.commands import SpokenCommand
+from sync import services
+from sync.management.dates import date_option
+from sync.management.exporting import shown
+from sync.management.reporting import EXIT_STOPPED
+
+
+class Command(SpokenCommand):
+    """把存着的 K 线写成文件。"""
+
+    help = "Write stored K-lines to files, or to standard output."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """参数。"""
+        several: dict[str, Any] = {"action": "extend", "nargs": "+", "default": []}
+        parser.add_argument("--to", required=True, help="a folder; - is the output")
+        parser.add_argument(
+            "--market", **several, help="such as HK, one or several; default: all"
+        )
+        parser.add_argument(
+            "--stock", **several, help="a code, one or several; default: all stocks"
+        )
+        parser.add_argument("--period", default="day", help="default: day")
+        parser.add_argument("--start", help="first trade date; default: the first bar")
+        parser.add_argument("--end", help="last trade date; default: the last bar")
+        parser.add_argument(
+            "--by", default="market", help="a file for each: market, year, stock"
+        )
+        parser.add_argument("--no-progress", action="store_true")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, **options: Any) -> None:
+        """执行命令。"""
+        try:
+            with services.stop_on_signals() as stop:
+                self._export(options, stop)
+        except services.Refused as error:
+            raise CommandError(str(error)) from error
+        except services.ExportInterrupted:
+            self.stderr.write("Stopped. What was written whole is kept.")
+            sys.exit(EXIT_STOPPED)
+
+    def _export(self, options: dict[str, Any], stop: Event) -> None:
+        by = services.export_layout(options["by"])
+        export = services.export(_request(options))
+        if options["to"] == "-":
+            self._print(export, stop)
+            return
+        quiet = options["no_progress"] or options["json"]
+        with shown(sys.stderr, quiet=quiet) as watch:
+            written = services.write_files(
+                export, Path(options["to"]), by=by, watch=watch, stop=stop
+            )
+        told = asdict(written) | {"seconds": round(written.seconds, 1)}
+        self.stdout.write(json.dumps(told) if options["json"] else _in_words(written))
+
+    def _print(self, export: services.Export, stop: Event) -> None:
+        for text in export.text():
+            if stop.is_set():
+                raise services.ExportInterrupted
+            self.stdout.write(text, ending="")
+
+
+def _request(options: dict[str, Any]) -> services.ExportRequest:
+    days = {name: options[name] for name in ("start", "end")}
+    return services.ExportRequest(
+        markets=tuple(market.upper() for market in options["market"]),
+        codes=tuple(options["stock"]),
+        period=options["period"],
+        **{name: text and date_option(name, text) for name, text in days.items()},
+    )
+
+
+def _in_words(written: services.Written) -> str:
+    if not written.rows:
+        return "There is nothing to export: no K-line matches."
+    return (
+        f"{written.rows:,} K-lines in {len(written.files):,} files, "
+        f"{written.bytes:,} bytes, {written.seconds:.1f} seconds"
+    )
