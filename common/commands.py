@@ -8,6 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db.utils import DatabaseError
 
+from .activity import Actor, Way, acting, system_user
+
 USAGE_ERROR = 2  # argparse's exit code
 NO_TABLE, NO_COLUMN = 1146, 1054  # MySQL's
 # MySQL's: a text that the column's character set lacks, or cannot be compared with.
@@ -31,9 +33,11 @@ class SpokenCommand(BaseCommand):
             raise
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """执行命令,把数据库的错误变成一句话。"""
+        """执行命令,把数据库的错误变成一句话;做事的是启动它的系统用户。"""
+        command = type(self).__module__.rpartition(".")[2]
         try:
-            return super().execute(*args, **options)
+            with acting(Actor(system_user(), Way.COMMAND, command)):
+                return super().execute(*args, **options)
         except DatabaseError as error:
             raise CommandError(sentence(error)) from error
 

@@ -87,6 +87,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "stocksync_site.activity.ActingUser",
     "stocksync_site.errors.MethodNotAllowed",
 ]
 CSRF_FAILURE_VIEW = "stocksync_site.errors.csrf_failure"
@@ -214,6 +215,7 @@ STOCK_SYNC_MAX_THREADS = _integer("STOCK_SYNC_MAX_THREADS", 10)
 STOCK_SYNC_MAX_RETRY_COUNT = _integer("STOCK_SYNC_MAX_RETRY_COUNT", 3)
 STOCK_SYNC_QUEUE_SIZE = _integer("STOCK_SYNC_QUEUE_SIZE", 1000)
 STOCK_SYNC_KEEP_SAMPLES_DAYS = _integer("STOCK_SYNC_KEEP_SAMPLES_DAYS", 30)
+STOCK_SYNC_KEEP_ACTIVITY_DAYS = _integer("STOCK_SYNC_KEEP_ACTIVITY_DAYS", 365)
 
 # --- Jobs ---------------------------------------------------------------------------
 # A job only rings the bell: runs keep their own attempts, leases and progress. So one

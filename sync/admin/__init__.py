@@ -2,6 +2,7 @@
 
 from . import access
 from .activity import jobs
+from .activity.pages import ActivityAdmin
 from .corrections.pages import RestatementAdmin, RevisionAdmin
 from .failures.pages import SyncFailureAdmin
 from .failures.rejected import RejectedBarAdmin
@@ -11,6 +12,7 @@ from .stocks.splits import SplitAdmin
 from .tokens.pages import CheckedTokenAdmin
 
 __all__ = [
+    "ActivityAdmin",
     "CheckedTokenAdmin",
     "RejectedBarAdmin",
     "RestatementAdmin",

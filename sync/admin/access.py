@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
@@ -15,7 +16,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from ..models import AccessKey
+from common.activity import note
+
+from ..models import AccessKey, Verb
 from ..models.access import AccessKeyQuerySet, check_expiry
 
 logger = logging.getLogger(__name__)
@@ -80,7 +83,11 @@ class AccessKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     )
     def revoke(self, request: HttpRequest, queryset: AccessKeyQuerySet) -> None:
         """撤销选中的密钥。"""
-        count = queryset.revoke(at=timezone.now())
+        with transaction.atomic():
+            valid = list(queryset.filter(revoked_at=None))
+            count = queryset.revoke(at=timezone.now())
+            for key in valid:
+                note(Verb.KEY_REVOKED, key, user=key.user.get_username())
         _log("access_key.revoked", "%d access keys revoked by %s", count, request)
         message = ngettext("%d key is revoked.", "%d keys are revoked.", count)
         self.message_user(request, message % count, messages.SUCCESS)
@@ -129,6 +136,7 @@ class AccessKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             obj.user = request.user
         obj.draw()
         obj.save(force_insert=True)
+        note(Verb.KEY_CREATED, obj, user=obj.user.get_username())
         _log("access_key.created", "access key %s created by %s", obj.prefix, request)
 
     def response_add(

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from common.activity import SCHEDULE
 from common.admin import display
 from sync import services
 from tokens.availability import AT_LIMIT, AT_LIMIT_THERE
@@ -22,7 +23,7 @@ from ..models import FailureStatus, RunKind, RunState, ShardState, SyncRun
 
 MINUTE = 60
 HOUR = 3600
-SCHEDULE = gettext_noop("the schedule")
+gettext_noop("the schedule")
 PERIODS = (
     *(gettext_noop("1m"), gettext_noop("5m"), gettext_noop("15m")),
     *(gettext_noop("30m"), gettext_noop("60m")),

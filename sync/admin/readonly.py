@@ -11,6 +11,11 @@ from common.admin.strict import StrictActions
 from ..models.permissions import Permission
 
 
+def may_list(request: HttpRequest) -> bool:
+    """判断能不能看同步的页面。"""
+    return request.user.has_perm(Permission.LIST)
+
+
 class ReadOnlyAdmin(StrictActions):
     """同步的页面:只看 stock:sync:list;谁也不能在表单里添加、修改、删除。
 

@@ -10,6 +10,8 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from common.activity import Actor, Way, act_as
+
 from ..models import AccessKey
 
 SCHEME = "Bearer"
@@ -33,6 +35,7 @@ class AccessKeyAuthentication(BaseAuthentication):
         if row is None:
             raise AuthenticationFailed(_("The access key is not valid."))
         AccessKey.objects.note_use(row, at=at)
+        act_as(Actor(row.user.get_username(), Way.KEY, str(row)))
         return row.user, row
 
     def authenticate_header(self, request: Request) -> str:

@@ -1,6 +1,7 @@
 """股票、K 线、覆盖范围、运行和失败记录。"""
 
 from .access import AccessKey
+from .activity import Activity, Verb
 from .calendar import MarketCalendar, MarketDay, Suspension
 from .corrections import Restatement, RestatementState, Revision, StagedKline
 from .failures import FailureStatus, SyncFailure
@@ -18,6 +19,7 @@ from .verification import Verification
 
 __all__ = [
     "AccessKey",
+    "Activity",
     "Coverage",
     "FailureStatus",
     "Finished",
@@ -42,5 +44,6 @@ __all__ = [
     "SyncRun",
     "SyncShard",
     "UnreachedHistory",
+    "Verb",
     "Verification",
 ]

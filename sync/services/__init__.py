@@ -16,11 +16,13 @@ translates out. What can be foreseen is raised as `Refused`. The rooms behind th
     exporting stored K-lines as CSV, to files and streams
     tokens    lease tokens, try one
     upkeep    what runs by itself: schedules, cleaning
+    activity  who did what: note it, list it
 """
 
 from ..engine.sampling import estimate
 from ..models.verification import Compared
 from ..storage.retrying import Unavailable
+from . import activity
 from .calendars.provider import refresh_calendars
 from .clock import now
 from .data.catalogue import StoredPeriod, catalogue
@@ -31,6 +33,7 @@ from .exporting.files import Written, write_files
 from .exporting.layouts import export_layout
 from .exporting.request import ExportRequest
 from .exporting.stream import Export, export
+from .failures.decide import give_up, reopen
 from .failures.retry import retry_failed
 from .keys import create_access_key
 from .quality.audit import MarketAudit, audit
@@ -83,6 +86,7 @@ __all__ = [
     "SyncRequest",
     "Unavailable",
     "Written",
+    "activity",
     "audit",
     "audit_daily",
     "brought_nothing",
@@ -101,6 +105,7 @@ __all__ = [
     "follow",
     "forecast",
     "freshness",
+    "give_up",
     "import_stocks",
     "keep_history",
     "markets_to_check",
@@ -109,6 +114,7 @@ __all__ = [
     "preview_stocks",
     "reap",
     "refresh_calendars",
+    "reopen",
     "repeat",
     "retry_failed",
     "retry_hourly",

@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.utils.translation import gettext as _
 
-from sync.models import AccessKey
+from common.activity import note
+from sync.models import AccessKey, Verb
 from sync.models.access import LONGEST_DAYS
 
 from .errors import BadRequest
@@ -41,7 +43,9 @@ def create_access_key(
         key.full_clean()
     except ValidationError as error:
         raise BadRequest("name", " ".join(error.messages)) from None
-    key.save(force_insert=True)
+    with transaction.atomic():
+        key.save(force_insert=True)
+        note(Verb.KEY_CREATED, key, user=username)
     extra = {"event": "access_key.created"}
     logger.info("access key %s created for %s", key.prefix, username, extra=extra)
     return key

@@ -46,6 +46,7 @@ TABLE = """
 /admin/auth/user/{}/delete/           in 403 403 403 403 200 |  in 403 403 403 403 302
 /admin/auth/user/{}/change/           in 403 403 403 403 200 |  in 403 403 403 403 200
 /admin/auth/user/{}/                  in 302 302 302 302 302 |  in 302 302 302 302 302
+/admin/sync/activity/                 in 403 200 200 200 200 |  in 403 403 403 403 403
 /admin/sync/accesskey/                in 200 200 200 200 200 |  in 302 302 302 302 302
 /admin/sync/accesskey/add/            in 200 200 200 200 200 |  in 200 200 200 200 200
 /admin/sync/accesskey/{}/history/     in 302 302 302 302 200 |  in 302 302 302 302 200

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from common.activity import note
 from common.admin.display import moment
 from common.admin.filters import DeletedFilter
 from common.admin.strict import StrictActions
@@ -31,6 +32,13 @@ from .importing import import_page
 logger = logging.getLogger(__name__)
 
 LIST = "admin:tokens_apitoken_changelist"
+
+ACTS: dict[str, Callable[..., int]] = {
+    "enabled": ApiTokenQuerySet.enable,
+    "disabled": ApiTokenQuerySet.disable,
+    "removed": ApiTokenQuerySet.remove,
+    "restored": ApiTokenQuerySet.restore,
+}
 
 
 @admin.register(ApiToken)
@@ -197,17 +205,19 @@ class ApiTokenAdmin(StrictActions):
         """只写这个人改过的列:别的列正被运行中的任务使用。"""
         if not change:
             obj.save(force_insert=True)
+            note("token.added", obj)
             return
         assert isinstance(form, TokenForm)
         if changed := form.changed_columns:
             obj.save(update_fields=[*changed, *obj.renew_plan(), "updated_at"])
+            note("token.changed", obj, columns=form.changed_data)
 
     # --- actions ---
 
     @admin.action(description=gettext_lazy("Enable"), permissions=["change"])
     def enable(self, request: HttpRequest, queryset: ApiTokenQuerySet) -> None:
         """启用选中的 Token。"""
-        count = self._changed(request, queryset, _("Enabled."), ApiTokenQuerySet.enable)
+        count = self._changed(request, queryset, _("Enabled."), "enabled")
         message = ngettext("%d token is enabled.", "%d tokens are enabled.", count)
         self.message_user(request, message % count, messages.SUCCESS)
 
@@ -216,8 +226,7 @@ class ApiTokenAdmin(StrictActions):
     )
     def disable(self, request: HttpRequest, queryset: ApiTokenQuerySet) -> None:
         """停用选中的 Token。"""
-        act = ApiTokenQuerySet.disable
-        count = self._changed(request, queryset, _("Disabled."), act)
+        count = self._changed(request, queryset, _("Disabled."), "disabled")
         message = ngettext("%d token is disabled.", "%d tokens are disabled.", count)
         self.message_user(request, message % count, messages.SUCCESS)
 
@@ -226,7 +235,7 @@ class ApiTokenAdmin(StrictActions):
     )
     def remove(self, request: HttpRequest, queryset: ApiTokenQuerySet) -> None:
         """把选中的 Token 标记为删除。"""
-        count = self._changed(request, queryset, _("Deleted."), ApiTokenQuerySet.remove)
+        count = self._changed(request, queryset, _("Deleted."), "removed")
         message = ngettext(
             "%d token is deleted. It can be restored.",
             "%d tokens are deleted. They can be restored.",
@@ -239,8 +248,7 @@ class ApiTokenAdmin(StrictActions):
     )
     def restore(self, request: HttpRequest, queryset: ApiTokenQuerySet) -> None:
         """恢复选中的 Token。"""
-        act = ApiTokenQuerySet.restore
-        count = self._changed(request, queryset, _("Restored."), act)
+        count = self._changed(request, queryset, _("Restored."), "restored")
         message = ngettext("%d token is restored.", "%d tokens are restored.", count)
         self.message_user(request, message % count, messages.SUCCESS)
 
@@ -249,12 +257,16 @@ class ApiTokenAdmin(StrictActions):
         request: HttpRequest,
         tokens: ApiTokenQuerySet,
         message: str,
-        act: Callable[..., int],
+        done: str,
     ) -> int:
         """Do it by one UPDATE, and write down who did it to which."""
         ids = list(tokens.values_list("pk", flat=True))
         chosen = ApiToken.objects.filter(pk__in=ids)
-        count = act(chosen, at=timezone.now())
+        with transaction.atomic():
+            count = ACTS[done](chosen, at=timezone.now())
+            if count:
+                for token in chosen:
+                    note(f"token.{done}", token)
         if count:
             assert request.user.pk is not None
             LogEntry.objects.log_actions(

@@ -7,11 +7,13 @@ be a token's value. Lines are named by number, tokens by their last four charact
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
 
+from common.activity import note
 from common.csvfile import Refused
 from common.races import again_after_a_lost_race
 
@@ -85,7 +87,9 @@ def _digest(line: Line) -> str:
 
 @transaction.atomic
 def _apply_all(lines: list[Line]) -> list[str]:
-    return [_apply(line) for line in lines]
+    outcomes = [_apply(line) for line in lines]
+    note("tokens.imported", ApiToken, **Counter(outcomes))
+    return outcomes
 
 
 def _apply(line: Line) -> str:

@@ -111,7 +111,7 @@ class FailureActions(ReadOnlyAdmin):
 
     def _give_up(self, request: HttpRequest, rows: SyncFailureQuerySet) -> None:
         by = request.user.get_username()
-        count = rows.give_up(at=services.now(), by=by)
+        count = services.give_up(rows, at=services.now(), by=by)
         self._log(request, "failures.given_up", count)
         message = ngettext(
             "%d failure is given up.", "%d failures are given up.", count
@@ -120,7 +120,7 @@ class FailureActions(ReadOnlyAdmin):
 
     def _reopen(self, request: HttpRequest, rows: SyncFailureQuerySet) -> None:
         by = request.user.get_username()
-        count = rows.reopen(at=services.now(), by=by)
+        count = services.reopen(rows, at=services.now(), by=by)
         self._log(request, "failures.reopened", count)
         message = ngettext("%d failure waits again.", "%d failures wait again.", count)
         self.message_user(request, message % count, messages.SUCCESS)

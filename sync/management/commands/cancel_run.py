@@ -22,7 +22,9 @@ class Command(SpokenCommand):
     def handle(self, *, run: int, **_options: Any) -> None:
         """执行命令。"""
         try:
-            asked = services.cancel(run, at=services.now())
+            asked = services.cancel(
+                run, at=services.now(), by=services.activity.system_user()
+            )
         except services.Refused as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"Run {run}: asked to stop, now {asked.get_state_display()}.")

@@ -14,10 +14,11 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
+from common.activity import note
 from sync.engine import markets
 from sync.engine.periods import PERIODS
 from sync.engine.stock_codes import BadCode, homes
-from sync.models import FailureStatus, RunKind, Stock, SyncFailure, SyncRun
+from sync.models import FailureStatus, RunKind, Stock, SyncFailure, SyncRun, Verb
 from sync.models.failures import SyncFailureQuerySet
 from sync.models.stocks import EARLIEST
 from sync.storage.retrying import DatabaseRetry
@@ -110,6 +111,7 @@ def _registered(
     _claim(wanted, run, at=at, background=background)
     _sort_out(run, at=at)
     _let_go(run, lacking)
+    note(Verb.RUN_RETRIED, run, market=run.market, codes=run.codes)
     return run
 
 

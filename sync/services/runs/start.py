@@ -7,7 +7,8 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from sync.models import Stock, SyncRun
+from common.activity import note
+from sync.models import Stock, SyncRun, Verb
 from tokens.models import ApiToken
 
 from ..errors import AlreadyRunning
@@ -17,6 +18,9 @@ from ..shards.reap import reap
 from ..shards.register import register
 from ..tokens.serving import PROVIDER, require_token
 from .request import SyncRequest
+
+# So many codes are named in the activity log.
+FEW_CODES = 3
 
 
 def start(
@@ -50,9 +54,24 @@ def start(
             if not leave:
                 leave_parked(same, request.markets, at=at)
             replace_parked(same, at=at)
-            return register(run, at=at, background=leave, cut=pieces)
+            register(run, at=at, background=leave, cut=pieces)
+            note(Verb.RUN_STARTED, run, **told(run))
+            return run
     except IntegrityError as error:
         raise _already_running(request) from error
+
+
+def told(run: SyncRun) -> dict[str, object]:
+    """说出一次运行要的是什么,给活动记录;代码很多的只说头几个和数目。"""
+    return {
+        "market": run.market,
+        "codes": run.codes[:FEW_CODES],
+        "code_count": len(run.codes),
+        "period": run.period,
+        "start": run.start_date and run.start_date.isoformat(),
+        "end": run.end_date and run.end_date.isoformat(),
+        "force": run.force,
+    }
 
 
 def _cut(request: SyncRequest, *, background: bool, at: datetime) -> Cut:

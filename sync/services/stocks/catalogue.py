@@ -13,6 +13,7 @@ from common.csvfile import Refused as BadRow
 from common.races import again_after_a_lost_race
 from sync.engine.errors import SyncError
 from sync.engine.ports import Token
+from sync.models import Verb
 from sync.providers.itick import ItickClient, Listing
 from tokens.validation import allowed_hosts
 
@@ -58,7 +59,9 @@ def _stored(market: str, rows: Iterable[Listing], *, at: datetime) -> Listed:
     if not stocks.entries:
         message = _("The provider lists no stocks for %s; nothing was changed.")
         raise Refused(message % market)
-    listed = again_after_a_lost_race(lambda: store(stocks))
+    listed = again_after_a_lost_race(
+        lambda: store(stocks, verb=Verb.STOCKS_LOADED, market=market)
+    )
     note_listed(market, [entry.code for entry in stocks.entries], at=at)
     return listed
 

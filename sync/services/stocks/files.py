@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 
 from common import csvfile
 from common.races import again_after_a_lost_race
+from sync.models import Verb
 
 from ..errors import Refused
 from .rows import Entry, Listed, StockList, store
@@ -21,7 +22,7 @@ def import_stocks(data: bytes) -> Listed:
     Raises Refused with every reason, each with its line's number.
     """
     stocks = read_stocks(data)
-    return again_after_a_lost_race(lambda: store(stocks))
+    return again_after_a_lost_race(lambda: store(stocks, verb=Verb.STOCKS_IMPORTED))
 
 
 def read_stocks(data: bytes) -> StockList:

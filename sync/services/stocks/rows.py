@@ -11,10 +11,11 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from common.activity import note
 from common.csvfile import Refused
 from sync.engine.markets import MARKETS
 from sync.engine.stock_codes import BadCode, read_code, without_traces
-from sync.models import Stock
+from sync.models import Stock, Verb
 
 CHUNK = 500
 CHANGING = ("stock_name", "exchange", "deleted", "updated_at")
@@ -107,8 +108,8 @@ def changes(stocks: StockList) -> Iterator[Changes]:
         yield _changes_of(rows[first : first + CHUNK])
 
 
-def store(stocks: StockList) -> Listed:
-    """把股票存进数据库,一个事务;没有变化的不写。
+def store(stocks: StockList, *, verb: Verb, market: str = "") -> Listed:
+    """把股票存进数据库,一个事务;没有变化的不写;`verb` 是列表怎样来的。
 
     To be called by `again_after_a_lost_race`.
     """
@@ -118,6 +119,7 @@ def store(stocks: StockList) -> Listed:
             Stock.objects.bulk_create(found.created)
             Stock.objects.bulk_update(found.updated, CHANGING, batch_size=CHUNK)
             count(found, counts)
+        note(verb, market, **counts)
     return listed(stocks, counts)
 
 

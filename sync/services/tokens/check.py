@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from common.activity import note
 from sync.engine.errors import (
     AddressRefused,
     MarketNotAllowed,
@@ -19,7 +20,7 @@ from sync.engine.errors import (
 )
 from sync.engine.markets import MARKETS
 from sync.engine.ports import Page, PageRequest, Token
-from sync.models import Stock
+from sync.models import Stock, Verb
 from sync.providers.itick import ItickClient
 from tokens.models import ApiToken
 from tokens.validation import allowed_hosts
@@ -92,6 +93,12 @@ def check_token(
     market that nobody knows.
     """
     check_market(market)
+    checked = _checked(token, market=market, now=now)
+    note(Verb.TOKEN_CHECKED, token, market=market, outcome=checked.outcome)
+    return checked
+
+
+def _checked(token: ApiToken, *, market: str, now: Callable[[], datetime]) -> Checked:
     try:
         with borrowed(token, purpose="token check", market=market, now=now) as call:
             page = call(lambda lent: _ask(lent, market))

@@ -1,4 +1,4 @@
-"""清理:旧的运行和它们的样本,django-q2 自己的旧失败。"""
+"""清理:旧的运行和它们的样本、django-q2 自己的旧失败、旧的活动记录。"""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django_q.models import Task
 
-from sync.models import FailureStatus, SyncFailure, SyncRun
+from sync.models import Activity, FailureStatus, SyncFailure, SyncRun
 from sync.models.runs import ACTIVE
 
 from .samples import clean_samples
@@ -27,10 +28,11 @@ class Cleaned:
     runs: int
     jobs: int
     samples: int = 0
+    activity: int = 0
 
 
 def clean_up(*, at: datetime) -> Cleaned:
-    """删除早已结束的运行和 django-q2 早已失败的任务。
+    """删除早已结束的运行、django-q2 早已失败的任务、太旧的活动记录。
 
     Kept for good: runs that have not ended, and runs that a failure points to which is
     still open or was given up, because they tell where it came from. Failures stay; one
@@ -40,12 +42,15 @@ def clean_up(*, at: datetime) -> Cleaned:
         runs=_delete_runs(at - KEEP_RUNS),
         jobs=_delete_jobs(at),
         samples=clean_samples(at=at),
+        activity=_delete_activity(at),
     )
     logger.info(
-        "Cleaned up: %d old runs, %d old failed jobs, %d samples of runs",
+        "Cleaned up: %d old runs, %d old failed jobs, %d samples of runs, "
+        "%d lines of activity",
         cleaned.runs,
         cleaned.jobs,
         cleaned.samples,
+        cleaned.activity,
         extra={"event": "rows.cleaned"},
     )
     return cleaned
@@ -73,3 +78,9 @@ def _delete_jobs(at: datetime) -> int:
     failed = Task.objects.filter(success=False, stopped__lt=at - KEEP_JOBS)
     deleted, _by_model = failed.delete()
     return int(deleted)
+
+
+def _delete_activity(at: datetime) -> int:
+    keep = timedelta(days=settings.STOCK_SYNC_KEEP_ACTIVITY_DAYS)
+    deleted, _by_model = Activity.objects.filter(at__lt=at - keep).delete()
+    return deleted

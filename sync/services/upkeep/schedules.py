@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from django.conf import settings
 from django_q.models import Schedule
 
+from common.activity import SCHEDULE
 from sync.engine import markets
 from sync.engine.ports import Window
 from sync.models import RunKind, RunState, Stock, SyncFailure, SyncRun
@@ -32,8 +33,6 @@ from ..tokens.serving import serving
 
 logger = logging.getLogger(__name__)
 
-# Who asked; no user's name holds a blank.
-BY = "the schedule"
 # How far back a stock is fetched of which nothing is there yet. One that has coverage
 # is fetched from its end, however long ago that is.
 BACK = timedelta(days=30)
@@ -106,12 +105,12 @@ def retry_hourly(*, at: datetime) -> int | None:
     most = settings.STOCK_SYNC_MAX_RETRY_COUNT
     if not SyncFailure.objects.waiting(max_retry_count=most).exists():
         return None
-    scheduled = SyncRun.objects.filter(requested_by=BY, kind=RunKind.RETRY)
+    scheduled = SyncRun.objects.filter(requested_by=SCHEDULE, kind=RunKind.RETRY)
     if running := scheduled.active().first():
         _say_still_running(running)
         return None
     try:
-        return retry_failed(at=at, by=BY, background=True).pk
+        return retry_failed(at=at, by=SCHEDULE, background=True).pk
     except AlreadyRunning as error:
         logger.info("No scheduled retry: %s", error)
     except Refused as error:
@@ -171,7 +170,7 @@ def _row(entry: Entry, *, at: datetime) -> Schedule:
 def _sync_market(market: str, *, at: datetime) -> SyncRun | None:
     final = markets.last_final(market, at=at)
     scheduled = SyncRun.objects.filter(
-        requested_by=BY, kind=RunKind.BATCH, market=market
+        requested_by=SCHEDULE, kind=RunKind.BATCH, market=market
     )
     # The calendar is expensive to load, so what needs none is asked first.
     if scheduled.filter(end_date=final, state=RunState.SUCCEEDED).exists():
@@ -204,7 +203,7 @@ def _start(market: str, day: date, *, at: datetime) -> SyncRun | None:
         )
     request = SyncRequest(start=day - BACK, end=day, markets=(market,))
     try:
-        return start(request, at=at, by=BY, background=True)
+        return start(request, at=at, by=SCHEDULE, background=True)
     except AlreadyRunning as error:
         logger.info("No scheduled sync of %s: %s", market, error)
     except Refused as error:

@@ -10,9 +10,10 @@ import pytest
 from django_q.models import OrmQ
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
+from common.activity import SCHEDULE
 from sync.models import SyncRun, SyncShard
 from sync.services import sync_daily
-from sync.services.upkeep.schedules import AGAIN_AFTER, BACK, BY, MOST
+from sync.services.upkeep.schedules import AGAIN_AFTER, BACK, MOST
 from tests.fixtures import MakeToken
 from tests.racing import at_once
 from tests.rows import stock
@@ -55,7 +56,7 @@ def test_a_market_is_synced_once_its_session_is_over_for_good(token: None) -> No
     assert (len(early), len(in_time)) == (1, 1)
     assert made() == [("HK", FRIDAY), ("HK", MONDAY)]
     run = SyncRun.objects.latest("pk")
-    assert (run.start_date, run.requested_by) == (MONDAY - BACK, BY)
+    assert (run.start_date, run.requested_by) == (MONDAY - BACK, SCHEDULE)
     assert (run.period, run.codes, run.background) == ("day", [], True)
 
 

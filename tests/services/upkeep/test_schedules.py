@@ -13,10 +13,11 @@ from django.utils.module_loading import import_string
 from django_q import scheduler
 from django_q.models import OrmQ, Schedule
 
+from common.activity import SCHEDULE
 from sync import tasks
 from sync.models import SyncFailure, SyncRun
 from sync.services import audit_daily, retry_hourly, setup_schedules
-from sync.services.upkeep.schedules import BY, ENTRIES
+from sync.services.upkeep.schedules import ENTRIES
 from tests.fixtures import MakeToken
 from tests.rows import failure, stock
 
@@ -104,8 +105,8 @@ def test_the_scheduler_of_the_queue_turns_each_into_a_job() -> None:
 def test_no_job_has_a_parameter_that_the_queue_takes_for_itself() -> None:
     jobs = [
         job
-        for _, job in inspect.getmembers(tasks, inspect.isfunction)
-        if job.__module__ == tasks.__name__
+        for name, job in inspect.getmembers(tasks, inspect.isfunction)
+        if job.__module__ == tasks.__name__ and not name.startswith("_")
     ]
 
     parameters = {name for job in jobs for name in inspect.signature(job).parameters}
@@ -122,7 +123,7 @@ def test_a_retry_is_started_only_where_failures_wait(token: None) -> None:
 
     assert nothing is None
     run = SyncRun.objects.get()
-    assert (run.pk, run.kind, run.requested_by) == (run_id, "retry", BY)
+    assert (run.pk, run.kind, run.requested_by) == (run_id, "retry", SCHEDULE)
     assert SyncFailure.objects.held_by(run.pk).count() == 1
 
 

@@ -1,0 +1,37 @@
+"""活动:谁,做了什么,对什么做的,经由哪条路。
+
+`note` is called in the transaction that does something; `of` lists what was done to one
+object, newest first; `acting` and `act_as` tell who it is, where a way in begins.
+"""
+
+from common.activity import (
+    SCHEDULE,
+    Actor,
+    Way,
+    act_as,
+    acting,
+    actor,
+    note,
+    note_each,
+    system_user,
+)
+from sync.models import Activity, Verb
+
+from .sign_ins import listen
+
+of = Activity.objects.of
+
+__all__ = [
+    "SCHEDULE",
+    "Actor",
+    "Verb",
+    "Way",
+    "act_as",
+    "acting",
+    "actor",
+    "listen",
+    "note",
+    "note_each",
+    "of",
+    "system_user",
+]
