@@ -268,7 +268,11 @@ USE_TZ = True
 # Served by the web process out of the packages, also with DEBUG off: no copying step,
 # and hence no STATIC_ROOT.
 STATIC_URL = "static/"
-STATICFILES_DIRS = [ROOT / "static"]
+# The package litecharts is here for one file, the chart library in its folder js; its
+# Python is never imported.
+_LITECHARTS = importlib.util.find_spec("litecharts")
+_FOLDERS = (_LITECHARTS and _LITECHARTS.submodule_search_locations) or ()
+STATICFILES_DIRS = [ROOT / "static", *(("litecharts", f"{at}/js") for at in _FOLDERS)]
 WHITENOISE_USE_FINDERS = True
 
 # --- Security -----------------------------------------------------------------------

@@ -34,6 +34,7 @@ from .exporting.layouts import export_layout
 from .exporting.request import ExportRequest
 from .exporting.stream import Export, export
 from .failures.decide import give_up, reopen
+from .failures.repair import repair
 from .failures.retry import retry_failed
 from .keys import create_access_key
 from .quality.audit import MarketAudit, audit
@@ -53,6 +54,7 @@ from .splits.sync import SplitsFound, sync_splits, sync_splits_daily
 from .stocks.catalogue import sync_stocks
 from .stocks.files import COLUMNS as STOCK_COLUMNS
 from .stocks.files import import_stocks
+from .stocks.history import Gap, History, day_of, history
 from .stocks.preview import preview_stocks
 from .stocks.rows import Listed
 from .stopping import stop_after, stop_on_signals
@@ -76,6 +78,8 @@ __all__ = [
     "ExportWatch",
     "Forecast",
     "Freshness",
+    "Gap",
+    "History",
     "Listed",
     "MarketAudit",
     "NoUsableToken",
@@ -97,6 +101,7 @@ __all__ = [
     "count_of",
     "count_unreached",
     "create_access_key",
+    "day_of",
     "estimate",
     "execute",
     "execute_shard",
@@ -106,6 +111,7 @@ __all__ = [
     "forecast",
     "freshness",
     "give_up",
+    "history",
     "import_stocks",
     "keep_history",
     "markets_to_check",
@@ -115,6 +121,7 @@ __all__ = [
     "reap",
     "refresh_calendars",
     "reopen",
+    "repair",
     "repeat",
     "retry_failed",
     "retry_hourly",

@@ -122,6 +122,8 @@ TABLE = """
 /admin/sync/stock/import/             in 403 403 200 403 200 |  in 403 403 200 403 200
 /admin/sync/stock/load/               in 403 403 200 403 200 |  in 403 403 200 403 200
 /admin/sync/stock/klines/             in 403 200 200 200 200 |  in 405 405 405 405 405
+/admin/sync/stock/{}/bars/            in 403 200 200 200 200 |  in 405 405 405 405 405
+/admin/sync/stock/{}/repair/          in 405 405 405 405 405 |  in 403 403 302 403 302
 /admin/sync/stock/                    in 403 200 200 200 200 |  in 403 403 200 403 200
 /admin/sync/stock/add/                in 403 403 403 403 403 |  in 403 403 403 403 403
 /admin/sync/stock/{}/history/         in 403 200 200 200 200 |  in 403 200 200 200 200

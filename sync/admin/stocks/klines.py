@@ -6,6 +6,7 @@ own. It reads one page along the primary key and never counts.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -24,6 +25,7 @@ from sync.engine import markets
 from sync.engine.periods import PERIODS
 from sync.models import Coverage, Kline, Stock
 
+from ..numbers import decimals, exact
 from ..runs.start import DateInput
 
 ROWS = 100
@@ -117,7 +119,7 @@ def klines_page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     """一页 K 线;还没说哪只股票,就只有表单。"""
     form = KlineForm(request.GET)
     shown = _shown(form) if form.is_valid() else {}
-    context = {**context, "form": form, "labels": _labels(), **shown}
+    context = {**context, "form": form, "labels": price_labels(), **shown}
     return TemplateResponse(request, "admin/sync/kline/list.html", context)
 
 
@@ -144,11 +146,6 @@ def page_of(
     return Page(found, newer, _last(found) if more else None)
 
 
-def exact(value: Decimal, *, places: int) -> str:
-    """一个数,一位也不少;小数至少 `places` 位,千位有逗号。"""
-    return f"{value:,.{max(places, _places(value))}f}"
-
-
 def chart_of(klines: list[Kline]) -> Chart | None:
     """一页的收盘价,旧的在左;不到两根就没有。"""
     closes = [kline.close for kline in reversed(klines)]
@@ -160,7 +157,7 @@ def chart_of(klines: list[Kline]) -> Chart | None:
         f"{step * number:.1f},{HEIGHT - (close - low) * HEIGHT / spread:.1f}"
         for number, close in enumerate(closes)
     )
-    places = max(map(_places, closes))
+    places = max(map(decimals, closes))
     return Chart(
         points=" ".join(points),
         low=exact(low, places=places),
@@ -168,7 +165,8 @@ def chart_of(klines: list[Kline]) -> Chart | None:
     )
 
 
-def _labels() -> list[str]:
+def price_labels() -> list[str]:
+    """列出一根 K 线的六个数字的名字。"""
     prices = [_("open"), _("high"), _("low"), _("close")]
     return [*prices, _("volume"), _("turnover")]
 
@@ -186,7 +184,7 @@ def _shown(form: KlineForm) -> dict[str, Any]:
     return {
         "stock": stock,
         "covered": covered,
-        "bars": _bars(page.klines, zone),
+        "bars": rows_of(page.klines, stock, period),
         "zone": zone,
         "chart": chart_of(page.klines),
         "links": _links(form, page),
@@ -208,10 +206,12 @@ def _links(form: KlineForm, page: Page) -> dict[str, str]:
     return links
 
 
-def _bars(klines: list[Kline], zone: str) -> list[Bar]:
-    """Every price of a page has as many decimals as the longest, so that they align."""
+def rows_of(klines: Sequence[Kline], stock: Stock, period: str) -> list[Bar]:
+    """写成一行行的文字;价格的小数一样多,好对齐。"""
+    intraday = PERIODS[period].intraday
+    zone = markets.MARKETS[stock.market].zone if intraday else ""
     prices = [(row.open, row.high, row.low, row.close) for row in klines]
-    places = max((_places(price) for four in prices for price in four), default=0)
+    places = max((decimals(price) for four in prices for price in four), default=0)
     return [
         Bar(
             time=_time(row.time, zone),
@@ -227,12 +227,6 @@ def _time(moment: datetime, zone: str) -> str:
     if not zone:
         return f"{moment.astimezone(UTC):%Y-%m-%d}"
     return f"{moment.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
-
-
-def _places(value: Decimal) -> int:
-    exponent = value.normalize().as_tuple().exponent
-    assert isinstance(exponent, int)
-    return max(0, -exponent)
 
 
 def _first(klines: list[Kline]) -> datetime | None:

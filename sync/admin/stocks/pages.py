@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    JsonResponse,
+)
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
@@ -26,8 +33,10 @@ from ..display import run_url
 from ..failures.rejected import rejected_link
 from ..readonly import ReadOnlyAdmin
 from . import lists as stock_lists
+from .chart import RepairForm, SpanForm, chart_data
 from .gone import GoneFilter, state
 from .klines import klines_page
+from .page import chart_url, stock_page
 from .rows import (
     StockChangeList,
     coverage_links,
@@ -158,11 +167,14 @@ class StockAdmin(ReadOnlyAdmin):
         """加上同步、导入、列表,和 K 线。"""
         wrap = self.admin_site.admin_view
         sync, klines = require_POST(self.sync_view), require_safe(self.klines_view)
+        bars, repair = require_safe(self.bars_view), require_POST(self.repair_view)
         return [
             path("sync/", wrap(sync), name="sync_stock_sync"),
             path("import/", wrap(self.import_view), name="sync_stock_import"),
             path("load/", wrap(self.load_view), name="sync_stock_load"),
             path("klines/", wrap(klines), name="sync_kline_changelist"),
+            path("<int:pk>/bars/", wrap(bars), name="sync_stock_bars"),
+            path("<int:pk>/repair/", wrap(repair), name="sync_stock_repair"),
             *super().get_urls(),
         ]
 
@@ -181,15 +193,72 @@ class StockAdmin(ReadOnlyAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """打开一只股票的页面,带着它的覆盖范围和失败。"""
+        """打开一只股票的页面:图、缺口、覆盖范围、动过它的。"""
         stock = self.get_object(request, object_id)
         context: dict[str, Any] = {"title": str(stock), "subtitle": None}
-        if isinstance(stock, Stock):
-            context["klines_url"] = klines_url(stock)
-            context["may_run"] = self.has_run_permission(request)
+        if isinstance(stock, Stock) and self.has_view_permission(request):
+            context |= stock_page(request, stock) | {
+                "facts": self._facts(stock),
+                "may_run": self.has_run_permission(request),
+                "may_retry": self.has_retry_permission(request),
+            }
         return super().change_view(
             request, object_id, form_url, context | (extra_context or {})
         )
+
+    def _facts(self, stock: Stock) -> list[tuple[str, SafeString | str]]:
+        """列在旁边的几件事,名字和列表的列一样。"""
+        shown = (
+            *(self.state, self.coverage, self.waiting, self.rejected),
+            *(self.corrections, self.splits, self.created, self.updated),
+        )
+        return [(column.short_description, column(stock)) for column in shown]  # type: ignore[attr-defined]
+
+    def bars_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """图的数据;和管理页面一样,谁也不留着。"""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        stock = get_object_or_404(Stock, pk=pk)
+        form = SpanForm(request.GET)
+        if not form.is_valid():
+            return JsonResponse(form.errors.get_json_data(), status=400)
+        wanted = form.cleaned_data
+        found = services.history(
+            stock, wanted["period"], since=wanted["since"], until=wanted["until"]
+        )
+        return JsonResponse(chart_data(found))
+
+    def repair_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """把一个缺口再取一遍,回到图上。"""
+        if not self.has_retry_permission(request):
+            raise PermissionDenied
+        stock = get_object_or_404(Stock, pk=pk)
+        form = RepairForm(request.POST)
+        if not form.is_valid():
+            self.message_user(request, _("Choose the gap once more."), messages.ERROR)
+            return HttpResponseRedirect(chart_url(stock))
+        period, start, end = (form.cleaned_data[n] for n in ("period", "start", "end"))
+        self._repair(request, stock, period, start=start, end=end)
+        return HttpResponseRedirect(
+            chart_url(stock, period=period, since=start, to=end)
+        )
+
+    def _repair(
+        self, request: HttpRequest, stock: Stock, period: str, *, start: date, end: date
+    ) -> None:
+        by, at = request.user.get_username(), services.now()
+        try:
+            run = services.repair(stock, period, start=start, end=end, at=at, by=by)
+        except services.Refused as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return
+        message = format_html(
+            '{} <a href="{}">{}</a>',
+            _("The gap is fetched again in the background:"),
+            run_url(run.pk),
+            _("run %d") % run.pk,
+        )
+        self.message_user(request, message, messages.SUCCESS)
 
     def klines_view(self, request: HttpRequest) -> HttpResponse:
         """打开 K 线的页面。"""

@@ -230,21 +230,22 @@ def _holes(
     while chunk := dict(islice(lacking, CHUNK)):
         stocks = Stock.objects.in_bulk(chunk)
         codes = [stock.stock_code for stock in stocks.values()]
-        rows = _failures_of(market, period, codes)
-        idle = _suspensions_of(period, chunk)
+        rows = failures_of(market, period, codes)
+        idle = suspensions_of(period, chunk)
         for pk, days in chunk.items():
             stock = stocks[pk]
             known, quiet = rows.get(stock.stock_code, []), idle.get(pk, [])
-            judged = _judged(days, known, quiet, traded=traded)
-            unknown = _count(days, judged, result, tally)
+            kinds = judged(days, known, quiet, traded=traded)
+            unknown = _count(days, kinds, result, tally)
             for window in runs_of(unknown, among=traded):
                 inside = sum(window.start <= day <= window.end for day in unknown)
                 yield Hole(stock, period, window, inside)
 
 
-def _failures_of(
+def failures_of(
     market: str, period: str, codes: list[str]
 ) -> dict[str, list[SyncFailure]]:
+    """取出这些股票的失败记录,按代码;没有写市场的也算。"""
     rows: dict[str, list[SyncFailure]] = {}
     found = SyncFailure.objects.filter(
         stock_code__in=codes, market__in=(market, ""), period=period
@@ -254,7 +255,7 @@ def _failures_of(
     return rows
 
 
-def _suspensions_of(period: str, ids: Iterable[int]) -> dict[int, list[Window]]:
+def suspensions_of(period: str, ids: Iterable[int]) -> dict[int, list[Window]]:
     """已经知道没有交易的区间;日线上知道的,分钟线也算。"""
     periods = {period, "day"} if PERIODS[period].intraday else {period}
     rows = Suspension.objects.filter(stock_id__in=list(ids), period__in=periods)
@@ -264,7 +265,7 @@ def _suspensions_of(period: str, ids: Iterable[int]) -> dict[int, list[Window]]:
     return found
 
 
-def _judged(
+def judged(
     days: dict[date, int],
     rows: list[SyncFailure],
     idle: list[Window],
@@ -285,16 +286,16 @@ def _judged(
 
 
 def _count(
-    days: dict[date, int], judged: dict[date, str], result: MarketAudit, tally: Tally
+    days: dict[date, int], kinds: dict[date, str], result: MarketAudit, tally: Tally
 ) -> list[date]:
     """记下缺的日子,返回是缺口的那些,旧的在前。"""
-    for day, kind in judged.items():
+    for day, kind in kinds.items():
         tally.add(day, kind, bars=days[day])
-    kinds = Counter(judged.values())
+    counted = Counter(kinds.values())
     result.missing += len(days)
-    result.waiting += kinds["waiting"]
-    result.suspended += kinds["suspended"]
-    return sorted(day for day, kind in judged.items() if kind == "hole")
+    result.waiting += counted["waiting"]
+    result.suspended += counted["suspended"]
+    return sorted(day for day, kind in kinds.items() if kind == "hole")
 
 
 def _was_in_vain(

@@ -11,7 +11,8 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
-from sync.admin.stocks.klines import ROWS, chart_of, exact, page_of
+from sync.admin.numbers import exact
+from sync.admin.stocks.klines import ROWS, chart_of, page_of
 from sync.models import Coverage, Kline, Stock
 from tests.rows import stock
 
