@@ -43,6 +43,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         f"{_HERE}.schema.without_notes",
         f"{_HERE}.schema.with_nothing",
         f"{_HERE}.schema.with_named_choices",
+        f"{_HERE}.schema.with_words",
     ],
     # Named choices and shapes, and null the plain way: generated clients have a class
     # for each, called by these names.

@@ -49,8 +49,8 @@ class RunList(Listing[SyncRun]):
     @extend_schema(
         operation_id="run_start",
         summary="Start a run, in the background",
-        description="No market means all, no code all stocks, no end up to today. "
-        "What is there already is not fetched again, unless forced.",
+        description="No market means all, no code all stocks, no end up to today, no "
+        "period days. What is there already is not fetched again, unless forced.",
         request=RunForm,
         responses=answers({202: RunDetailSerializer}, 400, 409, 415),
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiResponse
 
+from ..models import FailureStatus
 from .shapes import ErrorSerializer
 
 Endpoint = tuple[str, str, str, Callable[..., Any]]
@@ -20,9 +21,13 @@ _SAID = {
     429: "Too many calls; Retry-After says how long to wait.",
     503: "Too many are being read; Retry-After says how long to wait.",
 }
-BAD_VALUES = "BadValues"
+# Words for choices that cannot be names.
+WORDS: dict[str, dict[Any, str]] = {
+    "PeriodEnum": {f"{n}m": f"MINUTES_{n}" for n in (1, 5, 15, 30, 60)},
+    "FailureStatusEnum": {status.value: status.name for status in FailureStatus},
+}
 _BAD_VALUES = OpenApiResponse(
-    {"$ref": f"#/components/schemas/{BAD_VALUES}"},
+    {"$ref": "#/components/schemas/BadValues"},
     "A bad value: its name and what is wrong with it.",
 )
 
@@ -80,6 +85,15 @@ def with_named_choices(result: dict[str, Any], **_options: Any) -> dict[str, Any
     return result
 
 
+def with_words(result: dict[str, Any], **_options: Any) -> dict[str, Any]:
+    """不能当名字用的选项,给生成的客户端一个词:`PeriodEnum.MINUTES_5`。"""
+    shapes = result["components"]["schemas"]
+    for name, words in WORDS.items():
+        shape = shapes[name]
+        shape["x-enum-varnames"] = [words.get(v, str(v).upper()) for v in shape["enum"]]
+    return result
+
+
 def _operations(result: dict[str, Any]) -> list[dict[str, Any]]:
     return [call for path in result["paths"].values() for call in path.values()]
 
@@ -97,5 +111,7 @@ def _or_nothing(shape: dict[str, Any]) -> None:
         if name not in needed:
             # Beside a $ref nothing else is read.
             plain = {"allOf": [value]} if "$ref" in value else value
+            # To openapi-typescript what has a default has to be given.
+            plain.pop("default", None)
             shape["properties"][name] = plain | {"nullable": True}
     shape["additionalProperties"] = False
