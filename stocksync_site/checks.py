@@ -26,6 +26,7 @@ POSITIVE = (
     "STOCK_SYNC_KEEP_SAMPLES_DAYS",
     "STOCK_SYNC_KEEP_ACTIVITY_DAYS",
     "Q_WORKERS",
+    "TOKEN_HISTORY_DAYS",
 )
 MANY_THREADS = 100
 # django-q2 ends a job this many seconds after its timeout.

@@ -194,6 +194,8 @@ _required("TOKEN_ENCRYPTION_KEYS")
 TOKEN_ENCRYPTION_KEYS = _list("TOKEN_ENCRYPTION_KEYS")
 # The zone in which a token's day begins: its daily limit starts anew at midnight there.
 TOKEN_DAY_TIME_ZONE = _text("TOKEN_DAY_TIME_ZONE", "UTC")
+# So many days the history of tokens is kept: their calls by day, their events.
+TOKEN_HISTORY_DAYS = _integer("TOKEN_HISTORY_DAYS", 90)
 ITICK_BASE_URL = _text("ITICK_BASE_URL", "https://api.itick.org")
 
 

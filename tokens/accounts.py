@@ -15,21 +15,23 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection
 
 from . import quota
+from .history import TokenDay
 
 if TYPE_CHECKING:
     from .models import ApiToken
     from .querysets import ApiTokenQuerySet
 
-COLUMNS = ("daily_limit", "daily_used", "usage_date", "reserved")
+COLUMNS = ("daily_limit", "daily_used", "usage_date", "reserved", "daily_errors")
 # Once for each of sixty tokens, and a run's start and end wait for it: plain SQL takes
 # a quarter of the time.
 RESERVE = """
     UPDATE stk_api_token SET daily_used = %s, usage_date = %s, reserved = %s,
-    recent_calls = %s WHERE id = %s
+    daily_errors = %s, recent_calls = %s WHERE id = %s
 """
 CLOSE = """
-    UPDATE stk_api_token SET daily_used = %s, usage_date = %s, recent_calls = %s,
-    reserved = 0, leased_by = '', leased_at = NULL, leased_until = NULL WHERE id = %s
+    UPDATE stk_api_token SET daily_used = %s, usage_date = %s, daily_errors = %s,
+    recent_calls = %s, reserved = 0, leased_by = '', leased_at = NULL,
+    leased_until = NULL WHERE id = %s
 """
 
 
@@ -38,13 +40,15 @@ class Account:
     """一个 Token 的账:上限、用掉的、预留的。
 
     `reserved` calls were granted to the lease's holder and are not accounted for yet;
-    they are part of `daily_used`. A `daily_limit` of 0 means no limit.
+    they are part of `daily_used`. A `daily_limit` of 0 means no limit. `daily_errors`
+    are the calls of the day that brought no answer.
     """
 
     daily_limit: int
     daily_used: int
     usage_date: date | None
     reserved: int
+    daily_errors: int = 0
 
     def used_on(self, day: date) -> int:
         """算出这一天用了多少次,含预留的。"""
@@ -67,7 +71,11 @@ class Account:
         first, last = quota.current_days(day)
         if self.usage_date is not None and first <= self.usage_date <= last:
             return self
-        return replace(self, daily_used=self.reserved, usage_date=day)
+        return replace(self, daily_used=self.reserved, usage_date=day, daily_errors=0)
+
+    def failing(self, errors: int) -> Account:
+        """记下又有几次请求没有得到回答。"""
+        return replace(self, daily_errors=self.daily_errors + errors)
 
     def granting(self, calls: int, *, done: int, day: date) -> tuple[Account, int]:
         """再给至多 `calls` 次,并销去做完的 `done` 次;返回新账和给出的次数。"""
@@ -87,19 +95,40 @@ class Account:
         back = min(max(0, unused), self.reserved)
         return replace(turned, daily_used=max(0, turned.daily_used - back), reserved=0)
 
+    def day(self, token_id: int) -> TokenDay | None:
+        """这本账的那一天,写进历史的样子;还没有请求过就没有。
+
+        What is reserved is left out: once it is made, it counts for the day of then.
+        """
+        if self.usage_date is None:
+            return None
+        made = max(0, self.daily_used - self.reserved)
+        return TokenDay(
+            token_id=token_id,
+            day=self.usage_date,
+            calls=made,
+            errors=self.daily_errors,
+        )
+
+    def over(self, before: Account, token_id: int) -> list[TokenDay]:
+        """翻到这本账以前结束了的那一天;没有翻就没有。"""
+        ended = before.day(token_id) if before.usage_date != self.usage_date else None
+        return [ended] if ended else []
+
 
 @dataclass(frozen=True, slots=True)
 class Opening:
     """要为一个 Token 再预留的次数,和它的账。
 
-    `done` calls have ended since the last report; `recent` is the holder's whole log of
-    the last 62 s, the carried calls of earlier holders included: it replaces what is
-    stored.
+    `done` calls have ended since the last report, `errors` of them without an answer;
+    `recent` is the holder's whole log of the last 62 s, the carried calls of earlier
+    holders included: it replaces what is stored.
     """
 
     calls: int
     done: int
     recent: list[list[int]]
+    errors: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +136,13 @@ class Closing:
     """归还一个 Token 时的账。
 
     `unused` reserved calls are given back, `done` ones have ended since the last
-    report; `recent` is as in `Opening`.
+    report; `recent` and `errors` are as in `Opening`.
     """
 
     unused: int
     done: int
     recent: list[list[int]]
+    errors: int = 0
 
 
 def reserve(
@@ -120,29 +150,39 @@ def reserve(
 ) -> dict[int, int]:
     """锁住这些行,再给它们预留次数;按 id 返回给出的。"""
     granted: dict[int, int] = {}
-    rows = []
+    rows, ended = [], []
     locked = tokens.select_for_update().order_by("pk")
-    for pk, *account in locked.values_list("pk", *COLUMNS):
-        opening = openings[pk]
-        new, granted[pk] = Account(*account).granting(
+    for pk, *columns in locked.values_list("pk", *COLUMNS):
+        opening, account = openings[pk], Account(*columns)
+        new, granted[pk] = account.granting(
             opening.calls, done=opening.done, day=quota.day_of(at)
         )
-        kept = (new.daily_used, new.usage_date, new.reserved)
+        ended += new.over(account, pk)
+        new = new.failing(opening.errors)
+        kept = (new.daily_used, new.usage_date, new.reserved, new.daily_errors)
         rows.append([*kept, json.dumps(opening.recent), pk])
     with connection.cursor() as cursor:
         cursor.executemany(RESERVE, rows)
+    if ended:
+        TokenDay.objects.write(ended)
     return granted
 
 
 def release(
     tokens: ApiTokenQuerySet, closings: Mapping[int, Closing], *, at: datetime
 ) -> set[int]:
-    """锁住这些行,结账并解除租约;返回它们的 id。"""
-    locked = list(tokens.select_for_update().order_by("pk"))
-    rows = [_closed(token, closings[token.pk], at=at) for token in locked]
+    """锁住这些行,结账,记下这一天,并解除租约;返回它们的 id。"""
+    rows: list[list[Any]] = []
+    days: list[TokenDay] = []
+    for token in tokens.select_for_update().order_by("pk"):
+        new, recent = _closed(token, closings[token.pk], at=at)
+        kept = (new.daily_used, new.usage_date, new.daily_errors)
+        rows.append([*kept, json.dumps(recent), token.pk])
+        days += [*new.over(token.account, token.pk), *filter(None, [new.day(token.pk)])]
     with connection.cursor() as cursor:
         cursor.executemany(CLOSE, rows)
-    return {token.pk for token in locked}
+    TokenDay.objects.write(days)
+    return {int(row[-1]) for row in rows}
 
 
 def taken_over(seen: ApiToken, *, at: datetime) -> dict[str, Any]:
@@ -153,21 +193,36 @@ def taken_over(seen: ApiToken, *, at: datetime) -> dict[str, Any]:
     if not seen.reserved:
         return {}
     end = min(at, seen.leased_until or at)
-    account = seen.account.closing(unused=0, day=quota.day_of(end))
+    account = _lost(seen, at=at)
     recent = quota.with_lost_calls(
         seen.recent_calls, calls=seen.reserved, made_at=end, at=at
     )
     return {
         "daily_used": account.daily_used,
         "usage_date": account.usage_date,
+        "daily_errors": account.daily_errors,
         "reserved": 0,
         "recent_calls": recent,
     }
 
 
-def _closed(token: ApiToken, closing: Closing, *, at: datetime) -> list[Any]:
-    """The values for CLOSE."""
+def note_taken_over(seen: ApiToken, *, at: datetime) -> None:
+    """接管了一个到期的租约以后,记下它的那一天。"""
+    if seen.reserved:
+        account = _lost(seen, at=at)
+        ended = account.over(seen.account, seen.pk)
+        TokenDay.objects.write([*ended, *filter(None, [account.day(seen.pk)])])
+
+
+def _lost(seen: ApiToken, *, at: datetime) -> Account:
+    end = min(at, seen.leased_until or at)
+    return seen.account.closing(unused=0, day=quota.day_of(end))
+
+
+def _closed(
+    token: ApiToken, closing: Closing, *, at: datetime
+) -> tuple[Account, list[list[int]]]:
     lost = token.reserved - closing.unused - closing.done
     recent = quota.with_lost_calls(closing.recent, calls=lost, made_at=at, at=at)
     account = token.account.closing(unused=closing.unused, day=quota.day_of(at))
-    return [account.daily_used, account.usage_date, json.dumps(recent), token.pk]
+    return account.failing(closing.errors), recent

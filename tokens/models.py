@@ -12,9 +12,12 @@ from common.fields import CodeField
 
 from . import quota, secrets
 from .accounts import Account
+from .history import TokenDay, TokenEvent
 from .querysets import ApiTokenQuerySet
 from .validation import PROVIDERS, validate_base_url, validate_market_list
 from .wishes import TokenWishQuerySet
+
+__all__ = ["ApiToken", "TokenDay", "TokenEvent", "TokenWish"]
 
 
 class ApiToken(models.Model):
@@ -60,6 +63,12 @@ class ApiToken(models.Model):
         _("calls used"), default=0, help_text=_("On the usage date.")
     )
     usage_date = models.DateField(_("usage date"), null=True, blank=True)
+    daily_errors = models.PositiveIntegerField(
+        _("calls without an answer"),
+        default=0,
+        editable=False,
+        help_text=_("On the usage date."),
+    )
     minute_limit = models.PositiveIntegerField(
         _("calls per minute"), default=5, help_text=_("0: no limit is known.")
     )
@@ -99,6 +108,9 @@ class ApiToken(models.Model):
     expire_time = models.DateTimeField(_("expires at"), null=True, blank=True)
     deleted = models.BooleanField(_("deleted"), default=False)
     resting_until = models.DateTimeField(_("rests until"), null=True, blank=True)
+    refused_at = models.DateTimeField(
+        _("refused at"), null=True, blank=True, editable=False
+    )
     last_error = models.CharField(_("last error"), max_length=500, blank=True)
     last_error_at = models.DateTimeField(_("last error at"), null=True, blank=True)
     leased_by = CodeField(_("held by"), max_length=100, blank=True)
@@ -140,6 +152,7 @@ class ApiToken(models.Model):
             daily_used=self.daily_used,
             usage_date=self.usage_date,
             reserved=self.reserved,
+            daily_errors=self.daily_errors,
         )
 
     def set_secret(self, value: str) -> None:

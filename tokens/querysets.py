@@ -15,7 +15,16 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import models, transaction
-from django.db.models import Case, Count, F, Q, Value, When
+from django.db.models import (
+    Case,
+    Count,
+    F,
+    OuterRef,
+    Q,
+    Subquery,
+    Value,
+    When,
+)
 from django.db.models.functions import Concat
 
 from common.messages import Message
@@ -24,10 +33,13 @@ from . import accounts, conditions, quota
 from .accounts import Closing, Opening
 from .availability import why_none_available
 from .conditions import DISABLED, ENABLED
+from .history import TokenEvent
 from .states import TokenSummary, summarised
 
 if TYPE_CHECKING:
     from .models import ApiToken
+
+Kind = TokenEvent.Kind
 
 logger = logging.getLogger(__name__)
 
@@ -118,6 +130,14 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         """数一数这些 Token 各处于什么状态,今天用了多少、还剩多少。"""
         return summarised(self.defer("token", "recent_calls"), at=at)
 
+    def newest_events(self, *kinds: TokenEvent.Kind) -> dict[int, TokenEvent]:
+        """每个 Token 最近的一件事(可以只要某几种),按 Token 的 id;两次查询。"""
+        events = TokenEvent.objects.filter(kind__in=kinds or Kind.values)
+        own = events.filter(token=OuterRef("pk")).order_by("-at", "-pk").values("pk")
+        newest = self.order_by().values_list(Subquery(own[:1]), flat=True)
+        found = TokenEvent.objects.filter(pk__in=[pk for pk in newest if pk])
+        return {event.token_id: event for event in found}
+
     def lease(
         self,
         token: ApiToken,
@@ -147,8 +167,10 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
             conditions.in_force(at), conditions.free(at)
         ).with_calls_left(at=at)
         target = takeable.filter(pk=token.pk, **unchanged)
-        if not target.update(**mine, **accounts.taken_over(seen, at=at)):
-            return False
+        with transaction.atomic():
+            if not target.update(**mine, **accounts.taken_over(seen, at=at)):
+                return False
+            accounts.note_taken_over(seen, at=at)
         if seen.reserved:
             extra = {"event": "token.lease_taken_over", "token": seen.pk}
             logger.warning(
@@ -226,47 +248,98 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         """
         return self.held(at=at).filter(leased_by=owner).update(leased_until=at)
 
-    def enable(self, *, at: datetime) -> int:
+    def enable(self, *, at: datetime, by: str = "") -> int:
         """启用停用的;删除了的要先恢复。"""
         disabled = self.filter(status=DISABLED, deleted=False)
-        return disabled.update(status=ENABLED, updated_at=at)
+        changes = {"status": ENABLED, "refused_at": None}
+        return _changed(disabled, Kind.ENABLED, changes, at=at, by=by)
 
-    def disable(self, *, at: datetime) -> int:
+    def disable(self, *, at: datetime, by: str = "") -> int:
         """停用启用的;占用着的,它的运行在一次续租之内就不再用。"""
         enabled = self.filter(status=ENABLED, deleted=False)
-        return enabled.update(status=DISABLED, updated_at=at)
+        return _changed(enabled, Kind.DISABLED, {"status": DISABLED}, at=at, by=by)
 
-    def remove(self, *, at: datetime) -> int:
+    def remove(self, *, at: datetime, by: str = "") -> int:
         """把没有删除的标记为删除。"""
-        return self.filter(deleted=False).update(deleted=True, updated_at=at)
+        kept = self.filter(deleted=False)
+        return _changed(kept, Kind.DELETED, {"deleted": True}, at=at, by=by)
 
-    def restore(self, *, at: datetime) -> int:
+    def restore(self, *, at: datetime, by: str = "") -> int:
         """取消删除,启用还是停用和删除以前一样。"""
-        return self.filter(deleted=True).update(deleted=False, updated_at=at)
+        gone = self.filter(deleted=True)
+        return _changed(gone, Kind.RESTORED, {"deleted": False}, at=at, by=by)
 
-    def retire(self, token_id: int, *, reason: str, at: datetime) -> bool:
-        """停用被服务商拒绝的 Token;已经停用的返回 False。"""
+    @transaction.atomic
+    def retire(self, token_id: int, *, reason: str, at: datetime, by: str = "") -> bool:
+        """停用被服务商拒绝的 Token;已经停用的返回 False。
+
+        `by` is who was asking, here and below.
+        """
         enabled = self.filter(pk=token_id, status=ENABLED)
-        retired = bool(enabled.update(status=DISABLED, **_error(reason, at=at)))
+        refused = {"status": DISABLED, "refused_at": at}
+        retired = bool(enabled.update(**refused, **_error(reason, at=at)))
         if retired:
             extra = {"event": "token.retired", "token": token_id}
             logger.warning("token %s retired: %s", token_id, reason, extra=extra)
+            _record(token_id, Kind.REFUSED, reason, at=at, by=by)
         return retired
 
-    def note(self, token_id: int, *, reason: str, at: datetime) -> bool:
+    def try_again(self, token_id: int, *, at: datetime) -> bool:
+        """让被拒绝的 Token 再试一次:暂时启用;不是被拒绝而停用的返回 False。
+
+        To be followed by `forgive` or `give_up_again`, whichever the answer tells.
+        """
+        refused = self.filter(pk=token_id, status=DISABLED, deleted=False)
+        again = refused.exclude(refused_at=None)
+        return bool(again.update(status=ENABLED, updated_at=at))
+
+    @transaction.atomic
+    def forgive(self, token_id: int, *, at: datetime, by: str = "") -> bool:
+        """服务商又收下了被拒绝过的 Token:从此启用。"""
+        tried = self.filter(pk=token_id, status=ENABLED).exclude(refused_at=None)
+        forgiven = bool(tried.update(refused_at=None, updated_at=at))
+        if forgiven:
+            TokenEvent.objects.record([token_id], Kind.ENABLED, at=at, by=by)
+        return forgiven
+
+    def give_up_again(self, token_id: int, *, at: datetime) -> bool:
+        """试了也没有结论:照旧停用。"""
+        tried = self.filter(pk=token_id, status=ENABLED).exclude(refused_at=None)
+        return bool(tried.update(status=DISABLED, updated_at=at))
+
+    @transaction.atomic
+    def note(self, token_id: int, *, reason: str, at: datetime, by: str = "") -> bool:
         """记下为什么没有用它,不停用;已经记着的返回 False。"""
         news = self.filter(pk=token_id).exclude(last_error=reason[:ERROR_LENGTH])
-        return bool(news.update(**_error(reason, at=at)))
+        noted = bool(news.update(**_error(reason, at=at)))
+        if noted:
+            _record(token_id, Kind.UNUSABLE, reason, at=at, by=by)
+        return noted
 
+    @transaction.atomic
     def rest(
-        self, token_id: int, *, until: datetime, reason: str, at: datetime
+        self,
+        token_id: int,
+        *,
+        until: datetime,
+        reason: str,
+        at: datetime,
+        by: str = "",
     ) -> bool:
         """让 Token 休息到 `until`;已经要休息得更久的返回 False。"""
         shorter = Q(resting_until=None) | Q(resting_until__lt=until)
         tokens = self.filter(shorter, pk=token_id)
-        return bool(tokens.update(resting_until=until, **_error(reason, at=at)))
+        rests = bool(tokens.update(resting_until=until, **_error(reason, at=at)))
+        if rests:
+            TokenEvent.objects.record_rest(
+                token_id, at=at, by=by, until=until, reason=reason[:ERROR_LENGTH]
+            )
+        return rests
 
-    def shrink(self, token_id: int, *, batch: int, reason: str, at: datetime) -> bool:
+    @transaction.atomic
+    def shrink(
+        self, token_id: int, *, batch: int, reason: str, at: datetime, by: str = ""
+    ) -> bool:
         """记下一天里一次最多问 `batch` 只股票;已经不多于它的返回 False。
 
         What a person has set stays: after a day as many are tried again.
@@ -282,6 +355,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         if shrunk:
             extra = {"event": "token.batch_shrunk", "token": token_id}
             logger.warning("token %s: %s", token_id, reason, extra=extra)
+            _record(token_id, Kind.SHRUNK, reason, at=at, by=by, batch=batch)
         return shrunk
 
     def learn(self, token_id: int, *, depth: dict[str, Any], revision: int) -> bool:
@@ -289,8 +363,9 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         same = self.filter(pk=token_id, plan_revision=revision)
         return bool(same.update(depth=depth))
 
+    @transaction.atomic
     def exclude_market(
-        self, token_id: int, *, market: str, reason: str, at: datetime
+        self, token_id: int, *, market: str, reason: str, at: datetime, by: str = ""
     ) -> bool:
         """记下套餐不含这个市场;已经记过的返回 False。"""
         tokens = self.filter(~conditions.holds("excluded_markets", market), pk=token_id)
@@ -302,7 +377,10 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
             output_field=text,
         )
         changes = {"excluded_markets": longer, **_error(reason, at=at)}
-        return bool(tokens.update(**changes))
+        excluded = bool(tokens.update(**changes))
+        if excluded:
+            _record(token_id, Kind.LACKS_MARKET, reason, at=at, by=by, market=market)
+        return excluded
 
 
 def _check(owner: str) -> None:
@@ -312,6 +390,35 @@ def _check(owner: str) -> None:
 
 def _until(at: datetime, seconds: int) -> datetime:
     return at + timedelta(seconds=seconds)
+
+
+@transaction.atomic
+def _changed(
+    rows: ApiTokenQuerySet,
+    kind: TokenEvent.Kind,
+    changes: dict[str, Any],
+    *,
+    at: datetime,
+    by: str,
+) -> int:
+    """Locked first, so that the events name exactly those that were changed."""
+    ids = list(rows.select_for_update().values_list("pk", flat=True))
+    count = rows.filter(pk__in=ids).update(**changes, updated_at=at)
+    TokenEvent.objects.record(ids, kind, at=at, by=by)
+    return count
+
+
+def _record(
+    token_id: int,
+    kind: TokenEvent.Kind,
+    reason: str,
+    *,
+    at: datetime,
+    by: str,
+    **details: Any,
+) -> None:
+    details["reason"] = reason[:ERROR_LENGTH]
+    TokenEvent.objects.record([token_id], kind, at=at, by=by, **details)
 
 
 def _error(reason: str, *, at: datetime) -> dict[str, Any]:

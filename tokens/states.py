@@ -23,6 +23,7 @@ class TokenState(models.TextChoices):
     """一个 Token 的状态;几个都对的时候,算最前面的。"""
 
     DELETED = "deleted", _("deleted")
+    REFUSED = "refused", _("refused")
     DISABLED = "disabled", _("disabled")
     EXPIRED = "expired", _("expired")
     HELD = "held", _("held")
@@ -35,6 +36,7 @@ USABLE = (
     *(TokenState.ENABLED, TokenState.HELD),
     *(TokenState.RESTING, TokenState.AT_LIMIT),
 )
+OUT = (TokenState.REFUSED, TokenState.DISABLED, TokenState.EXPIRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,8 @@ class TokenSummary:
 
     @property
     def out(self) -> int:
-        """数出停用的和过期的。"""
-        return self.states[TokenState.DISABLED] + self.states[TokenState.EXPIRED]
+        """数出停用的、被拒绝的和过期的。"""
+        return sum(self.states[state] for state in OUT)
 
 
 def summarised(tokens: Iterable[ApiToken], *, at: datetime) -> TokenSummary:
@@ -83,9 +85,11 @@ def summarised(tokens: Iterable[ApiToken], *, at: datetime) -> TokenSummary:
 def state_of(token: ApiToken, *, at: datetime) -> TokenState:
     """判断一个 Token 在 `at` 的状态,按读出来的行。"""
     expires = token.expire_time
+    disabled = token.status != conditions.ENABLED
     tests = {
         TokenState.DELETED: token.deleted,
-        TokenState.DISABLED: token.status != conditions.ENABLED,
+        TokenState.REFUSED: disabled and token.refused_at is not None,
+        TokenState.DISABLED: disabled,
         TokenState.EXPIRED: expires is not None and expires <= at,
         TokenState.HELD: _is_held(token, at=at),
         TokenState.AT_LIMIT: token.left_today(at) == 0,
@@ -111,8 +115,11 @@ def in_state(
     if state == TokenState.DELETED:
         return tokens.filter(deleted=True)
     kept = tokens.filter(deleted=False)
+    disabled = kept.exclude(status=conditions.ENABLED)
+    if state == TokenState.REFUSED:
+        return disabled.exclude(refused_at=None)
     if state == TokenState.DISABLED:
-        return kept.exclude(status=conditions.ENABLED)
+        return disabled.filter(refused_at=None)
     if state == TokenState.EXPIRED:
         return kept.filter(status=conditions.ENABLED, expire_time__lte=at)
     in_force = kept.filter(conditions.in_force(at))

@@ -175,6 +175,9 @@ class Caller:
         return answer
 
     def _note(self, limiter: RateLimiter, error: SyncError, verdict: Verdict) -> None:
+        # A call that a stop has cut says nothing about the token.
+        if verdict.next is not Next.GIVE_UP and not self._stop.is_set():
+            limiter.failed()
         if verdict.token_out and isinstance(error, TokenFault):
             limiter.retire(error)
             self._report(TokenOut(limiter, error))

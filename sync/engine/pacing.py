@@ -69,6 +69,7 @@ class RateLimiter:
         self._credit_until = now
         self._leased_until = now
         self._done = 0
+        self._errors = 0
         self._busy = 0
         self._out: SyncError | None = None
 
@@ -182,6 +183,11 @@ class RateLimiter:
             self._busy -= 1
             self._done += 1
 
+    def failed(self) -> None:
+        """记下一次请求没有得到回答:连不上、被拒绝、被限流。"""
+        with self._lock:
+            self._errors += 1
+
     def rest(self, until: float) -> None:
         """让这个 Token 休息到某一刻。"""
         with self._lock:
@@ -226,6 +232,12 @@ class RateLimiter:
         with self._lock:
             done, self._done = self._done, 0
             return done
+
+    def take_errors(self) -> int:
+        """取走上次报告以来没有得到回答的请求数。"""
+        with self._lock:
+            errors, self._errors = self._errors, 0
+            return errors
 
     def recent(self, *, now: float, epoch: float) -> list[list[int]]:
         """列出最近一分钟的请求:[纪元秒(向上取整), 次数],旧的在前。

@@ -301,9 +301,9 @@ class Grant:
 class Usage:
     """一个 Token 的用量报告。
 
-    `done` calls have ended since the last report, `unused` reserved ones are given
-    back, `recent` are the ends of the last minute as [epoch second, calls]. At most
-    `wanted` more are to be reserved.
+    `done` calls have ended since the last report, `errors` of them without an answer;
+    `unused` reserved ones are given back, `recent` are the ends of the last minute as
+    [epoch second, calls]. At most `wanted` more are to be reserved.
     """
 
     token: Token
@@ -311,6 +311,7 @@ class Usage:
     recent: list[list[int]]
     unused: int = 0
     wanted: int = 0
+    errors: int = 0
 
 
 @dataclass(frozen=True, slots=True)

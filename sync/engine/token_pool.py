@@ -164,4 +164,5 @@ class TokenPool:
     ) -> Usage:
         now = self._clock.now()
         recent = limiter.recent(now=now, epoch=self._clock.epoch())
-        return Usage(limiter.token, limiter.take_done(), recent, unused, wanted)
+        done, errors = limiter.take_done(), limiter.take_errors()
+        return Usage(limiter.token, done, recent, unused, wanted, errors)

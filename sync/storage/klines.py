@@ -32,6 +32,8 @@ from typing import TypeVar
 from django.db import connection, transaction
 from django.db.utils import Error
 
+from common.upserts import unique_fields
+
 from ..engine import coverage
 from ..engine.errors import LostLease
 from ..engine.ports import Beat, Failure, Part, Progress, Saved, Window
@@ -47,7 +49,6 @@ from .silence import note_parts
 from .suspensions import write_suspensions
 from .touched import Touched, mark
 from .unreached import write_unreached
-from .upserts import unique_fields
 
 logger = logging.getLogger(__name__)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from common.upserts import unique_fields
+
 from ..engine import coverage, markets
 from ..engine.errors import BadAnswer
 from ..engine.ports import BadBar, Failure, Part, Window
 from ..models import RejectedBar
 from ..models.rejected import NO_TIME, REASON_LENGTH, SENT_LENGTH
-from .upserts import unique_fields
 
 Key = tuple[int, str, datetime]
 

@@ -11,11 +11,12 @@ from datetime import date, datetime
 
 from django.db.models import OuterRef, Subquery
 
+from common.upserts import unique_fields
+
 from ..engine import coverage, silence
 from ..engine.ports import NOTHING, Failure, Part, Task
 from ..engine.silence import Nothing
 from ..models import Kline, SilentStock, Stock
-from .upserts import unique_fields
 
 CHANGING = ("kind", "answers", "since", "day", "pending", "asked_at")
 Told = tuple[Task, Nothing, date]  # what was said of a stock, and since when

@@ -140,6 +140,28 @@ def test_four_attempts_are_enough(error: Transient) -> None:
     assert bench.script == []
 
 
+@pytest.mark.parametrize(
+    ("answers", "errors"),
+    [
+        ([UnknownSymbol("E001")], 0),
+        ([TRANSIENT[0], RateLimited("429"), GOOD], 2),
+        ([TokenRejected("401"), GOOD], 1),
+    ],
+    ids=["the stock's fault", "no answer", "refused"],
+)
+def test_calls_without_an_answer_are_counted_for_their_token(
+    answers: list[Exception], errors: int
+) -> None:
+    bench = Bench(*answers)
+
+    bench.run()
+
+    counted = [limiter.take_errors() for limiter in bench.limiters]
+    assert sum(counted) == errors
+    assert max(counted) <= 1  # each by another token
+    assert not any(limiter.take_errors() for limiter in bench.limiters)
+
+
 def test_backoff_grows_and_is_jittered() -> None:
     bench = Bench(*TRANSIENT)
 

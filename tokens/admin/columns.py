@@ -20,6 +20,7 @@ COLOURS = {
     TokenState.HELD: "busy",
     TokenState.RESTING: "warn",
     TokenState.AT_LIMIT: "warn",
+    TokenState.REFUSED: "bad",
     TokenState.EXPIRED: "bad",
     TokenState.DISABLED: "idle",
     TokenState.DELETED: "idle",

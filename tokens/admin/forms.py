@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from .. import secrets
-from ..models import ApiToken
+from ..models import ApiToken, TokenEvent
 
 # What the form calls the value, and the columns that hold it.
 VALUE = "value"
@@ -55,6 +56,23 @@ class TokenForm(forms.ModelForm):  # type: ignore[type-arg]
         # What was learned of another number holds no more.
         names += ["batch_learned"] if "batch_size" in names else []
         return [*names, *VALUE_COLUMNS] if VALUE in self.changed_data else names
+
+    @property
+    def renewed(self) -> bool:
+        """有没有换了值或者启用:以前的拒绝不再算数。"""
+        enabled = self.cleaned_data.get("status") == ApiToken.Status.ENABLED
+        return VALUE in self.changed_data or ("status" in self.changed_data and enabled)
+
+    def events(self) -> Iterator[tuple[TokenEvent.Kind, dict[str, list[str]]]]:
+        """这次修改是哪几件事;改了的列只说名字。"""
+        if VALUE in self.changed_data:
+            yield TokenEvent.Kind.REPLACED, {}
+        if "status" in self.changed_data:
+            enabled = self.cleaned_data["status"] == ApiToken.Status.ENABLED
+            kinds = TokenEvent.Kind
+            yield kinds.ENABLED if enabled else kinds.DISABLED, {}
+        if others := [n for n in self.changed_data if n not in {VALUE, "status"}]:
+            yield TokenEvent.Kind.EDITED, {"columns": others}
 
     def clean_base_url(self) -> str:
         """没有结尾的斜杠。"""

@@ -22,7 +22,7 @@ from common.admin.display import moment
 from common.admin.filters import DeletedFilter
 from common.admin.strict import StrictActions
 
-from ..models import ApiToken
+from ..models import ApiToken, TokenEvent
 from ..querysets import ApiTokenQuerySet
 from . import columns
 from .filters import StateFilter
@@ -203,13 +203,20 @@ class ApiTokenAdmin(StrictActions):
         change: bool,  # noqa: FBT001 Django passes it by position
     ) -> None:
         """只写这个人改过的列:别的列正被运行中的任务使用。"""
+        by, at = request.user.get_username(), timezone.now()
         if not change:
             obj.save(force_insert=True)
+            TokenEvent.objects.record([obj.pk], TokenEvent.Kind.CREATED, at=at, by=by)
             note("token.added", obj)
             return
         assert isinstance(form, TokenForm)
         if changed := form.changed_columns:
-            obj.save(update_fields=[*changed, *obj.renew_plan(), "updated_at"])
+            if form.renewed:
+                obj.refused_at = None
+            columns = [*changed, *obj.renew_plan(), "refused_at", "updated_at"]
+            obj.save(update_fields=columns)
+            for kind, details in form.events():
+                TokenEvent.objects.record([obj.pk], kind, at=at, by=by, **details)
             note("token.changed", obj, columns=form.changed_data)
 
     # --- actions ---
@@ -262,8 +269,9 @@ class ApiTokenAdmin(StrictActions):
         """Do it by one UPDATE, and write down who did it to which."""
         ids = list(tokens.values_list("pk", flat=True))
         chosen = ApiToken.objects.filter(pk__in=ids)
+        by, at = request.user.get_username(), timezone.now()
         with transaction.atomic():
-            count = ACTS[done](chosen, at=timezone.now())
+            count = ACTS[done](chosen, at=at, by=by)
             if count:
                 for token in chosen:
                     note(f"token.{done}", token)

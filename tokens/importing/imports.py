@@ -12,16 +12,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
-from common.activity import note
+from common.activity import actor, note
 from common.csvfile import Refused
 from common.races import again_after_a_lost_race
 
 from .. import secrets
-from ..models import ApiToken
+from ..models import ApiToken, TokenEvent
 from .lines import Line, parse
 
 logger = logging.getLogger(__name__)
+
+KINDS = {
+    "created": TokenEvent.Kind.CREATED,
+    "updated": TokenEvent.Kind.EDITED,
+    "restored": TokenEvent.Kind.RESTORED,
+}
 
 __all__ = ["Imported", "Refused", "Step", "import_tokens", "preview_import"]
 
@@ -87,15 +94,14 @@ def _digest(line: Line) -> str:
 
 @transaction.atomic
 def _apply_all(lines: list[Line]) -> list[str]:
-    outcomes = [_apply(line) for line in lines]
+    done = [(step.outcome, _carried_out(step)) for step in map(_planned, lines)]
+    at, by = timezone.now(), str(actor().who)
+    for outcome, kind in KINDS.items():
+        ids = [token.pk for said, token in done if token and said == outcome]
+        TokenEvent.objects.record(ids, kind, at=at, by=by, file=True)
+    outcomes = [outcome for outcome, _token in done]
     note("tokens.imported", ApiToken, **Counter(outcomes))
     return outcomes
-
-
-def _apply(line: Line) -> str:
-    step = _planned(line)
-    _carry_out(step)
-    return step.outcome
 
 
 def _planned(line: Line) -> Step:
@@ -112,16 +118,17 @@ def _planned(line: Line) -> Step:
     return Step(line, stored, "updated" if changes else "unchanged", changes)
 
 
-def _carry_out(step: Step) -> None:
+def _carried_out(step: Step) -> ApiToken | None:
+    """The token that was written; None where nothing had to be."""
     if step.stored is None:
         token = ApiToken(provider=step.line.provider, **step.changes)
         token.set_secret(step.line.token)
         token.save(force_insert=True)
-    elif step.outcome == "restored":
-        enabled = {"status": ApiToken.Status.ENABLED, **step.changes, "deleted": False}
-        _write(step.stored, enabled)
-    elif step.changes:
-        _write(step.stored, step.changes)
+        return token
+    if step.outcome == "restored":
+        enabled = {"status": ApiToken.Status.ENABLED, "refused_at": None}
+        return _written(step.stored, enabled | step.changes | {"deleted": False})
+    return _written(step.stored, step.changes) if step.changes else None
 
 
 def _find(line: Line) -> ApiToken | None:
@@ -129,7 +136,8 @@ def _find(line: Line) -> ApiToken | None:
     return ApiToken.objects.filter(token_digest__in=digests).order_by("pk").first()
 
 
-def _write(token: ApiToken, changes: dict[str, Any]) -> None:
+def _written(token: ApiToken, changes: dict[str, Any]) -> ApiToken:
     for column, value in changes.items():
         setattr(token, column, value)
     token.save(update_fields=[*changes, *token.renew_plan(), "updated_at"])
+    return token

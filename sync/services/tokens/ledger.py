@@ -89,7 +89,9 @@ class TokenLedger:
     def release(self, usages: Sequence[Usage]) -> None:
         """归还这些 Token 和没有用掉的次数;数据库不在时租约会自己到期。"""
         closings = {
-            usage.token.id: Closing(usage.unused, usage.done, usage.recent)
+            usage.token.id: Closing(
+                usage.unused, usage.done, usage.recent, usage.errors
+            )
             for usage in usages
         }
         try:
@@ -112,22 +114,23 @@ class TokenLedger:
             change = partial(ApiToken.objects.exclude_market, market=market)
         elif isinstance(error, AddressRefused):
             change = ApiToken.objects.note
-        self._retrying(lambda: change(token.id, reason=str(error), at=at))
+        self._retrying(
+            lambda: change(token.id, reason=str(error), at=at, by=self.owner)
+        )
 
     def rest(self, token: Token, *, seconds: float, text: str) -> None:
         """Token 被限流,要休息一会儿。"""
         at = self._now()
         until = at + timedelta(seconds=seconds)
-        self._retrying(
-            lambda: ApiToken.objects.rest(token.id, until=until, reason=text, at=at)
-        )
+        rest = partial(ApiToken.objects.rest, token.id, until=until, reason=text)
+        self._retrying(lambda: rest(at=at, by=self.owner))
 
     def shrink(self, token: Token, *, batch: int, asked: int, empty: bool) -> None:
         """一次问 `asked` 只太多,一天里最多 `batch` 只。"""
         how = "came back empty" if empty else "were refused as too many"
         reason = f"{asked} stocks in one call {how}, at most {batch} for a day"
         shrink = partial(ApiToken.objects.shrink, token.id, batch=batch, reason=reason)
-        self._retrying(lambda: shrink(at=self._now()))
+        self._retrying(lambda: shrink(at=self._now(), by=self.owner))
 
     def learned(self, token_id: int, depths: Mapping[str, Depth]) -> None:
         """记下从一个 Token 的回答里学到的:它看得到多久以前。
@@ -196,6 +199,7 @@ class TokenLedger:
                 usage.wanted if seconds > 0 else 0,
                 0 if again else usage.done,
                 usage.recent,
+                0 if again else usage.errors,
             )
             for usage in usages
         }
@@ -206,7 +210,7 @@ class TokenLedger:
 
     def _note(self, token_id: int, error: Exception) -> None:
         note = partial(ApiToken.objects.note, token_id, reason=str(error))
-        self._retrying(lambda: note(at=self._now()))
+        self._retrying(lambda: note(at=self._now(), by=self.owner))
 
     def _give_back(self, token: ApiToken) -> None:
         closing = Closing(unused=0, done=0, recent=token.recent_calls)

@@ -18,7 +18,7 @@ from typing import TypeVar
 from uuid import uuid4
 
 from common.hosts import HostRefused
-from sync.engine.errors import RateLimited, TokenFault
+from sync.engine.errors import RateLimited, TokenFault, Transient
 from sync.engine.pacing import REST, RateLimiter
 from sync.engine.ports import Beat, Token
 from sync.engine.token_pool import TokenPool
@@ -74,9 +74,14 @@ class Call:
         try:
             return ask(self._limiter.token)
         except TokenFault as error:
+            self._limiter.failed()
             self._ledger.out(self._limiter.token, error, market=self._market)
             raise
+        except Transient:
+            self._limiter.failed()
+            raise
         except RateLimited as error:
+            self._limiter.failed()
             rest = seconds_of_rest(error)
             self._ledger.rest(self._limiter.token, seconds=rest, text=str(error))
             raise

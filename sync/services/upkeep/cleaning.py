@@ -1,4 +1,4 @@
-"""清理:旧的运行和它们的样本、django-q2 自己的旧失败、旧的活动记录。"""
+"""清理:旧的运行和它们的样本、django-q2 自己的旧失败、旧的活动记录、Token 的旧历史。"""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django_q.models import Task
 
 from sync.models import Activity, FailureStatus, SyncFailure, SyncRun
 from sync.models.runs import ACTIVE
+from tokens import history
 
 from .samples import clean_samples
 
@@ -29,6 +30,7 @@ class Cleaned:
     jobs: int
     samples: int = 0
     activity: int = 0
+    token_history: int = 0
 
 
 def clean_up(*, at: datetime) -> Cleaned:
@@ -43,14 +45,16 @@ def clean_up(*, at: datetime) -> Cleaned:
         jobs=_delete_jobs(at),
         samples=clean_samples(at=at),
         activity=_delete_activity(at),
+        token_history=history.forget(at=at),
     )
     logger.info(
         "Cleaned up: %d old runs, %d old failed jobs, %d samples of runs, "
-        "%d lines of activity",
+        "%d lines of activity, %d rows of tokens' history",
         cleaned.runs,
         cleaned.jobs,
         cleaned.samples,
         cleaned.activity,
+        cleaned.token_history,
         extra={"event": "rows.cleaned"},
     )
     return cleaned

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from common.activity import Actor, Way, acting
 from sync.engine.depth import STOPS, UNKNOWN, Place, to_json
 from tests.fixtures import MakeToken
 from tokens.importing.imports import import_tokens
@@ -121,6 +122,7 @@ def test_a_token_that_is_edited_is_asked_anew(way: str, make_token: MakeToken) -
 
 STATES: dict[str, dict[str, Any]] = {
     "deleted": {"deleted": True, "status": 0},
+    "refused": {"status": 0, "refused_at": timezone.now(), "leased_by": "run 1"},
     "disabled": {"status": 0, "expire_time": timezone.now() - HOUR},
     "expired": {"expire_time": timezone.now() - HOUR, "leased_by": "run 1"},
     "held": {"leased_by": "run 1", "leased_until": timezone.now() + HOUR},
@@ -273,3 +275,52 @@ def test_others_see_nothing(make_token: MakeToken) -> None:
     assert [staff.get(url).status_code for url in (LIST, page_of(token))] == [403, 403]
     assert nobody.get(LIST).status_code == 302
     assert otto().get(page_of(token)).status_code == 200
+
+
+# --- events ---
+
+
+def submit(client: Client, token: ApiToken, **changes: Any) -> None:
+    page = client.get(page_of(token))
+    initial = page.context["adminform"].form.initial
+    sent = {name: value for name, value in initial.items() if value is not None}
+    hidden = {f"initial-{name}": value for name, value in sent.items()}
+    client.post(page_of(token), {**hidden, **sent, **changes})
+
+
+def test_what_a_person_edits_is_an_event_and_no_value_is_in_it(
+    make_token: MakeToken,
+) -> None:
+    token = make_token(value=CANARY, name="main", status=0, refused_at=timezone.now())
+    client = tina()
+
+    submit(client, token, minute_limit=120)
+    submit(client, token, value="another-0123456789-tail")
+    submit(client, token, status=1)
+
+    told = token.events.order_by("pk").values_list("kind", "who", "details")
+    assert list(told) == [
+        ("edited", "tina", {"columns": ["minute_limit"]}),
+        ("replaced", "tina", {}),
+        ("enabled", "tina", {}),
+    ]
+    token.refresh_from_db()
+    assert token.refused_at is None
+
+
+def test_adding_and_importing_are_events() -> None:
+    line = f"provider,token,name\nitick,{CANARY},"
+
+    with acting(Actor("tina", Way.PAGE)):
+        for name in ("first", "second"):
+            import_tokens((line + name).encode())
+        ApiToken.objects.all().remove(at=timezone.now(), by="otto")
+        import_tokens((line + "third").encode())
+
+    told = ApiToken.objects.get().events.order_by("pk").values_list("kind", "who")
+    assert list(told) == [
+        ("created", "tina"),
+        ("edited", "tina"),
+        ("deleted", "otto"),
+        ("restored", "tina"),
+    ]

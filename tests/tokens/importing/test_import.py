@@ -303,14 +303,14 @@ def test_every_bad_line_is_reported_and_nothing_is_imported(run: Any) -> None:
 def test_a_failure_half_way_leaves_nothing(
     run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    apply = imports._apply
+    carry_out = imports._carried_out
 
-    def fail_at_the_second(line: Any) -> str:
-        if line.number == 3:
+    def fail_at_the_second(step: imports.Step) -> ApiToken | None:
+        if step.line.number == 3:
             raise imports.Refused(["stop"])
-        return apply(line)
+        return carry_out(step)
 
-    monkeypatch.setattr(imports, "_apply", fail_at_the_second)
+    monkeypatch.setattr(imports, "_carried_out", fail_at_the_second)
 
     assert refused(run, FULL) == "stop"
 
@@ -371,7 +371,7 @@ def test_a_database_that_is_away_is_not_called_another_import(
     def away(_line: Any) -> str:
         raise OperationalError(2006, "Server has gone away")
 
-    monkeypatch.setattr(imports, "_apply", away)
+    monkeypatch.setattr(imports, "_carried_out", away)
 
     with pytest.raises(OperationalError):
         imports.import_tokens(FULL.encode())
