@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import StreamingHttpResponse
@@ -19,6 +20,8 @@ from .permissions import MayList
 from .schema import answers
 from .streams import stream
 
+MOST_NAMED = 50  # splits in a header
+
 
 class KlineCsv(Guarded):
     """一个市场或一只股票的 K 线,CSV。"""
@@ -28,7 +31,11 @@ class KlineCsv(Guarded):
     @extend_schema(
         operation_id="kline_csv",
         summary="Read the K-lines of a market or a stock as CSV, in one call",
-        description="Prices are as the provider gives them, unadjusted. Rows go by "
+        description="Prices are as the provider gives them, unadjusted; with "
+        "`adjust=split` those before a split for which the provider has not adjusted "
+        "are divided, and volumes multiplied: X-Splits-Applied names these splits, "
+        "X-Splits-Unknown those of which the bars do not tell. `resample` makes week "
+        "and month bars of stored days, and 5m to 60m of stored 1m. Rows go by "
         "stock, then time, which is a date for day, week and month and otherwise the "
         "bar's start in UTC. Compressed with gzip for whoever accepts it. An answer "
         "that breaks off is cut without its last chunk. With `start` and `end` the "
@@ -41,8 +48,12 @@ class KlineCsv(Guarded):
         """返回 CSV 的流。"""
         wanted = checked(ExportForm, request.query_params)
         export = services.export(_request(wanted))
-        name = f"{wanted['market']}-{wanted['period']}.csv"
-        return stream(export.text(), request, name=name)
+        name = f"{wanted['market']}-{export.request.made}.csv"
+        answer = stream(export.text(), request, name=name)
+        if export.request.adjust == "split":
+            answer["X-Splits-Applied"] = _named(export.applied)
+            answer["X-Splits-Unknown"] = _named(export.unknown)
+        return answer
 
     def perform_content_negotiation(
         self,
@@ -51,6 +62,13 @@ class KlineCsv(Guarded):
     ) -> tuple[BaseRenderer, str]:
         """只有一种格式,问什么都给它;JSON 是给错误的。"""
         return JSONRenderer(), JSONRenderer.media_type
+
+
+def _named(splits: Sequence[object]) -> str:
+    """头里的拆股,太多时只说开头的。"""
+    more = len(splits) - MOST_NAMED
+    rest = [f"and {more} more"] if more > 0 else []
+    return "; ".join([*map(str, splits[:MOST_NAMED]), *rest])
 
 
 def _request(wanted: dict[str, Any]) -> services.ExportRequest:
@@ -63,4 +81,6 @@ def _request(wanted: dict[str, Any]) -> services.ExportRequest:
         period=wanted["period"],
         start=wanted.get("start"),
         end=wanted.get("end"),
+        adjust=wanted["adjust"],
+        resample=wanted.get("resample", ""),
     )

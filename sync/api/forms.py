@@ -12,7 +12,7 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from ..models import FailureStatus, RunKind, RunState
-from ..services import SyncRequest
+from ..services import ADJUSTMENTS, RESAMPLED, SyncRequest
 from . import fields
 
 Form = serializers.Serializer[Any]
@@ -128,6 +128,8 @@ class ExportForm(Form):
     period = fields.period(default="day")
     start = fields.TradeDate(required=False, help_text="First trade date, included.")
     end = fields.TradeDate(required=False, help_text="Last trade date, included.")
+    adjust = serializers.ChoiceField(choices=ADJUSTMENTS, default="none")
+    resample = serializers.ChoiceField(choices=[*RESAMPLED], required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """检查开始不在结束之后。"""

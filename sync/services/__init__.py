@@ -30,8 +30,10 @@ from .errors import AlreadyRunning, BadRequest, NoUsableToken, Refused
 from .exporting.files import Interrupted as ExportInterrupted
 from .exporting.files import Watch as ExportWatch
 from .exporting.files import Written, write_files
+from .exporting.formats import Format, export_format
 from .exporting.layouts import export_layout
-from .exporting.request import ExportRequest
+from .exporting.request import ADJUSTMENTS, ExportRequest
+from .exporting.resampling import SOURCES as RESAMPLED
 from .exporting.stream import Export, export
 from .failures.decide import give_up, reopen
 from .failures.repair import repair
@@ -66,6 +68,8 @@ from .verification.verify import verified_lately, verify, verify_daily
 from .work.batch import count_of, count_unreached
 
 __all__ = [
+    "ADJUSTMENTS",
+    "RESAMPLED",
     "STOCK_COLUMNS",
     "VERIFY_CALLS",
     "AlreadyRunning",
@@ -77,6 +81,7 @@ __all__ = [
     "ExportRequest",
     "ExportWatch",
     "Forecast",
+    "Format",
     "Freshness",
     "Gap",
     "History",
@@ -106,6 +111,7 @@ __all__ = [
     "execute",
     "execute_shard",
     "export",
+    "export_format",
     "export_layout",
     "follow",
     "forecast",

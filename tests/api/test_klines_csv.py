@@ -184,3 +184,25 @@ def test_an_error_midway_breaks_the_answer_off(db: None) -> None:
     with pytest.raises(ConnectionError):
         list(pieces)
     pieces.close()
+
+
+def test_splits_are_named_in_the_headers(viewer: APIClient) -> None:
+    stock = rows.stock()
+    for day, price in ((4, "30"), (5, "30"), (6, "10"), (7, "10")):
+        rows.kline(stock, datetime(2024, 3, day, tzinfo=UTC), price=price)
+    rows.split("700", ratio="3:1")  # on the sixth
+
+    answer = viewer.get(PATH, {"market": "HK", "adjust": "split"})
+
+    found = [line.split(",")[4] for line in b"".join(answer).decode().split()[1:]]
+    assert found == ["10"] * 4
+    assert answer["X-Splits-Applied"] == "HK 700 2024-03-06 3/1"
+    assert answer["X-Splits-Unknown"] == ""
+
+
+def test_weeks_are_made_of_days(stock: Stock, viewer: APIClient) -> None:
+    assert read(viewer, stock_code="700", resample="week") == [
+        "HK,700,week,2024-03-04,4.25,6.25,4.25,6.25,15.75,15.75"
+    ]
+    bad = viewer.get(PATH, {"market": "HK", "period": "5m", "resample": "week"})
+    assert (bad.status_code, list(bad.json())) == (400, ["resample"])

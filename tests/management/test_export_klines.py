@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+import sys
+from datetime import UTC, date, datetime
 from io import StringIO
 from pathlib import Path
 from threading import Event
@@ -13,11 +14,18 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from sync.models import Stock
-from sync.services import ExportInterrupted, ExportRequest, export, write_files
+from sync.services import (
+    ExportInterrupted,
+    ExportRequest,
+    Format,
+    export,
+    write_files,
+)
 from sync.services.exporting.layouts import By
 from sync.services.exporting.stream import HEADER
+from tests.api.rows import split
 from tests.rows import bar, stock
-from tests.services.exporting.series import expected
+from tests.services.exporting.series import expected, put
 
 pytestmark = pytest.mark.django_db
 
@@ -118,6 +126,11 @@ def test_nothing_to_export_is_said(db: None, tmp_path: Path) -> None:
         ({"period": "2m"}, "Unknown period"),
         ({"start": "20240101"}, "--start '20240101' is not a date"),
         ({"start": "2024-01-02", "end": "2024-01-01"}, "is after the end"),
+        ({"format": "xlsx"}, "Unknown value 'xlsx' of format"),
+        ({"format": "parquet", "to": "-"}, "Standard output takes CSV only."),
+        ({"adjust": "both"}, "Unknown value 'both' of adjust: known are none, split."),
+        ({"resample": "2m"}, "Unknown value '2m' of resample"),
+        ({"period": "week", "adjust": "split"}, "with resample=week"),
         ({"by": "week"}, "Unknown value 'week' of by: known are market, year, stock."),
     ],
 )
@@ -125,7 +138,7 @@ def test_a_bad_value_is_one_sentence(
     db: None, tmp_path: Path, options: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(CommandError, match=said.replace("'", ".")):
-        run(to=str(tmp_path), **options)
+        run(**{"to": str(tmp_path)} | options)
 
 
 def test_a_folder_that_cannot_be_written_to_is_one_sentence(
@@ -163,9 +176,27 @@ def test_who_stops_it_keeps_the_files_that_are_whole(
 
     with pytest.raises(ExportInterrupted):
         write_files(
-            export(ExportRequest()), tmp_path, by=By.MARKET, watch=watch, stop=stop
+            export(ExportRequest()),
+            tmp_path,
+            by=By.MARKET,
+            form=Format.CSV,
+            watch=watch,
+            stop=stop,
         )
 
     assert list(files(tmp_path)) == ["period=day/market=HK/klines.csv"]
     assert not list(tmp_path.rglob("*.part"))
     assert seen[-1] == (4, 4, 9)
+
+
+def test_a_split_that_nobody_can_tell_is_said(
+    db: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = stock("700")
+    for day, price in ((4, "30"), (5, "17")):
+        put(made, datetime(2024, 3, day, tzinfo=UTC), price)
+    split("700", ex_date=date(2024, 3, 5), ratio="3:1")
+
+    run(to=str(tmp_path), adjust="split", stderr=sys.stderr)
+
+    assert "Not adjusted for 1 splits" in capsys.readouterr().err

@@ -17,6 +17,8 @@ from sync.management.dates import date_option
 from sync.management.exporting import shown
 from sync.management.reporting import EXIT_STOPPED
 
+MOST_NAMED = 10
+
 
 class Command(SpokenCommand):
     """把存着的 K 线写成文件。"""
@@ -39,6 +41,15 @@ class Command(SpokenCommand):
         parser.add_argument(
             "--by", default="market", help="a file for each: market, year, stock"
         )
+        parser.add_argument("--format", default="csv", help="csv (default) or parquet")
+        parser.add_argument(
+            "--adjust", default="none", help="none, or split: 前复权; default: none"
+        )
+        parser.add_argument(
+            "--resample",
+            default="",
+            help="make week or month of stored days, 5m 15m 30m 60m of stored 1m",
+        )
         parser.add_argument("--no-progress", action="store_true")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -55,19 +66,34 @@ class Command(SpokenCommand):
 
     def _export(self, options: dict[str, Any], stop: Event) -> None:
         by = services.export_layout(options["by"])
+        form = services.export_format(options["format"])
         export = services.export(_request(options))
+        self._name_unknown(export)
         if options["to"] == "-":
-            self._print(export, stop)
+            self._print(export, form, stop)
             return
         quiet = options["no_progress"] or options["json"]
         with shown(sys.stderr, quiet=quiet) as watch:
             written = services.write_files(
-                export, Path(options["to"]), by=by, watch=watch, stop=stop
+                export, Path(options["to"]), by=by, form=form, watch=watch, stop=stop
             )
         told = asdict(written) | {"seconds": round(written.seconds, 1)}
         self.stdout.write(json.dumps(told) if options["json"] else _in_words(written))
 
-    def _print(self, export: services.Export, stop: Event) -> None:
+    def _name_unknown(self, export: services.Export) -> None:
+        unknown = export.unknown
+        if unknown:
+            some = ", ".join(map(str, unknown[:MOST_NAMED]))
+            self.stderr.write(
+                f"Not adjusted for {len(unknown):,} splits of which the bars do not "
+                f"tell whether the provider has: {some}"
+            )
+
+    def _print(
+        self, export: services.Export, form: services.Format, stop: Event
+    ) -> None:
+        if form is not services.Format.CSV:
+            raise services.BadRequest("format", "Standard output takes CSV only.")
         for text in export.text():
             if stop.is_set():
                 raise services.ExportInterrupted
@@ -75,12 +101,15 @@ class Command(SpokenCommand):
 
 
 def _request(options: dict[str, Any]) -> services.ExportRequest:
-    days = {name: options[name] for name in ("start", "end")}
+    start, end = options["start"], options["end"]
     return services.ExportRequest(
         markets=tuple(market.upper() for market in options["market"]),
         codes=tuple(options["stock"]),
         period=options["period"],
-        **{name: text and date_option(name, text) for name, text in days.items()},
+        start=date_option("start", start) if start else None,
+        end=date_option("end", end) if end else None,
+        adjust=options["adjust"],
+        resample=options["resample"],
     )
 
 

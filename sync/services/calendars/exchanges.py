@@ -20,13 +20,16 @@ from sync.engine.ports import Window
 
 FIRST_DAY = date(2000, 1, 1)
 MINUTE = 60_000_000_000  # nanoseconds
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _loading = Lock()
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """一个交易日:收盘的时刻(UTC)和交易多少分钟,午休不算。"""
+    """一个交易日:开盘、午休、收盘的时刻(UTC)和交易多少分钟,午休不算。"""
 
+    open: datetime
+    pause: tuple[datetime, datetime] | None
     close: datetime
     minutes: int
 
@@ -86,10 +89,14 @@ def _sessions(calendar: Any) -> Iterator[Session]:
         calendar.break_ends_nanos,
         calendar.closes_nanos,
     )
-    epoch = datetime(1970, 1, 1, tzinfo=UTC)
     for row in zip(*columns, strict=True):
         opens, pause, again, closes = map(int, row)
         # A time that is missing is the smallest integer there is.
-        idle = again - pause if pause > 0 else 0
-        minutes = (closes - opens - idle) // MINUTE
-        yield Session(epoch + timedelta(minutes=closes // MINUTE), minutes)
+        rests = pause > 0
+        minutes = (closes - opens - (again - pause if rests else 0)) // MINUTE
+        lunch = (_moment(pause), _moment(again)) if rests else None
+        yield Session(_moment(opens), lunch, _moment(closes), minutes)
+
+
+def _moment(nanos: int) -> datetime:
+    return EPOCH + timedelta(minutes=nanos // MINUTE)

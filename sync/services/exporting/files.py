@@ -11,8 +11,9 @@ from threading import Event
 from django.utils.translation import gettext as _
 
 from ..errors import Refused
+from .formats import Format, opened
 from .layouts import By, Target, targets
-from .stream import HEADER, Export
+from .stream import Export
 
 # How much has been done: stocks, of how many, rows so far.
 Watch = Callable[[int, int, int], object]
@@ -33,7 +34,7 @@ class Written:
 
 
 def write_files(
-    export: Export, folder: Path, *, by: By, watch: Watch, stop: Event
+    export: Export, folder: Path, *, by: By, form: Format, watch: Watch, stop: Event
 ) -> Written:
     """把一次导出写进 `folder`,返回写了什么。
 
@@ -41,7 +42,7 @@ def write_files(
     nothing is left. Raises Refused where the folder cannot be written to.
     """
     began = time.monotonic()
-    wanted = targets(export.request, export.stocks, by=by, suffix=".csv")
+    wanted = targets(export.request, export.stocks, by=by, suffix=f".{form}")
     total = sum(len(target.stocks) for target in wanted)
     written = Written()
 
@@ -52,7 +53,7 @@ def write_files(
 
     try:
         for target in wanted:
-            _write(export, folder, target, written=written, step=step)
+            _write(export, folder, target, form=form, written=written, step=step)
     except OSError as error:
         text = _("%(path)s cannot be written: %(why)s.")
         values = {"path": error.filename or folder, "why": error.strerror or error}
@@ -66,6 +67,7 @@ def _write(
     folder: Path,
     target: Target,
     *,
+    form: Format,
     written: Written,
     step: Callable[[], None],
 ) -> None:
@@ -74,8 +76,8 @@ def _write(
     before = export.counted.rows
     part = path.with_name(f".{path.name}.part")
     try:
-        with part.open("w", encoding="utf-8", newline="") as file:
-            file.write(HEADER)
+        facts = export.facts(target.stocks)
+        with opened(part, form, period=export.request.made, facts=facts) as file:
             for text in export.part(target.stocks, window=target.window):
                 file.write(text)
                 step()

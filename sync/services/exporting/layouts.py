@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from django.db.models import OuterRef, Subquery
 
-from sync.engine.markets import trade_date
+from sync.engine.markets import trade_date, unit_start
 from sync.engine.ports import Window
 from sync.models import Kline, Stock
 
@@ -56,12 +56,12 @@ def targets(
     """列出一次导出的全部文件,按市场、年或代码排列;有的可能一行也没有。"""
     found: list[Target] = []
     for market, some in by_market(stocks).items():
-        folder = PurePosixPath(f"period={request.period}", f"market={market}")
+        folder = PurePosixPath(f"period={request.made}", f"market={market}")
         whole = Target(folder / f"klines{suffix}", some, request.window)
         if by is By.STOCK:
             found += _by_stock(whole, suffix)
         elif by is By.YEAR:
-            found += _by_year(whole, request.period)
+            found += _by_year(whole, request)
         else:
             found.append(whole)
     return found
@@ -73,11 +73,12 @@ def _by_stock(whole: Target, suffix: str) -> Iterator[Target]:
         yield Target(whole.path.with_name(name), [stock], whole.window)
 
 
-def _by_year(whole: Target, period: str) -> Iterator[Target]:
-    stored = _stored(whole.stocks, period)
+def _by_year(whole: Target, request: ExportRequest) -> Iterator[Target]:
+    stored = _stored(whole.stocks, request.source)
     if stored is None:
         return
-    first = max(stored.start, whole.window.start)
+    # The week of the first day may belong to the year before.
+    first = max(unit_start(stored.start, request.made), whole.window.start)
     last = min(stored.end, whole.window.end)
     for year in range(first.year, last.year + 1):
         start = max(date(year, 1, 1), whole.window.start)

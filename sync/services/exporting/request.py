@@ -14,9 +14,13 @@ from sync.engine.ports import Window
 from sync.models import Stock
 from sync.models.stocks import EARLIEST, LATEST
 
-from ..checks import check_market, check_order, check_period
+from ..checks import check_choice, check_market, check_order, check_period
 from ..errors import BadRequest
 from ..stocks.named import require_readable
+from .resampling import SOURCES
+
+ADJUSTMENTS = ("none", "split")
+BY_DAYS = ("week", "month")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,8 @@ class ExportRequest:
 
     No markets means all, no codes all stocks, those included that have been deleted: a
     market without its dead is no sample. Without a start or an end there is no bound on
-    that side.
+    that side. `resample` makes bars of that period from shorter ones, `adjust` is none
+    or split.
     """
 
     markets: tuple[str, ...] = ()
@@ -47,15 +52,44 @@ class ExportRequest:
     period: str = "day"
     start: date | None = None
     end: date | None = None
+    adjust: str = "none"
+    resample: str = ""
 
     def checked(self) -> ExportRequest:
         """检查请求;不对时抛出 BadRequest。"""
         for market in self.markets:
             check_market(market, field="markets")
         check_period(self.period)
+        check_choice("adjust", self.adjust, ADJUSTMENTS)
+        self._check_resampling()
         window = self.window
         check_order(window.start, window.end)
         return replace(self, markets=tuple(dict.fromkeys(self.markets)))
+
+    def _check_resampling(self) -> None:
+        if not self.resample:
+            if self.adjust == "split" and self.period in BY_DAYS:
+                text = _(
+                    "A stored %(period)s may lie on both sides of a split: make it of "
+                    "adjusted days, with resample=%(period)s."
+                )
+                raise BadRequest("adjust", text % {"period": self.period})
+            return
+        check_choice("resample", self.resample, SOURCES)
+        if self.period not in {"day", self.resample, self.source}:
+            text = _("%(period)s is made from %(source)s, not from %(given)s.")
+            values = {"period": self.resample, "source": self.source}
+            raise BadRequest("resample", text % (values | {"given": self.period}))
+
+    @property
+    def source(self) -> str:
+        """返回要读的周期。"""
+        return SOURCES[self.resample] if self.resample else self.period
+
+    @property
+    def made(self) -> str:
+        """返回写出来的周期。"""
+        return self.resample or self.period
 
     @property
     def window(self) -> Window:

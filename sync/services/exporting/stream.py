@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
+from sync.engine.markets import unit_start
+from sync.engine.periods import PERIODS
 from sync.engine.ports import Window
 
-from .reading import read_series
+from .adjusting import Applied, adjusted, splits_of
+from .reading import Series, read_series
 from .request import ExportRequest, Listed, by_market
+from .resampling import begins, resampled
 
 COLUMNS = (
     *("market", "stock_code", "period", "time"),
     *("open", "high", "low", "close", "volume", "turnover"),
 )
+DAY = timedelta(days=1)
 HEADER = ",".join(COLUMNS) + "\n"
 
 
@@ -34,7 +40,28 @@ class Export:
 
     request: ExportRequest
     stocks: Sequence[Listed]
+    splits: dict[Listed, Sequence[Applied]] = field(default_factory=dict)
     counted: Counted = field(default_factory=Counted)
+
+    @property
+    def applied(self) -> list[Applied]:
+        """列出调整了的拆股。"""
+        return [one for some in self.splits.values() for one in some if one.factor]
+
+    @property
+    def unknown(self) -> list[Applied]:
+        """列出看不出来该不该调整的拆股,没有为它们调整。"""
+        return [one for some in self.splits.values() for one in some if not one.factor]
+
+    def facts(self, stocks: Sequence[Listed]) -> dict[str, str]:
+        """这些股票的价格是什么口径,写在文件里。"""
+        found = [one for stock in stocks for one in self.splits.get(stock, ())]
+        return {
+            "adjust": self.request.adjust,
+            "resampled_from": self.request.source if self.request.resample else "",
+            "splits_applied": "; ".join(str(one) for one in found if one.factor),
+            "splits_unknown": "; ".join(str(one) for one in found if not one.factor),
+        }
 
     def text(self) -> Iterator[str]:
         """逐只股票给出 CSV,第一块是列名。"""
@@ -44,16 +71,59 @@ class Export:
 
     def part(self, stocks: Sequence[Listed], *, window: Window) -> Iterator[str]:
         """逐只给出一个市场的这些股票在区间里的行,没有列名。"""
-        period = self.request.period
-        for series in read_series(stocks, period=period, window=window):
+        wanted, made = self.request, self.request.made
+        longer = _whole_units(window, made) if wanted.resample else window
+        start_of = begins(stocks[0].market, made) if wanted.resample else None
+        for series in read_series(stocks, period=wanted.source, window=longer):
             self.counted.stocks += 1
-            if series.lines:
-                head = f"{series.stock.market},{series.stock.code},{period},"
-                self.counted.rows += len(series.lines)
-                yield head + f"\n{head}".join(series.lines) + "\n"
+            lines = series.lines
+            if series.stock in self.splits:
+                lines = self._adjusted(series, longer)
+            if start_of and lines:
+                lines = _inside(resampled(lines, start_of), window, made)
+            if lines:
+                head = f"{series.stock.market},{series.stock.code},{made},"
+                self.counted.rows += len(lines)
+                yield head + f"\n{head}".join(lines) + "\n"
+
+    def _adjusted(self, series: Series, window: Window) -> list[str]:
+        """Judged again after the bars were read, and read again where that differs.
+
+        The history may be restated meanwhile, and with it go the splits for which the
+        provider has not adjusted.
+        """
+        stock, period = series.stock, self.request.source
+        while True:
+            found = splits_of([stock], period=period, since=self.request.window.start)
+            now = found.get(stock, ())
+            if now == self.splits[stock]:
+                return adjusted(series.lines, now, period=period)
+            self.splits[stock] = now
+            (series,) = read_series([stock], period=period, window=window)
+
+
+def _whole_units(window: Window, period: str) -> Window:
+    """区间里开始的周和月,连同它们的最后一天。"""
+    if PERIODS[period].intraday:
+        return window
+    longest = timedelta(days=7 if period == "week" else 31)
+    after = unit_start(unit_start(window.end, period) + longest, period)
+    return Window(window.start, max(window.end, after - DAY))
+
+
+def _inside(lines: list[str], window: Window, period: str) -> list[str]:
+    """去掉在区间以前开始的周和月:它们只有一部分。"""
+    if PERIODS[period].intraday:
+        return lines
+    since = window.start.isoformat()
+    return [line for line in lines if line >= since]
 
 
 def export(request: ExportRequest) -> Export:
     """检查请求,找出它的股票;不对时抛出 BadRequest。"""
     checked = request.checked()
-    return Export(checked, checked.stocks())
+    stocks, splits = checked.stocks(), {}
+    if checked.adjust == "split":
+        since = checked.window.start
+        splits = splits_of(stocks, period=checked.source, since=since)
+    return Export(checked, stocks, splits)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, time, timedelta
 
-from sync.engine import splits
+from sync.engine import markets, splits
 from sync.engine.ports import Kline as Bar
+from sync.engine.ports import Window
 from sync.engine.splits import Seen, Written
 from sync.models import Kline, Restatement, Split, Stock
 
@@ -39,16 +40,24 @@ def judge_splits(market: str, *, at: datetime) -> int:
     return len(changed)
 
 
-def _judge(row: Split, stock_id: int, *, at: datetime) -> None:
+def look_at(row: Split, stock_id: int, *, period: str = "day") -> Seen | None:
+    """看一只股票的 K 线为这次拆股调整过没有;哪一边没有 K 线就返回 None。"""
     ratio = splits.read_ratio(row.ratio)
     assert ratio
-    midnight = datetime.combine(row.ex_date, time.min, UTC)
-    bars = Kline.objects.filter(stock_id=stock_id, period="day")
-    newer = bars.filter(time__gte=midnight).order_by("time")[:1]
-    older = bars.filter(time__lt=midnight).order_by("-time")[:BARS]
+    day = Window(row.ex_date, row.ex_date)
+    since, _until = markets.bounds(day, market=row.market, period=period)
+    bars = Kline.objects.filter(stock_id=stock_id, period=period)
+    newer = bars.filter(time__gte=since).order_by("time")[:1]
+    older = bars.filter(time__lt=since).order_by("-time")[:BARS]
     after = next(_bars(newer.values_list(*COLUMNS)), None)
     before = [*_bars(older.values_list(*COLUMNS))][::-1]
-    seen: Seen = splits.look(ratio, before, after)
+    if not before or after is None:
+        return None
+    return splits.look(ratio, before, after)
+
+
+def _judge(row: Split, stock_id: int, *, at: datetime) -> None:
+    seen = look_at(row, stock_id) or Seen()
     if seen.adjusted != row.adjusted:
         row.adjusted, row.judged_at = seen.adjusted, at
     if written := seen.written or _from_restatement(row, stock_id):
