@@ -9,10 +9,21 @@ from django.contrib import admin
 from django.contrib.admin.apps import AdminConfig
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
+from django.urls import URLPattern, URLResolver, path
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
 
 # In the header; the language does not change where something is.
-PLACES = ("SyncRun", "SyncFailure", "Stock", "ApiToken", "RejectedBar", "AccessKey")
+PLACES = (
+    "MarketDay",
+    "SyncRun",
+    "SyncFailure",
+    "Stock",
+    "ApiToken",
+    "RejectedBar",
+    "AccessKey",
+)
+NAMES = {"MarketDay": _("Completeness")}
 APPS = ("sync", "tokens", "auth", "django_q")
 
 
@@ -44,7 +55,15 @@ class StocksyncAdminSite(admin.AdminSite):
             if model["object_name"] in PLACES and model["admin_url"]
         ]
         models.sort(key=lambda model: PLACES.index(model["object_name"]))
-        return {**context, "places": models}
+        return {**context, "places": [_renamed(model) for model in models]}
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        """加上首页会变的部分。"""
+        from sync.admin.live import refreshed_when_signed_out  # noqa: PLC0415
+        from sync.admin.overview.dashboard import live  # noqa: PLC0415
+
+        view = refreshed_when_signed_out(self.admin_view(require_safe(live)))
+        return [path("overview/", view, name="overview_live"), *super().get_urls()]
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -54,6 +73,11 @@ class StocksyncAdminSite(admin.AdminSite):
         from sync.admin.overview.dashboard import overview  # noqa: PLC0415
 
         return super().index(request, overview(request) | (extra_context or {}))
+
+
+def _renamed(model: dict[str, Any]) -> dict[str, Any]:
+    """A page that is more than a list is named for what it shows."""
+    return {**model, "name": NAMES.get(model["object_name"], model["name"])}
 
 
 def _place(order: Sequence[str], name: str) -> tuple[int, str]:

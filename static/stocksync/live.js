@@ -1,7 +1,12 @@
-/* hx-swap="patch": what has changed is changed in place, and the rest is left alone, so
+/* Parts of a page that renew themselves.
+
+   hx-swap="patch": what has changed is changed in place, and the rest is left alone, so
    that focus, selection and scrolling survive a page that renews itself.
 
-   Children are matched by their order: what comes and goes sits in a box of its own. */
+   Children are matched by their order: what comes and goes sits in a box of its own.
+
+   data-ago="updated {seconds} s ago": counts the seconds since the page was last renewed, also
+   while there is no connection. */
 "use strict";
 
 (() => {
@@ -47,4 +52,17 @@
       return [target];
     },
   });
+
+  let renewed = performance.now();
+  const tellAge = () => {
+    const seconds = Math.round((performance.now() - renewed) / 1000);
+    for (const place of document.querySelectorAll("[data-ago]")) {
+      place.textContent = place.dataset.ago.replace("{seconds}", seconds);
+    }
+  };
+  document.addEventListener("htmx:afterSwap", () => {
+    renewed = performance.now();
+    tellAge();
+  });
+  setInterval(tellAge, 1000);
 })();

@@ -3,6 +3,7 @@
 from . import access
 from .activity import jobs
 from .activity.pages import ActivityAdmin
+from .completeness.pages import MarketDayAdmin
 from .corrections.pages import RestatementAdmin, RevisionAdmin
 from .failures.pages import SyncFailureAdmin
 from .failures.rejected import RejectedBarAdmin
@@ -14,6 +15,7 @@ from .tokens.pages import CheckedTokenAdmin
 __all__ = [
     "ActivityAdmin",
     "CheckedTokenAdmin",
+    "MarketDayAdmin",
     "RejectedBarAdmin",
     "RestatementAdmin",
     "RevisionAdmin",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.urls import reverse
 from django.utils.html import format_html
@@ -17,6 +18,7 @@ from django.utils.translation import gettext_noop
 from common.activity import SCHEDULE
 from common.admin import display
 from sync import services
+from sync.engine.markets import MARKETS
 from tokens.availability import AT_LIMIT, AT_LIMIT_THERE
 
 from ..models import FailureStatus, RunKind, RunState, ShardState, SyncRun
@@ -133,6 +135,20 @@ def lanes(hands: Sequence[int]) -> str:
         return f"{len(hands)} ({' + '.join(map(str, hands))})"
     equal = Counter(hands).items()
     return f"{len(hands)} ({', '.join(f'{times} × {hand}' for hand, times in equal)})"
+
+
+def market_time(at: datetime, market: str, *, dated: bool = True) -> SafeString:
+    """写出市场当地的时刻和时区,可以不写日期;UTC 在悬停时看。"""
+    local = at.astimezone(ZoneInfo(MARKETS[market].zone))
+    zone = f"{local:%Z}"
+    if zone.startswith(("+", "-")):  # one that has no letters
+        zone = f"UTC{zone}"
+    return format_html(
+        '<time class="nowrap" datetime="{}" title="{} UTC">{}</time>',
+        at.isoformat(),
+        f"{at.astimezone(UTC):%Y-%m-%d %H:%M}",
+        f"{local:%m-%d %H:%M} {zone}" if dated else f"{local:%H:%M} {zone}",
+    )
 
 
 def run_url(pk: int) -> str:

@@ -8,6 +8,23 @@ from django.db import models
 from django.db.models import Count
 
 Row = TypeVar("Row", bound=models.Model)
+BOUND = 10_000
+
+
+class AtLeast(int):
+    """数到头还没数完;显示成 10,000+。
+
+    Django's own templates print a count in five places, so the number itself knows.
+    """
+
+    def __str__(self) -> str:
+        return f"{int(self):,}+"
+
+
+def bounded_count(rows: models.QuerySet[Any]) -> int:
+    """有多少行;超过一万时是 AtLeast,不再数下去。"""
+    found = rows.order_by()[: BOUND + 1].count()
+    return AtLeast(BOUND) if found > BOUND else found
 
 
 class CountingQuerySet(models.QuerySet[Row]):

@@ -40,12 +40,15 @@ from .failures.repair import repair
 from .failures.retry import retry_failed
 from .keys import create_access_key
 from .quality.audit import MarketAudit, audit
+from .quality.completeness import DayOfMarket, MarketYear, completeness, stored_kinds
 from .quality.decide import keep_history, take_over_history
-from .quality.freshness import Freshness, freshness, newest_bars
+from .quality.freshness import Freshness, SessionDay, freshness, newest_bars
+from .quality.states import DayState
 from .runs.cancel import cancel
 from .runs.empty import brought_nothing
 from .runs.follow import follow
 from .runs.forecast import Forecast, forecast
+from .runs.lately import runs_since
 from .runs.repeat import repeat
 from .runs.request import SyncRequest
 from .runs.start import start
@@ -61,7 +64,10 @@ from .stocks.preview import preview_stocks
 from .stocks.rows import Listed
 from .stopping import stop_after, stop_on_signals
 from .tokens.check import Checked, Outcome, check_token, markets_to_check
+from .tokens.quota_today import QuotaToday, Wanted, quota_today
+from .upkeep.attention import Attention, Need, NeedKind, attention
 from .upkeep.cleaning import clean_up
+from .upkeep.nexts import Upkeep, next_syncs, upkeep
 from .upkeep.schedules import audit_daily, retry_hourly, setup_schedules, sync_daily
 from .verification.verify import CALLS as VERIFY_CALLS
 from .verification.verify import verified_lately, verify, verify_daily
@@ -73,9 +79,12 @@ __all__ = [
     "STOCK_COLUMNS",
     "VERIFY_CALLS",
     "AlreadyRunning",
+    "Attention",
     "BadRequest",
     "Checked",
     "Compared",
+    "DayOfMarket",
+    "DayState",
     "Export",
     "ExportInterrupted",
     "ExportRequest",
@@ -87,15 +96,23 @@ __all__ = [
     "History",
     "Listed",
     "MarketAudit",
+    "MarketYear",
+    "Need",
+    "NeedKind",
     "NoUsableToken",
     "Outcome",
+    "QuotaToday",
     "Refused",
+    "SessionDay",
     "SplitsFound",
     "StoredPeriod",
     "SyncRequest",
     "Unavailable",
+    "Upkeep",
+    "Wanted",
     "Written",
     "activity",
+    "attention",
     "audit",
     "audit_daily",
     "brought_nothing",
@@ -103,6 +120,7 @@ __all__ = [
     "catalogue",
     "check_token",
     "clean_up",
+    "completeness",
     "count_of",
     "count_unreached",
     "create_access_key",
@@ -122,8 +140,10 @@ __all__ = [
     "keep_history",
     "markets_to_check",
     "newest_bars",
+    "next_syncs",
     "now",
     "preview_stocks",
+    "quota_today",
     "reap",
     "refresh_calendars",
     "reopen",
@@ -132,15 +152,18 @@ __all__ = [
     "retry_failed",
     "retry_hourly",
     "revive",
+    "runs_since",
     "setup_schedules",
     "start",
     "stop_after",
     "stop_on_signals",
+    "stored_kinds",
     "sync_daily",
     "sync_splits",
     "sync_splits_daily",
     "sync_stocks",
     "take_over_history",
+    "upkeep",
     "verified_lately",
     "verify",
     "verify_daily",

@@ -53,6 +53,13 @@ TABLE = """
 /admin/sync/accesskey/{}/delete/      in 403 403 403 403 200 |  in 403 403 403 403 302
 /admin/sync/accesskey/{}/change/      in 302 302 302 302 200 |  in 403 403 403 403 403
 /admin/sync/accesskey/{}/             in 302 302 302 302 302 |  in 302 302 302 302 302
+/admin/overview/                      in 403 200 200 200 200 |  in 405 405 405 405 405
+/admin/sync/marketday/                in 403 200 200 200 200 |  in 403 403 403 403 403
+/admin/sync/marketday/add/            in 403 403 403 403 403 |  in 403 403 403 403 403
+/admin/sync/marketday/{}/history/     in 403 200 200 200 200 |  in 403 200 200 200 200
+/admin/sync/marketday/{}/delete/      in 403 403 403 403 403 |  in 403 403 403 403 403
+/admin/sync/marketday/{}/change/      in 403 302 302 302 302 |  in 403 403 403 403 403
+/admin/sync/marketday/{}/             in 302 302 302 302 302 |  in 302 302 302 302 302
 /admin/sync/syncfailure/groups/       in 403 200 200 200 200 |  in 403 200 200 200 200
 /admin/sync/syncfailure/              in 403 200 200 200 200 |  in 403 403 302 403 302
 /admin/sync/syncfailure/add/          in 403 403 403 403 403 |  in 403 403 403 403 403

@@ -57,6 +57,7 @@ def things(db: None, make_token: MakeToken) -> dict[str, str]:
         "accesskey": people.drawn(user),
         "stock": rows.stock(),
         "syncfailure": rows.failure(),
+        "marketday": rows.market_day(),
         "rejectedbar": rows.rejected_bar(),
         "revision": rows.revision(),
         "restatement": rows.restatement(),

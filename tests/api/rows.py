@@ -10,6 +10,7 @@ from common.messages import Message
 from sync.models import (
     Coverage,
     Kline,
+    MarketDay,
     RejectedBar,
     Restatement,
     Revision,
@@ -92,6 +93,19 @@ def rejected_bar(of: Stock | None = None, **columns: Any) -> RejectedBar:
         "seen_at": AT,
     }
     return RejectedBar.objects.create(**wanted | columns)
+
+
+def market_day(market: str = "HK", **columns: Any) -> MarketDay:
+    wanted: dict[str, Any] = {
+        "period": "day",
+        "day": date(2024, 3, 6),
+        "expected": 10,
+        "present": 8,
+        "suspended": 1,
+        "missing": 1,
+        "audited_at": AT,
+    }
+    return MarketDay.objects.create(market=market, **wanted | columns)
 
 
 def revision(of: Stock | None = None, **columns: Any) -> Revision:

@@ -264,13 +264,14 @@ def test_a_provider_that_is_down_ends_it_and_what_was_found_stays(
 
 
 def test_metrics_and_the_overview_tell_the_rate(sim: Staged, admin_client: Any) -> None:
-    assert "verified" not in admin_client.get("/admin/").content.decode()
+    unproven = admin_client.get("/admin/").content.decode()
+    assert "how true the bars are is not known" in unproven
     verified(3)
 
     page = admin_client.get("/admin/").content.decode()
     metrics = admin_client.get("/metrics").content.decode()
 
-    assert 'id="verified"' in page
+    assert "fetched again at random in 30 days" in page
     assert "0.00%" in page
     assert 'stocksync_verified_bars{result="differ"} 0.0' in metrics
     assert "stocksync_verified_wrong_ratio 0.0" in metrics

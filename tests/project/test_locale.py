@@ -196,6 +196,6 @@ def test_the_browsers_language_chooses_the_language_of_the_admin() -> None:
         for wanted in ("zh-CN,zh;q=0.9,en;q=0.8", "en-GB,en;q=0.9")
     )
 
-    assert "等待补拉的失败" in chinese.content.decode()
-    assert "Waiting failures" not in chinese.content.decode()
-    assert "Waiting failures" in english.content.decode()
+    assert "需要处理" in chinese.content.decode()
+    assert "Needs you" not in chinese.content.decode()
+    assert "Needs you" in english.content.decode()

@@ -1,86 +1,72 @@
-"""首页的概况:失败、Token、运行、各市场到哪一天了。"""
+"""首页:一句话、每个市场一行、正在进行的、要人来做的、额度、最近一天。"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from sync import services
-from sync.models import FailureStatus, SyncFailure, SyncRun
 from sync.models.permissions import Permission
-from tokens.models import ApiToken
 
-from ..display import asked, failures_url, state_badge, who
-from ..failures.reasons import NO_REASON, reason_label
-from ..runs.progress import Progress, progress_of
+from .markets import rows_of
+from .needs import items
+from .quota import quota_card
+from .running import going
+from .timeline import SPAN, day_of_runs
+from .verdict import verdict
 
-RUNS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """一种原因的等待中的失败。"""
-
-    label: str
-    count: int
-    url: str
+LIVE = "admin/_overview.html"
 
 
 def overview(request: HttpRequest) -> dict[str, Any]:
     """首页要的一切;没有 stock:sync:list 的人只有应用列表。"""
-    user, at = request.user, timezone.now()
-    if not user.has_perm(Permission.LIST):
+    if not request.user.has_perm(Permission.LIST):
         return {"overview": False}
-    waiting = _waiting()
+    return {"overview": True, **_shown(request, at=timezone.now())}
+
+
+def live(request: HttpRequest) -> HttpResponse:
+    """首页上会变的部分,给 htmx。"""
+    if not request.user.has_perm(Permission.LIST):
+        raise PermissionDenied
+    return TemplateResponse(request, LIVE, overview(request))
+
+
+def _shown(request: HttpRequest, *, at: datetime) -> dict[str, Any]:
+    user = request.user
+    found = services.freshness(at=at)
+    markets = [each.market for each in found]
+    upkeep = services.upkeep(at=at)
+    attention = services.attention(markets, upkeep=upkeep, at=at)
+    running, wanted = going(at=at)
+    sessions = [(each.market, each.session) for each in found]
+    syncs = services.next_syncs(sessions, sync=upkeep.sync, at=at)
+    sees_tokens = user.has_perm("tokens.view_apitoken")
     return {
-        "overview": True,
-        "waiting": waiting,
-        "waiting_total": sum(row.count for row in waiting),
-        "waiting_url": failures_url(status=FailureStatus.WAITING.value),
-        "tokens": (
-            ApiToken.objects.summary(at=at)
-            if user.has_perm("tokens.view_apitoken")
-            else None
-        ),
-        "running": _running(at),
-        "latest": _latest(),
-        "markets": services.freshness(at=at),
-        "verified": _verified(at),
+        "at": at,
+        "verdict": verdict(found, attention, upkeep),
+        "markets": list(rows_of(found, syncs)),
+        "running": running,
+        "needs": list(items(attention.needs, upkeep, tokens=sees_tokens)),
+        "quota": quota_card(services.quota_today(wanted, at=at))
+        if sees_tokens
+        else None,
+        "timeline": day_of_runs(services.runs_since(at - SPAN), markets, at=at),
+        "verified": verified(at),
         "may_run": user.has_perm(Permission.RUN),
     }
 
 
-def _verified(at: datetime) -> dict[str, Any] | None:
+def verified(at: datetime) -> dict[str, Any] | None:
     """最近抽查的结果,比例用百分数;没有抽查过是 None。"""
     found, rate = services.verified_lately(at=at)
     if rate is None:
         return None
     shares = {"rate": rate.rate, "low": rate.low, "high": rate.high}
     percents = {name: f"{share:.2%}" for name, share in shares.items()}
-    return {"bars": found.bars, "calls": found.calls, **percents}
-
-
-def _waiting() -> list[Waiting]:
-    counted = SyncFailure.objects.waiting().count_by("reason_class")
-    status = FailureStatus.WAITING.value
-    return [
-        Waiting(
-            label=reason_label(reason),
-            count=count,
-            url=failures_url(status=status, reason=reason or NO_REASON),
-        )
-        for reason, count in counted.items()
-    ]
-
-
-def _running(at: datetime) -> list[Progress]:
-    return [progress_of(run, at=at) for run in SyncRun.objects.active()]
-
-
-def _latest() -> list[tuple[SyncRun, str, str, str]]:
-    runs = SyncRun.objects.all()[:RUNS]
-    return [(run, state_badge(run), asked(run), who(run.requested_by)) for run in runs]
+    return {"bars": found.bars, "same": found.same, "calls": found.calls, **percents}

@@ -33,11 +33,10 @@ from ..display import (
     state_badge,
     who,
 )
+from ..live import refreshed_when_signed_out
 from ..readonly import ReadOnlyAdmin
 from .progress import details
 from .start import StartForm
-
-View = Callable[..., HttpResponse]
 
 
 def _numbers(name: str) -> Callable[[SyncRun], SafeString]:
@@ -101,7 +100,7 @@ class SyncRunAdmin(ReadOnlyAdmin):
     def get_urls(self) -> list[URLPattern]:
         """加上开始、进度、取消、再来一次。"""
         wrap = self.admin_site.admin_view
-        progress = _refreshed_when_signed_out(wrap(require_safe(self.progress_view)))
+        progress = refreshed_when_signed_out(wrap(require_safe(self.progress_view)))
         cancel, again = wrap(self.cancel_view), wrap(require_POST(self.again_view))
         return [
             path("start/", wrap(self.start_view), name="sync_syncrun_start"),
@@ -224,15 +223,3 @@ class SyncRunAdmin(ReadOnlyAdmin):
             "may_repeat": self._may_repeat(request, run),
             **details(run, at=timezone.now()),
         }
-
-
-def _refreshed_when_signed_out(view: View) -> View:
-    """Otherwise htmx would put the page for signing in into the middle of ours."""
-
-    def refreshed(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        response = view(request, *args, **kwargs)
-        if response.status_code == HttpResponseRedirect.status_code:
-            return HttpResponse(headers={"HX-Refresh": "true"})
-        return response
-
-    return refreshed

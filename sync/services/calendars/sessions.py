@@ -12,7 +12,7 @@ Who is asked, the first that knows counts:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, date, datetime, time
 from functools import cached_property
 from zoneinfo import ZoneInfo
@@ -28,18 +28,30 @@ from .exchanges import Published, published
 HALF_DAY = time(12)
 
 
+class Told:
+    """几个市场的日历,服务商和市场自己说过的:两次查询,读一次。"""
+
+    def __init__(self, names: Collection[str], *, window: Window) -> None:
+        rows = MarketCalendar.objects.filter(market__in=names)
+        self.rows = {row.market: row for row in rows}
+        self.traded = _traded(names, window)
+
+
 class Calendar:
     """一个市场的日历,`window` 里连市场自己的交易也看。
 
-    Read once from the database: two queries. The published calendar is loaded only
-    when nobody before it knows.
+    Read once from the database: two queries, or none where it is `told` those of
+    several markets. The published calendar is loaded only when nobody before it knows.
     """
 
-    def __init__(self, market: str, *, window: Window) -> None:
+    def __init__(
+        self, market: str, *, window: Window, told: Told | None = None
+    ) -> None:
+        told = told or Told([market], window=window)
         self.market = market
         self._zone = ZoneInfo(MARKETS[market].zone)
-        self._traded = _traded(market, window)
-        row = MarketCalendar.objects.filter(market=market).first()
+        self._traded = told.traded.get(market, {})
+        row = told.rows.get(market)
         self._closed = _days(row.closed) if row else set()
         self._told = _told(row)
         self._half = _times(row.half) if row else {}
@@ -125,8 +137,8 @@ def each_day(window: Window) -> Iterator[date]:
 
 def weekend_sessions(market: str, *, window: Window) -> set[date]:
     """找出区间里已经知道的周末交易日;不看交易所公布的日历。"""
-    row = MarketCalendar.objects.filter(market=market).first()
-    found = _told(row) | _traded(market, window)
+    told = Told([market], window=window)
+    found = _told(told.rows.get(market)) | told.traded.get(market, {})
     return {
         day
         for day, is_session in found.items()
@@ -136,13 +148,15 @@ def weekend_sessions(market: str, *, window: Window) -> set[date]:
     }
 
 
-def _traded(market: str, window: Window) -> dict[date, bool]:
-    """市场自己的交易说明白了的日子。"""
-    rows = MarketDay.objects.of(market, "day", window=window)
-    found: dict[date, bool] = {}
-    for day, expected, present in rows.values_list("day", "expected", "present"):
+def _traded(names: Collection[str], window: Window) -> dict[str, dict[date, bool]]:
+    """几个市场自己的交易说明白了的日子。"""
+    days = (window.start, window.end)
+    rows = MarketDay.objects.filter(market__in=names, period="day", day__range=days)
+    columns = rows.values_list("market", "day", "expected", "present")
+    found: dict[str, dict[date, bool]] = {}
+    for market, day, expected, present in columns:
         if not expected or 2 * present > expected:
-            found[day] = bool(expected)
+            found.setdefault(market, {})[day] = bool(expected)
     return found
 
 

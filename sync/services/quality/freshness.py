@@ -1,70 +1,124 @@
-"""各市场的日 K 线新到哪一天,和交易所最后一个交易日相比。
+"""各市场的日 K 线新到哪一天、全不全,和交易所最后一个交易日相比。
 
 What is there is told by the bars; the coverage tells what was asked for, also where the
-provider had nothing.
+provider had nothing; market days tell what the audit has counted.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property, reduce
+from itertools import accumulate
+from operator import or_
+from typing import NamedTuple
 
-from django.db.models import FilteredRelation, OuterRef, Q, QuerySet, Subquery
+from django.db.models import (
+    BooleanField,
+    Count,
+    ExpressionWrapper,
+    FilteredRelation,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+)
 
 from sync.engine import markets
 from sync.engine.coverage import DAY
 from sync.engine.ports import Window
 from sync.models import Kline, MarketDay, Stock
+from sync.models.stocks import StockQuerySet
 
-from ..calendars.sessions import calendar_until
+from ..calendars.sessions import Calendar, Told
+from .states import DayState, day_state
 
 PERIOD = "day"
-LATELY = timedelta(days=30)  # no exchange is closed for longer
+LATELY = 100 * DAY  # holds SESSIONS sessions of every exchange
+SESSIONS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class SessionDay:
+    """一个交易日核对出来的结果;没有核对过的没有行。
+
+    `late` counts stocks whose coverage ends before: of them nothing is known.
+    """
+
+    day: date
+    state: DayState
+    row: MarketDay | None
+    late: int
 
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """一个市场的日 K 线有多新。
+    """一个市场的日 K 线有多新、多全。
 
-    `session` is the exchange's last one that is over, `newest` the day of the newest
-    bar, `sessions_late` how many sessions lie between them. `late` counts stocks with
+    `session` is the exchange's last one that is over, closed at `close`; `newest` the
+    day of the newest bar, those of a session that is not over yet aside;
+    `sessions_late` how many sessions lie between them. `late` counts stocks with
     neither a bar of the last session nor an answer about it, `empty` those without any
-    bar. `missing` are the bars that the audit misses of the last session, None where
-    nobody has counted since it closed.
+    bar. `audited` is what the audit has counted of the session since it closed, None
+    where nobody has. `days` are the last sessions, the oldest first.
     """
 
     market: str
     stocks: int
     session: date
+    close: datetime
     newest: date | None
     sessions_late: int
     late: int
     empty: int
-    missing: int | None = None
+    audited: MarketDay | None = None
+    days: list[SessionDay] = field(default_factory=list)
+
+    @property
+    def missing(self) -> int | None:
+        """返回最后一个交易日缺几根;收盘以后没有核对过的返回 None。"""
+        return self.audited.missing if self.audited else None
+
+    @property
+    def complete(self) -> bool:
+        """判断最后一个交易日是否齐全:收盘以后核对过,一根不缺,一只不落。"""
+        return self.missing == 0 and not self.late and not self.empty
+
+
+class Cover(NamedTuple):
+    """有几只股票的覆盖范围在哪天结束;`quiet` 是服务商近来说没有的。"""
+
+    end: date | None
+    quiet: bool
+
+
+class Seen(NamedTuple):
+    """一只股票最新的 K 线和覆盖范围的末尾。"""
+
+    newest: date | None
+    end: date | None
 
 
 def freshness(*, at: datetime) -> list[Freshness]:
-    """看每个有股票的市场的日 K 线新到哪一天。
+    """看每个有股票的市场的日 K 线新到哪一天、全不全。
 
-    Few queries: for each stock a look-up in the index of the K-lines.
+    Where the audit has counted just the stocks whose coverage holds the last session,
+    their bars are known to be there; only of the others the newest bar is looked up, a
+    look-up for each.
     """
-    daily = FilteredRelation("coverage", condition=Q(coverage__period=PERIOD))
-    stocks = Stock.objects.expected(PERIOD).annotate(
-        daily=daily, newest=newest_bar(PERIOD)
-    )
-    found: dict[str, Counter[tuple[date | None, date | None]]] = {}
-    rows = stocks.order_by().values_list("market", "newest", "daily__end_date")
-    for market, newest, end in rows.iterator():
-        counted = found.setdefault(market, Counter())
-        counted[newest.date() if newest else None, end] += 1
-    known = sorted(set(found) & set(markets.MARKETS))
-    audited = _audited(at=at)
-    return [
-        _freshness(market, found[market], audited.get(market, {}), at=at)
-        for market in known
+    covers = _covers()
+    names = sorted(set(covers) & set(markets.MARKETS))
+    rows = _rows(at=at)
+    told = Told(names, window=Window(at.date() - LATELY - DAY, at.date() + DAY))
+    known = [
+        _Market(name, covers[name], rows.get(name, {}), told=told, at=at)
+        for name in names
     ]
+    seen = _seen(known)
+    return [each.freshness(seen.get(each.name, Counter())) for each in known]
 
 
 def newest_bars(stocks: Sequence[Stock]) -> dict[int, date]:
@@ -84,7 +138,26 @@ def newest_bar(period: str) -> Subquery:
     return Subquery(bars.order_by("-time").values("time")[:1])
 
 
-def _audited(*, at: datetime) -> dict[str, dict[date, MarketDay]]:
+def _stocks() -> StockQuerySet:
+    daily = FilteredRelation("coverage", condition=Q(coverage__period=PERIOD))
+    silent = FilteredRelation("silences", condition=Q(silences__period=PERIOD))
+    stocks = Stock.objects.expected(PERIOD).annotate(daily=daily, silent=silent)
+    return stocks.order_by()
+
+
+def _covers() -> dict[str, Counter[Cover]]:
+    """每个市场里,覆盖范围在各天结束的股票各有几只。"""
+    quiet = ExpressionWrapper(Q(silent__isnull=False), BooleanField())
+    stocks = _stocks().annotate(quiet=quiet)
+    counted = stocks.values_list("market", "daily__end_date", "quiet")
+    found: dict[str, Counter[Cover]] = {}
+    for market, end, silent, number in counted.annotate(n=Count("pk")):
+        covers = found.setdefault(market, Counter())
+        covers[Cover(end, bool(silent))] += number
+    return found
+
+
+def _rows(*, at: datetime) -> dict[str, dict[date, MarketDay]]:
     """各市场最近的市场日。"""
     found: dict[str, dict[date, MarketDay]] = {}
     since = at.date() - LATELY
@@ -93,38 +166,107 @@ def _audited(*, at: datetime) -> dict[str, dict[date, MarketDay]]:
     return found
 
 
-def _missing(row: MarketDay | None, *, close: datetime) -> int | None:
-    """收盘以后核对出来缺几根;没有核对过返回 None。"""
-    counted = row.current_since if row else None
-    return row.missing if row and counted and counted >= close else None
+def _seen(known: Sequence[_Market]) -> dict[str, Counter[Seen]]:
+    """逐只查最新的 K 线;核对过的不用查。"""
+    conditions = [each.unsure for each in known if each.unsure is not None]
+    if not conditions:
+        return {}
+    unsure = reduce(or_, conditions)
+    found: dict[str, Counter[Seen]] = {}
+    rows = _stocks().filter(unsure).annotate(newest=newest_bar(PERIOD))
+    columns = rows.values_list("market", "newest", "daily__end_date")
+    for market, newest, end in columns.iterator():
+        seen = Seen(newest.date() if newest else None, end)
+        found.setdefault(market, Counter())[seen] += 1
+    return found
 
 
-def _freshness(
-    market: str,
-    counted: Counter[tuple[date | None, date | None]],
-    audited: Mapping[date, MarketDay],
-    *,
-    at: datetime,
-) -> Freshness:
-    """`counted`: how many stocks have which newest bar and end of the coverage."""
-    final = markets.last_final(market, at=at)
-    calendar = calendar_until(market, final)
-    session = calendar.last_session(final)
-    newest = max((bar for bar, _end in counted if bar), default=None)
-    late = sum(
-        count
-        for (bar, end), count in counted.items()
-        if bar and max(bar, end or bar) < session
-    )
-    return Freshness(
-        market=market,
-        stocks=counted.total(),
-        session=session,
-        newest=newest,
-        sessions_late=(
-            len(calendar.sessions(Window(newest + DAY, session))) if newest else 0
-        ),
-        late=late,
-        empty=sum(count for (bar, _end), count in counted.items() if bar is None),
-        missing=_missing(audited.get(session), close=calendar.close(session)),
-    )
+class _Market:
+    """一个市场:它的日历、覆盖范围和核对的结果。"""
+
+    def __init__(
+        self,
+        name: str,
+        covers: Counter[Cover],
+        rows: Mapping[date, MarketDay],
+        *,
+        told: Told,
+        at: datetime,
+    ) -> None:
+        self.name = name
+        self._covers, self._rows = covers, rows
+        final = markets.last_final(name, at=at)
+        window = Window(final - LATELY, final)
+        self._calendar = Calendar(name, window=window, told=told)
+        self._session = self._calendar.last_session(final)
+        self._close = self._calendar.close(self._session)
+
+    @cached_property
+    def _audited(self) -> MarketDay | None:
+        row = self._rows.get(self._session)
+        counted = row.current_since if row else None
+        return row if counted and counted >= self._close else None
+
+    @cached_property
+    def _counted(self) -> bool:
+        """核对数过的,正是覆盖了最后一个交易日的那些。"""
+        row = self._audited
+        covers = self._covers.items()
+        covered = sum(number for cover, number in covers if self._is_sure(cover))
+        return row is not None and row.present > 0 and row.expected == covered
+
+    def _is_sure(self, cover: Cover) -> bool:
+        """覆盖了最后一个交易日,服务商也没有说过没有。"""
+        return not cover.quiet and cover.end is not None and cover.end >= self._session
+
+    @property
+    def unsure(self) -> Q | None:
+        """条件:哪些股票的最新 K 线要查;一只也不用查的返回 None。"""
+        here = Q(market=self.name)
+        if not self._counted:
+            return here
+        if all(self._is_sure(cover) for cover in self._covers):
+            return None
+        behind = Q(daily__end_date=None) | Q(daily__end_date__lt=self._session)
+        return here & (behind | Q(silent__isnull=False))
+
+    def freshness(self, seen: Counter[Seen]) -> Freshness:
+        """`seen` 是查过的股票。"""
+        session = self._session
+        days = [bar for bar, _end in seen if bar]
+        newest = max([*days, session] if self._counted else days, default=None)
+        return Freshness(
+            market=self.name,
+            stocks=self._covers.total(),
+            session=session,
+            close=self._close,
+            newest=newest,
+            sessions_late=self._sessions_after(newest) if newest else 0,
+            late=sum(
+                number
+                for (bar, end), number in seen.items()
+                if bar and max(bar, end or bar) < session
+            ),
+            empty=sum(number for (bar, _end), number in seen.items() if bar is None),
+            audited=self._audited,
+            days=self._days(),
+        )
+
+    def _sessions_after(self, newest: date) -> int:
+        return len(self._calendar.sessions(Window(newest + DAY, self._session)))
+
+    def _days(self) -> list[SessionDay]:
+        window = Window(self._session - LATELY, self._session)
+        days = self._calendar.sessions(window)[-SESSIONS:]
+        ends = Counter[date]()
+        for cover, number in self._covers.items():
+            if cover.end:
+                ends[cover.end] += number
+        dates = sorted(ends)
+        total = [0, *accumulate(ends[day] for day in dates)]
+        return [self._day(day, late=total[bisect_left(dates, day)]) for day in days]
+
+    def _day(self, day: date, *, late: int) -> SessionDay:
+        row = self._rows.get(day)
+        state = day_state(row, close=self._calendar.close(day), late=late)
+        return SessionDay(day, state, row, late)

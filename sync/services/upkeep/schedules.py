@@ -39,6 +39,7 @@ BACK = timedelta(days=30)
 # A day's run that got nowhere is made again, so often at most and not before a while.
 MOST = 3
 AGAIN_AFTER = timedelta(hours=1)
+NOWHERE = (RunState.FAILED, RunState.INTERRUPTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,7 @@ def _sync_market(market: str, *, at: datetime) -> SyncRun | None:
 
 
 def _is_due(made: SyncRunQuerySet, *, at: datetime) -> bool:
-    nowhere = made.filter(state__in=(RunState.FAILED, RunState.INTERRUPTED))
+    nowhere = made.filter(state__in=NOWHERE)
     if made.count() > nowhere.count():
         return False
     lately = nowhere.filter(created_at__gt=at - AGAIN_AFTER)

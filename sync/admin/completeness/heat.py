@@ -1,0 +1,54 @@
+"""热图:每个市场一行,一年里每个交易日一格。"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from common.charts import Cell, Mark, Row, heatmap, legend
+from sync import services
+from sync.services import MarketYear
+
+from .words import STATES, WORDS, completeness_url, day_title, day_url
+
+
+def heat(period: str, *, at: datetime) -> dict[str, Any]:
+    """画出一年的热图和图例;没有股票时没有图。"""
+    years = services.completeness(period, at=at)
+    if not years:
+        return {"heatmap": "", "legend": ""}
+    days = [each.day for each in years[0].days]
+    return {
+        "heatmap": heatmap(
+            [_row(year, period) for year in years],
+            label=_("Completeness by market and day"),
+            marks=list(_months(days)),
+            words=WORDS,
+        ),
+        "legend": legend(WORDS, crossed=_("the calendar is in doubt")),
+    }
+
+
+def _row(year: MarketYear, period: str) -> Row:
+    market = year.market
+    cells = [
+        Cell(
+            STATES[each.state],
+            f"{market} {day_title(each.day, each.row, state=each.state)}",
+            day_url(market, each.day, period=period),
+            crossed=each.doubtful,
+        )
+        for each in year.days
+    ]
+    return Row(market, cells, completeness_url(market=market, period=period))
+
+
+def _months(days: Sequence[date]) -> Iterator[Mark]:
+    """每个月的第一天在横轴上的位置。"""
+    for place, day in enumerate(days):
+        if place == 0 or days[place - 1].month != day.month:
+            yield Mark(place / len(days), date_format(day, "M"))

@@ -1,0 +1,123 @@
+"""一年里每个市场每天完整不完整。"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sync.engine import markets
+from sync.engine.coverage import DAY
+from sync.engine.markets import unit_start
+from sync.engine.periods import PERIODS
+from sync.engine.ports import Window
+from sync.models import Coverage, MarketDay, Stock
+
+from ..calendars.sessions import Calendar, Told
+from .states import DayState, day_state
+
+YEAR = 365 * DAY
+
+
+@dataclass(frozen=True, slots=True)
+class DayOfMarket:
+    """一个市场的一天(周、月是它们的第一天)。
+
+    `doubtful`: the market traded though its calendar knows no session, or nobody did on
+    one.
+    """
+
+    day: date
+    state: DayState
+    row: MarketDay | None
+    doubtful: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MarketYear:
+    """一个市场一年里的日子,旧的在前。"""
+
+    market: str
+    days: list[DayOfMarket]
+
+
+def stored_kinds() -> list[str]:
+    """列出存着 K 线的周期,按长短。"""
+    rows = Coverage.objects.order_by().values_list("period", flat=True).distinct()
+    found = {"day", *rows}
+    return [period for period in PERIODS if period in found]
+
+
+def completeness(period: str, *, at: datetime) -> list[MarketYear]:
+    """列出每个有股票的市场一年里的日子;没有核对过的交易日也在其中。
+
+    Every market has the same days: those that are a session of none are left out, one
+    that is no session of this market is CLOSED.
+    """
+    stocks = Stock.objects.active().order_by().values_list("market", flat=True)
+    known = sorted(set(stocks.distinct()) & set(markets.MARKETS))
+    window = Window(unit_start(at.date() - YEAR - DAY, period), at.date() + DAY)
+    told = Told(known, window=window)
+    rows = _rows(known, period, window)
+    years = [
+        _Year(market, period, rows.get(market, {}), told=told, at=at)
+        for market in known
+    ]
+    days = sorted({day for year in years for day in year.days})
+    return [MarketYear(year.market, [year.day(day) for day in days]) for year in years]
+
+
+def _rows(
+    names: Sequence[str], period: str, window: Window
+) -> dict[str, dict[date, MarketDay]]:
+    days = (window.start, window.end)
+    rows = MarketDay.objects.filter(market__in=names, period=period, day__range=days)
+    found: dict[str, dict[date, MarketDay]] = {}
+    for row in rows:
+        found.setdefault(row.market, {})[row.day] = row
+    return found
+
+
+class _Year:
+    """一个市场一年里的日历和核对的结果。"""
+
+    def __init__(
+        self,
+        market: str,
+        period: str,
+        rows: Mapping[date, MarketDay],
+        *,
+        told: Told,
+        at: datetime,
+    ) -> None:
+        self.market, self._period = market, period
+        final = markets.last_final(market, at=at)
+        window = Window(unit_start(final - YEAR, period), final)
+        self._calendar = Calendar(market, window=window, told=told)
+        self._rows = {day: row for day, row in rows.items() if day >= window.start}
+        sessions = self._calendar.announced(window)
+        self._announced = {unit_start(day, period): day for day in sessions}
+        self._final = final
+
+    @property
+    def days(self) -> set[date]:
+        """日历上有的,和核对时看到有人交易的。"""
+        traded = {day for day, row in self._rows.items() if row.expected}
+        return traded | self._announced.keys()
+
+    def day(self, day: date) -> DayOfMarket:
+        """一天的状态;这个市场没有的日子是 CLOSED。"""
+        row, last = self._rows.get(day), self._announced.get(day)
+        if (row is None and last is None) or day > self._final:
+            return DayOfMarket(day, DayState.CLOSED, None, doubtful=False)
+        state = day_state(row, close=self._calendar.close(last or day))
+        return DayOfMarket(day, state, row, doubtful=self._is_doubtful(row, last))
+
+    def _is_doubtful(self, row: MarketDay | None, announced: date | None) -> bool:
+        if row is None or not _inside(self._calendar.known, row.day):
+            return False
+        return bool(row.expected) != bool(announced)
+
+
+def _inside(window: Window | None, day: date) -> bool:
+    return window is not None and window.start <= day <= window.end
