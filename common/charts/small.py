@@ -156,7 +156,10 @@ def sparkline(
     width: int = 160,
     height: int = 32,
 ) -> SafeString:
-    """画一条折线,从旧到新;None 的地方断开,limit 是一条虚线。"""
+    """画一条折线,从旧到新;None 的地方断开,limit 是一条虚线。
+
+    A stylesheet may give it another size: the curve is stretched, its line is not.
+    """
     known = [value for value in values if value is not None]
     top = max([*known, limit or 0.0, 0.0]) or 1.0
     return drawing(
@@ -168,6 +171,8 @@ def sparkline(
         linked=False,
         width=width,
         height=height,
+        viewBox=f"0 0 {width} {height}",
+        preserveAspectRatio="none",
     )
 
 

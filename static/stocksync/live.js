@@ -4,21 +4,24 @@
    that focus, selection and scrolling survive a page that renews itself.
 
    Children are matched by their order: what comes and goes sits in a box of its own.
+   Whether a <details> is open is the reader's business.
 
-   data-ago="updated {seconds} s ago": counts the seconds since the page was last renewed, also
-   while there is no connection. */
+   data-ago="updated {seconds} s ago": counts the seconds since the page was last renewed, as
+   long as something on it asks for more; data-lost is said instead while nobody answers. */
 "use strict";
 
 (() => {
   const alike = (old, fresh) =>
     old.nodeType === fresh.nodeType && old.nodeName === fresh.nodeName;
 
+  const theirs = (element, name) => name === "open" && element.tagName === "DETAILS";
+
   const patchAttributes = (old, fresh) => {
     for (const { name } of [...old.attributes]) {
-      if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+      if (!fresh.hasAttribute(name) && !theirs(old, name)) old.removeAttribute(name);
     }
     for (const { name, value } of fresh.attributes) {
-      if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+      if (!theirs(old, name) && old.getAttribute(name) !== value) old.setAttribute(name, value);
     }
   };
 
@@ -54,15 +57,25 @@
   });
 
   let renewed = performance.now();
+  let lost = false;
   const tellAge = () => {
+    const asks = document.querySelector("[hx-trigger^=every]");
     const seconds = Math.round((performance.now() - renewed) / 1000);
     for (const place of document.querySelectorAll("[data-ago]")) {
-      place.textContent = place.dataset.ago.replace("{seconds}", seconds);
+      const words = (lost && place.dataset.lost) || place.dataset.ago;
+      place.textContent = asks ? words.replace("{seconds}", seconds) : "";
+      place.classList.toggle("lost", Boolean(asks) && lost);
     }
   };
   document.addEventListener("htmx:afterSwap", () => {
     renewed = performance.now();
+    lost = false;
     tellAge();
   });
+  for (const name of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
+    document.addEventListener(name, () => {
+      lost = true;
+    });
+  }
   setInterval(tellAge, 1000);
 })();

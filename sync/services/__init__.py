@@ -39,19 +39,24 @@ from .failures.decide import give_up, reopen
 from .failures.repair import repair
 from .failures.retry import retry_failed
 from .keys import create_access_key
+from .processes import shown_process
 from .quality.audit import MarketAudit, audit
 from .quality.completeness import DayOfMarket, MarketYear, completeness, stored_kinds
 from .quality.decide import keep_history, take_over_history
 from .quality.freshness import Freshness, SessionDay, freshness, newest_bars
 from .quality.states import DayState
+from .runs.at_work import LaneAtWork, ShardAtWork, TokenAtWork, at_work
 from .runs.cancel import cancel
 from .runs.empty import brought_nothing
+from .runs.events import Event, events_of
 from .runs.follow import follow
 from .runs.forecast import Forecast, forecast
 from .runs.lately import runs_since
 from .runs.repeat import repeat
 from .runs.request import SyncRequest
 from .runs.start import start
+from .runs.stocks import RunStock, StockState, failures_of, run_stocks
+from .runs.throughput import Throughput, throughput
 from .shards.claim import execute, execute_shard
 from .shards.reap import reap
 from .shards.revive import revive
@@ -85,6 +90,7 @@ __all__ = [
     "Compared",
     "DayOfMarket",
     "DayState",
+    "Event",
     "Export",
     "ExportInterrupted",
     "ExportRequest",
@@ -94,6 +100,7 @@ __all__ = [
     "Freshness",
     "Gap",
     "History",
+    "LaneAtWork",
     "Listed",
     "MarketAudit",
     "MarketYear",
@@ -103,15 +110,21 @@ __all__ = [
     "Outcome",
     "QuotaToday",
     "Refused",
+    "RunStock",
     "SessionDay",
+    "ShardAtWork",
     "SplitsFound",
+    "StockState",
     "StoredPeriod",
     "SyncRequest",
+    "Throughput",
+    "TokenAtWork",
     "Unavailable",
     "Upkeep",
     "Wanted",
     "Written",
     "activity",
+    "at_work",
     "attention",
     "audit",
     "audit_daily",
@@ -126,11 +139,13 @@ __all__ = [
     "create_access_key",
     "day_of",
     "estimate",
+    "events_of",
     "execute",
     "execute_shard",
     "export",
     "export_format",
     "export_layout",
+    "failures_of",
     "follow",
     "forecast",
     "freshness",
@@ -152,8 +167,10 @@ __all__ = [
     "retry_failed",
     "retry_hourly",
     "revive",
+    "run_stocks",
     "runs_since",
     "setup_schedules",
+    "shown_process",
     "start",
     "stop_after",
     "stop_on_signals",
@@ -163,6 +180,7 @@ __all__ = [
     "sync_splits_daily",
     "sync_stocks",
     "take_over_history",
+    "throughput",
     "upkeep",
     "verified_lately",
     "verify",

@@ -119,6 +119,7 @@ TABLE = """
 /admin/sync/syncrun/{}/progress/      in 403 200 200 200 200 |  in 405 405 405 405 405
 /admin/sync/syncrun/{}/cancel/        in 403 403 302 403 302 |  in 403 403 302 403 302
 /admin/sync/syncrun/{}/again/         in 405 405 405 405 405 |  in 403 403 302 403 302
+/admin/sync/syncrun/{}/retry/         in 405 405 405 405 405 |  in 403 403 302 403 302
 /admin/sync/syncrun/                  in 403 200 200 200 200 |  in 403 403 403 403 403
 /admin/sync/syncrun/add/              in 403 403 403 403 403 |  in 403 403 403 403 403
 /admin/sync/syncrun/{}/history/       in 403 200 200 200 200 |  in 403 200 200 200 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
@@ -37,6 +38,7 @@ from ..live import refreshed_when_signed_out
 from ..readonly import ReadOnlyAdmin
 from .progress import details
 from .start import StartForm
+from .stocks import stocks_section
 
 
 def _numbers(name: str) -> Callable[[SyncRun], SafeString]:
@@ -102,11 +104,13 @@ class SyncRunAdmin(ReadOnlyAdmin):
         wrap = self.admin_site.admin_view
         progress = refreshed_when_signed_out(wrap(require_safe(self.progress_view)))
         cancel, again = wrap(self.cancel_view), wrap(require_POST(self.again_view))
+        retry = wrap(require_POST(self.retry_view))
         return [
             path("start/", wrap(self.start_view), name="sync_syncrun_start"),
             path("<int:pk>/progress/", progress, name="sync_syncrun_progress"),
             path("<int:pk>/cancel/", cancel, name="sync_syncrun_cancel"),
             path("<int:pk>/again/", again, name="sync_syncrun_again"),
+            path("<int:pk>/retry/", retry, name="sync_syncrun_retry"),
             *super().get_urls(),
         ]
 
@@ -134,7 +138,9 @@ class SyncRunAdmin(ReadOnlyAdmin):
         run = self.get_object(request, object_id)
         if run is None:
             raise Http404
-        context = self._context(request, run) | (extra_context or {})
+        stocks = stocks_section(run, request.GET, at=timezone.now())
+        context = self._context(request, run) | {"stocks": stocks}
+        context |= extra_context or {}
         return TemplateResponse(request, "admin/sync/syncrun/detail.html", context)
 
     def progress_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -194,9 +200,22 @@ class SyncRunAdmin(ReadOnlyAdmin):
         run = self._run(request, pk)
         if not self._may_repeat(request, run):
             raise PermissionDenied
+        return self._started(request, run, partial(services.repeat, run.pk))
+
+    def retry_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """补拉这次运行里还在等待的失败。"""
+        run = self._run(request, pk)
+        if not self.has_retry_permission(request):
+            raise PermissionDenied
+        rows = services.failures_of(run)
+        retry = partial(services.retry_failed, rows=rows, background=True)
+        return self._started(request, run, retry)
+
+    def _started(
+        self, request: HttpRequest, run: SyncRun, start: Callable[..., SyncRun]
+    ) -> HttpResponse:
         try:
-            by = request.user.get_username()
-            new = services.repeat(run.pk, at=services.now(), by=by)
+            new = start(at=services.now(), by=request.user.get_username())
         except services.Refused as error:
             self.message_user(request, str(error), messages.ERROR)
             return HttpResponseRedirect(run_url(run.pk))
@@ -221,5 +240,6 @@ class SyncRunAdmin(ReadOnlyAdmin):
             "run": run,
             "may_run": self.has_run_permission(request),
             "may_repeat": self._may_repeat(request, run),
+            "may_retry": self.has_retry_permission(request),
             **details(run, at=timezone.now()),
         }

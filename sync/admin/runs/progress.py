@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.cache import cache
+from django.urls import reverse
+from django.utils.safestring import SafeString
 
 from sync import services
 from sync.models import (
@@ -19,6 +21,7 @@ from sync.models import (
     SyncRun,
     SyncShard,
 )
+from sync.models.fetched import Fetched, FetchedWindows
 from sync.models.runs import ACTIVE
 from sync.models.shards import owner_of
 from tokens.conditions import in_force
@@ -36,10 +39,16 @@ from ..display import (
     who,
 )
 from ..failures.reasons import NO_REASON, reason_label
+from .charts import result_bar, throughput_charts
+from .lanes import lanes_of
 
 # A queued run that nobody has taken by then: is a cluster running at all?
 UNCLAIMED_LONG = timedelta(seconds=30)
 HOUR = 3600
+FAR = 30 * 24 * HOUR  # seconds; an end beyond that is no forecast
+SAMPLES = 3
+# Seconds between two looks of the page; a run that waits changes seldom.
+OFTEN, SELDOM = 2, 30
 MET_ALL = (RunState.SUCCEEDED, RunState.PARTIAL)
 
 
@@ -54,6 +63,7 @@ class Progress:
     at: datetime
     total: int
     queued_at: datetime | None = None
+    per_second: float = 0.0  # stocks, in the last minutes
 
     @property
     def active(self) -> bool:
@@ -72,11 +82,9 @@ class Progress:
         return self.done * 100 // self.total if self.total else 0
 
     @property
-    def colour(self) -> str:
-        """进度条的颜色。"""
-        if self.active:
-            return "busy"
-        return "ok" if self.run.state == RunState.SUCCEEDED else "warn"
+    def bar(self) -> SafeString:
+        """画出做完的、无需更新的、失败的和还没有做的。"""
+        return result_bar(self.run, total=self.total, height=14)
 
     @property
     def state(self) -> str:
@@ -106,10 +114,24 @@ class Progress:
     @property
     def left(self) -> str:
         """大约还要多久;说不出来时为空。"""
-        fetched = self.run.succeeded + self.run.failed
-        if self.run.state != RunState.RUNNING or not fetched:
-            return ""
-        return duration((self.total - self.done) * self._seconds / fetched)
+        seconds = self._seconds_left
+        return "" if seconds is None else duration(seconds)
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """大约什么时候做完;说不出来时为 None。"""
+        seconds = self._seconds_left
+        if seconds is None or seconds > FAR:
+            return None
+        return self.at + timedelta(seconds=seconds)
+
+    @property
+    def _seconds_left(self) -> float | None:
+        run, seconds = self.run, elapsed(self.run, at=self.at)
+        fetched = run.succeeded + run.failed
+        if run.state != RunState.RUNNING or not fetched or not seconds:
+            return None
+        return (self.total - self.done) / (self.per_second or fetched / seconds)
 
     @property
     def unclaimed(self) -> bool:
@@ -126,10 +148,6 @@ class Progress:
     def cancelling(self) -> bool:
         """已经请求取消,还没有停。"""
         return self.active and self.run.cancel_requested_at is not None
-
-    @property
-    def _seconds(self) -> float:
-        return elapsed(self.run, at=self.at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,15 +177,20 @@ class ReasonRow:
     count: int
     waiting: int
     url: str
+    samples: list[tuple[str, str]]
 
 
-def progress_of(run: SyncRun, *, at: datetime) -> Progress:
-    """算出进度;总数至少是已经有结果的。"""
+def progress_of(run: SyncRun, *, at: datetime, per_second: float = 0.0) -> Progress:
+    """算出进度;总数至少是已经有结果的。
+
+    `per_second` stocks were done lately; without it what is left is told by the run's
+    average.
+    """
     done = run.succeeded + run.failed + run.skipped
     # One that stopped on its way, or left markets out, has not met all its stocks.
     met_all = run.state in MET_ALL and not run.unserved
     total = run.stocks if met_all else max(run.stocks, _total(run))
-    return Progress(run, at, max(total, done), _queued_at(run))
+    return Progress(run, at, max(total, done), _queued_at(run), per_second)
 
 
 def _queued_at(run: SyncRun) -> datetime | None:
@@ -181,14 +204,26 @@ def _queued_at(run: SyncRun) -> datetime | None:
 def details(run: SyncRun, *, at: datetime) -> dict[str, Any]:
     """运行的页面上会变的一切。"""
     shards = _shards(run, at=at)
+    speed = services.throughput(run, at=at)
+    reasons = _reasons(run)
     return {
-        "progress": progress_of(run, at=at),
+        "every": SELDOM if run.state == RunState.WAITING else OFTEN,
+        "retriable": 0 if run.kind == RunKind.RETRY else _waiting(reasons),
+        "progress": progress_of(run, at=at, per_second=speed.stocks_per_second),
+        "charts": throughput_charts(run, speed),
+        "lanes": lanes_of([row.shard for row in shards], at=at),
+        "events": _events(run),
+        "fetched": fetched_windows(run),
         "shards": shards,
         "tokens": _tokens(run, at=at),
-        "reasons": _reasons(run),
+        "reasons": reasons,
         "waits": _waits(shards),
         "nothing": services.brought_nothing(run),
     }
+
+
+def _waiting(reasons: Sequence[ReasonRow]) -> int:
+    return sum(row.waiting for row in reasons)
 
 
 def _waits(shards: Sequence[ShardRow]) -> list[str]:
@@ -217,7 +252,7 @@ def _shards(run: SyncRun, *, at: datetime) -> list[ShardRow]:
         ShardRow(
             shard,
             state=badge(shard.state, shard.get_state_display()),
-            process=shard.process.rpartition(":")[0],
+            process=services.shown_process(shard.process),
             silent=shard.state == ShardState.RUNNING and shard.leased_until <= at,
         )
         for shard in run.shards.order_by("number")
@@ -246,14 +281,12 @@ def _reasons(run: SyncRun) -> list[ReasonRow]:
     A row that a retry has taken over still counts for the run that recorded it.
     """
     if run.kind == RunKind.RETRY:
-        rows, reason = SyncFailure.objects.filter(run=run), "reason_class"
-        by, reason_named = "run", "reason"
+        reason_column, by, reason_named = "reason_class", "run", "reason"
     else:
-        rows = SyncFailure.objects.filter(recorded_run_id=run.pk)
-        reason = "recorded_reason"
+        reason_column = "recorded_reason"
         by, reason_named = "recorded_by", "recorded_as"
     # By both columns, in the order of the index: read through it once, nothing sorted.
-    now = rows.count_by("status", reason)
+    now = services.failures_of(run).count_by("status", reason_column)
     reasons = {**{reason: 0 for _status, reason in now}, **run.reasons}
     return [
         ReasonRow(
@@ -261,6 +294,41 @@ def _reasons(run: SyncRun) -> list[ReasonRow]:
             count=count,
             waiting=now.get((FailureStatus.WAITING, reason), 0),
             url=failures_url(**{by: run.pk, reason_named: reason or NO_REASON}),
+            samples=_samples(run, reason_column, reason),
         )
         for reason, count in sorted(reasons.items(), key=lambda row: -row[1])
     ]
+
+
+def _samples(run: SyncRun, column: str, reason: str) -> list[tuple[str, str]]:
+    """这种原因的头几只股票,和它们的失败记录的页面。"""
+    rows = services.failures_of(run).filter(**{column: reason}).order_by()
+    if column != "recorded_reason":  # the state stands before it in the index
+        rows = rows.filter(status__in=FailureStatus.values)
+    found = rows.values_list("market", "stock_code", "pk")[:SAMPLES]
+    page = "admin:sync_syncfailure_change"
+    return [
+        (f"{market} {code}", reverse(page, args=[pk])) for market, code, pk in found
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """一件事,用读者的语言说。"""
+
+    at: datetime
+    text: str
+    by: str
+    bad: bool
+
+
+def _events(run: SyncRun) -> list[EventRow]:
+    return [
+        EventRow(event.at, event.text.words, who(event.by), event.bad)
+        for event in services.events_of(run)
+    ]
+
+
+def fetched_windows(run: SyncRun) -> list[Fetched]:
+    """列出一次运行真正取了的区间,按原因。"""
+    return FetchedWindows().load(run.fetched).rows()

@@ -96,7 +96,8 @@ def test_the_page_asks_for_more_while_the_run_is_active_and_stops_when_it_ended(
 
     whole, part = text(client.get(page_of(made))), client.get(page_of(made, "progress"))
 
-    asks = f'hx-get="{page_of(made, "progress")}" hx-trigger="every 2s"'
+    seconds = 30 if state == "waiting" else 2
+    asks = f'hx-get="{page_of(made, "progress")}" hx-trigger="every {seconds}s"'
     assert (asks in whole) is (state in ACTIVE)
     assert (asks in text(part)) is (state in ACTIVE)
     assert text(part).lstrip().startswith('<div id="live"')
@@ -212,13 +213,13 @@ def test_reasons_link_to_the_rows_they_count_also_after_a_retry() -> None:
 
 def test_shows_its_shards_and_which_has_no_heartbeat() -> None:
     made = run()
-    SyncShard.objects.update(state="running", process="host-1:4711:99", attempts=2)
+    SyncShard.objects.update(state="running", process="host-1:5:4711:99", attempts=2)
 
     (row,) = details(made, at=AT + SECOND)["shards"]
     page = text(vera().get(page_of(made)))
 
-    assert (row.process, row.silent) == ("host-1:4711", True)
-    assert "host-1:4711" in page
+    assert (row.process, row.silent) == ("host-1 (4711)", True)
+    assert "host-1 (4711)" in page
     assert "no heartbeat" in page
 
 
@@ -347,8 +348,9 @@ def test_the_live_part_costs_few_queries(
         make_token(leased_by=f"run {made.pk} shard 0 claim 1")
     client = vera()
 
-    # Session, user, permissions (2); run, stocks, shards, tokens, failures.
-    with django_assert_num_queries(9):
+    # Session, user, permissions (2); run, stocks, shards, tokens, failures, samples,
+    # events.
+    with django_assert_num_queries(11):
         client.get(page_of(made, "progress"))
 
 

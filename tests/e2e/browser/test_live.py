@@ -47,7 +47,7 @@ def test_the_page_stops_asking_when_the_run_has_ended(browser: Browser) -> None:
     SyncRun.objects.update(state="succeeded", klines=1, stocks=1, succeeded=1)
     browser.see("Run again")
 
-    assert browser.driver.find_elements("css selector", "[hx-trigger], [hx-get]") == []
+    assert browser.driver.find_elements("css selector", "#live [hx-get]") == []
     assert browser.driver.find_elements("css selector", STOP) == []
 
 
