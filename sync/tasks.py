@@ -24,6 +24,8 @@ LONGEST = settings.Q_CLUSTER["timeout"] - 600  # seconds
 
 # The sample ends before the day does whose calls it may take.
 VERIFYING = 50 * 60  # seconds
+# A list may have as many pages as a free token's calls of an hour.
+LOADING = 60 * 60  # seconds
 
 
 def _by_schedule(task: Callable[..., str]) -> Callable[..., str]:
@@ -83,7 +85,11 @@ def sync_daily(**_: Any) -> str:
 @_by_schedule
 def sync_splits(**_: Any) -> str:
     """取得每个市场的拆股,和 K 线对照。"""
-    return f"splits of: {services.sync_splits_daily(at=services.now())}"
+    with (
+        services.stop_on_signals() as stop,
+        services.stop_after(min(LONGEST, LOADING), stop),
+    ):
+        return f"splits of: {services.sync_splits_daily(stop=stop)}"
 
 
 @_by_schedule

@@ -37,6 +37,7 @@ K_TYPES = {
 }
 # Hours are told by country where two of our markets share one.
 _COUNTRIES = {"SH": "CN", "SZ": "CN"}
+SPLITS_PAGE = 100  # by default it is twenty
 _SUSPENDED = "1"  # of a quote's `ts`
 # Names under which an exchange may appear in the list of another market.
 _EXCHANGES = {code: code for code in MARKETS} | {
@@ -179,7 +180,9 @@ class ItickClient:
 
     def splits(self, token: Token, market: str, *, page: int) -> SplitPage:
         """问一页拆股。"""
-        data = self._ask(token, "/stock/split", region=market, page=page)
+        data = self._ask(
+            token, "/stock/split", region=market, page=page, size=SPLITS_PAGE
+        )
         return read_splits(data, market)
 
     def abort(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import date
 from io import StringIO
+from threading import Event
 from typing import Any, Literal
 
 import pytest
@@ -25,7 +26,7 @@ pytestmark = [
     pytest.mark.runs_on("sqlite", "mariadb"),
 ]
 START, LOADED = date(2026, 1, 5), date(2026, 11, 20)
-EX = date(2026, 11, 16)
+EX, LONG_AGO = date(2026, 11, 16), date(2026, 3, 16)
 
 
 def staged(simulate: Simulate, *, quirks: Quirks | None = None) -> Staged:
@@ -173,8 +174,69 @@ def test_the_schedule_takes_every_market_and_leaves_what_it_cannot_have(
     world.hold_stocks(sim, "US", most=1)
     sim.split("HK", sim.codes("HK")[0], EX, new=4)
 
-    done = services.sync_splits_daily(at=services.now())
+    done = services.sync_splits_daily(stop=Event())
 
     assert done == ["HK", "US"]
     sim.down("503")
-    assert services.sync_splits_daily(at=services.now()) == []
+    assert services.sync_splits_daily(stop=Event()) == []
+
+
+def test_the_schedule_waits_its_turn_until_it_is_stopped(simulate: Simulate) -> None:
+    account = Account("simulated-key-1", minute_limit=5)
+    sim = simulate(accounts=[account], stocks=5)
+    world.hold_tokens(sim, [account])
+    world.hold_stocks(sim, "HK")
+    assert synced().calls == 5
+    told: list[float] = []
+
+    class Waiting(Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            told.append(timeout or 0)
+            self.set()
+            return True
+
+    done = services.sync_splits_daily(stop=Waiting())
+
+    assert (done, len(told)) == ([], 1)
+    assert 0 < told[0] <= 61
+    assert world.breaches(sim.ledger, minute_limit=5) == []
+    assert world.held_tokens() == []
+
+
+def test_a_first_list_of_old_splits_costs_no_comparison(simulate: Simulate) -> None:
+    sim = staged(simulate)
+    for code in sim.codes("HK"):
+        sim.split("HK", code, LONG_AGO, new=2)
+    synced()
+
+    found = called()["HK"]
+
+    assert (found["created"], found["compared"]) == (30, 0)
+    assert set(Split.objects.values_list("adjusted", flat=True)) == {True, None}
+    assert synced().calls == 0
+
+
+def test_an_old_split_that_is_not_adjusted_as_others_are_is_compared(
+    simulate: Simulate,
+) -> None:
+    sim = staged(simulate)
+    *others, odd = sim.codes("HK")[:4]
+    for code in others:
+        sim.split("HK", code, LONG_AGO, new=2)
+    sim.split("HK", odd, LONG_AGO, new=2, adjusts=False)
+    synced()
+
+    assert called()["HK"]["compared"] == 1
+    assert synced().calls == 1
+
+
+def test_a_split_before_what_is_stored_hides_no_newer_one(simulate: Simulate) -> None:
+    sim = staged(simulate)
+    code = sim.codes("HK")[0]
+    sim.split("HK", code, date(2023, 5, 8), new=2)
+    synced()
+    sim.split("HK", code, EX, new=4)
+
+    assert called()["HK"]["compared"] == 1
+    synced()
+    assert world.differences(sim, world.request(START, LOADED)) == []

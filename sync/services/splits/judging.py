@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from sync.engine import markets, splits
 from sync.engine.ports import Kline as Bar
@@ -24,20 +24,45 @@ def judge_splits(market: str, *, at: datetime) -> int:
     Again each time: bars come, and a restatement moves them. Where neither bars nor a
     restatement tell which way a ratio is meant, it is read as most others are.
     """
-    stocks = dict(
-        Stock.objects.filter(market=market).values_list("stock_code", "pk").order_by()
-    )
     rows = list(Split.objects.filter(market=market).order_by("pk"))
     before = {row.pk: _values(row) for row in rows}
-    for row in rows:
-        if row.stock_code in stocks:
-            _judge(row, stocks[row.stock_code], at=at)
+    look_at_bars(rows, market, at=at)
     _read_as_most(rows, market)
     changed = [row for row in rows if _values(row) != before[row.pk]]
     Split.objects.bulk_update(
         changed, ["numerator", "denominator", "written", "adjusted", "judged_at"], CHUNK
     )
     return len(changed)
+
+
+def look_at_bars(rows: Sequence[Split], market: str, *, at: datetime) -> None:
+    """从存着的 K 线看每一次拆股调整过没有;不保存,也不请求。"""
+    codes = {row.stock_code for row in rows}
+    stocks = Stock.objects.filter(market=market, stock_code__in=codes).order_by()
+    ids = dict(stocks.values_list("stock_code", "pk"))
+    for row in rows:
+        if row.stock_code in ids:
+            _judge(row, ids[row.stock_code], at=at)
+
+
+def days_to_compare(
+    rows: Sequence[Split], market: str, *, today: date
+) -> dict[str, list[date]]:
+    """挑出要和服务商比较的除权日,按代码;其余的一次也不用问。
+
+    The day has to have come: until then there is nothing to compare, and the sync of
+    the day itself does. Of old ones only those whose bars still show the step though
+    those of most others do not: every top-up since has compared a dozen days before it.
+    """
+    judged = Split.objects.filter(market=market).exclude(adjusted=None).order_by()
+    seen = [*judged.values_list("adjusted", flat=True), *(row.adjusted for row in rows)]
+    usually_adjusted = seen.count(True) > seen.count(False)
+    days: dict[str, list[date]] = {}
+    for row in rows:
+        odd = usually_adjusted and row.adjusted is False
+        if row.ex_date <= today and (odd or row.ex_date >= today - LATE):
+            days.setdefault(row.stock_code, []).append(row.ex_date)
+    return days
 
 
 def look_at(row: Split, stock_id: int, *, period: str = "day") -> Seen | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from threading import Event
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -22,8 +23,8 @@ from sync.providers.splits import SplitRow
 from ..checks import check_market
 from ..clock import now as shared_now
 from ..errors import NoUsableToken, Refused
-from ..tokens.in_turn import Stopped, Wait
-from .judging import judge_splits
+from ..tokens.in_turn import Stopped, Wait, until
+from .judging import days_to_compare, judge_splits, look_at_bars
 from .listing import listed
 
 logger = logging.getLogger(__name__)
@@ -73,18 +74,21 @@ def sync_splits(
     return found
 
 
-def sync_splits_daily(*, at: datetime) -> list[str]:
-    """取得每个有股票的市场的拆股,返回取得了的;取不到的写日志,明天再取。"""
-    done = []
+def sync_splits_daily(
+    *, stop: Event, now: Callable[[], datetime] = shared_now
+) -> list[str]:
+    """取得每个有股票的市场的拆股,返回取得了的;取不到的写日志,明天再取。
+
+    Where every token has to wait its turn it waits, until `stop` is set.
+    """
+    done: list[str] = []
     for market in _markets():
         try:
-            sync_splits([market], now=lambda: at)
+            done += sync_splits([market], wait=until(stop), now=now)
         except NoUsableToken as error:
             logger.info("No splits of %s: %s", market, error)
         except Refused as error:
             logger.warning("No splits of %s: %s", market, error)
-        else:
-            done.append(market)
     return done
 
 
@@ -129,11 +133,14 @@ def _is_ratio(text: str) -> bool:
     return ratio is not None and max(ratio.numerator, ratio.denominator) < LARGEST
 
 
-@transaction.atomic
 def _store(
     market: str, sound: dict[tuple[str, date], str], *, at: datetime
 ) -> tuple[int, int, int]:
-    """存下拆股,返回新的、变了的各几次,几只股票要比较;没有变化的不写。"""
+    """存下拆股,返回新的、变了的各几次,几只股票要比较;没有变化的不写。
+
+    New ones and who compares them are one transaction, for what is there already asks
+    for nothing.
+    """
     there = {row.key: row for row in Split.objects.filter(market=market)}
     new, changed = [], []
     for key in sorted(sound):
@@ -142,11 +149,14 @@ def _store(
             new.append(_row(market, key, sound[key], at=at))
         elif row.ratio != sound[key]:
             changed.append(_corrected(row, sound[key]))
-    Split.objects.bulk_create(new, batch_size=500)
-    for row in changed:
-        row.save()
-    today = markets.today(market, at=at)
-    compared = _ask_to_compare(market, [*new, *changed], today=today)
+    rows = [*new, *changed]
+    look_at_bars(rows, market, at=at)
+    days = days_to_compare(rows, market, today=markets.today(market, at=at))
+    with transaction.atomic():
+        Split.objects.bulk_create(new, batch_size=500)
+        for row in changed:
+            row.save()
+        compared = _ask_to_compare(market, days)
     return len(new), len(changed), compared
 
 
@@ -166,21 +176,19 @@ def _corrected(row: Split, text: str) -> Split:
     return row
 
 
-def _ask_to_compare(market: str, rows: Sequence[Split], *, today: date) -> int:
-    """请下一次同步比较除权日前后的 K 线,返回请了几只股票。
+def _ask_to_compare(market: str, days: Mapping[str, Sequence[date]]) -> int:
+    """请下一次同步比较这些股票除权日前后的 K 线,返回请了几只。
 
-    Only of stocks that have older bars, and once the day has come: until then there is
-    nothing to compare, and the sync of the day itself does.
+    Of each coverage the first day that lies in it: older bars are beyond comparing, and
+    what is newer is compared on the way.
     """
-    first: dict[str, date] = {}
-    for row in rows:
-        if row.ex_date <= today:
-            first[row.stock_code] = min(row.ex_date, first.get(row.stock_code, today))
-    stocks = Stock.objects.active().filter(market=market, stock_code__in=first)
+    rows = Coverage.objects.filter(
+        stock__in=Stock.objects.active().filter(market=market, stock_code__in=days)
+    )
     asked = set()
-    for pk, code in stocks.order_by("pk").values_list("pk", "stock_code"):
-        day = first[code]
-        covered = Coverage.objects.filter(stock=pk, start_date__lt=day)
-        if covered.update(compare_from=day):
-            asked.add(pk)
+    for row in rows.select_related("stock").order_by("pk"):
+        inside = [day for day in days[row.stock.stock_code] if day > row.start_date]
+        if inside:
+            rows.filter(pk=row.pk).update(compare_from=min(inside))
+            asked.add(row.stock_id)
     return len(asked)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from threading import Event
 from typing import TypeVar
 
 from django.utils.translation import gettext as _
@@ -21,6 +22,11 @@ T = TypeVar("T")
 Wait = Callable[[str, int], bool]
 
 ATTEMPTS = 4
+
+
+def until(stop: Event) -> Wait:
+    """等着轮到,直到有人叫停。"""
+    return lambda _why, seconds: not stop.wait(seconds)
 
 
 class NotItsTurn(Exception):
