@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sync.models import SyncFailure, SyncRun, SyncShard
+from sync.models import Stock, SyncFailure, SyncRun, SyncShard
 from tests.e2e import world
 from tokens.models import ApiToken
 
@@ -55,6 +55,8 @@ def over_limit(stage: Stage) -> list[str]:
 def _lost(stage: Stage) -> list[str]:
     """既没有存下也没有记下的股票,和存下了又记作失败的。"""
     missing, recorded = world.uncovered(stage.wanted), set(world.failures())
+    # A stock that is gone is told as such, and waits for nothing.
+    missing -= set(Stock.objects.gone().values_list("stock_code", flat=True))
     return [
         *(f"{code}: neither stored nor recorded" for code in missing - recorded),
         *(f"{code}: stored and recorded as failed" for code in recorded - missing),

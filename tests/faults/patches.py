@@ -16,13 +16,19 @@ from django.utils import timezone
 from urllib3.connection import HTTPConnection
 
 from sync.engine.ports import Saved
+from sync.models.calendar import MarketDayQuerySet
 from sync.models.failures import SyncFailureQuerySet
 from sync.models.runs import SyncRunQuerySet
 from sync.models.shards import LEASE, ShardState, SyncShardQuerySet
+from sync.models.splits import SplitQuerySet
+from sync.models.verification import VerificationQuerySet
 from sync.providers.itick import ItickClient
 from sync.services import clock as shared
 from sync.services.clock import SharedClock
-from sync.storage import klines, restating
+from sync.services.quality import audit
+from sync.services.splits import sync as splits
+from sync.services.stocks import gone
+from sync.storage import klines, restating, verifying
 from sync.storage.failures import BatchFailures
 from sync.storage.klines import DatabaseStore
 from tokens import accounts
@@ -54,9 +60,23 @@ POINTS: dict[str, tuple[Any, str]] = {
     "restated-staged": (restating, "_doubt"),
     "restated-swap": (restating, "_put_in_place"),
     "restated-swapped": (restating, "_put_in_place"),
+    "audit-filed": (audit, "file_holes"),
+    "audit-days": (MarketDayQuerySet, "bulk_update"),
+    "audit-written": (MarketDayQuerySet, "bulk_create"),
+    "verified-asked": (ItickClient, "fetch"),
+    "verified-compared": (verifying, "compared"),
+    "verified-mended": (verifying, "write_klines"),
+    "verified-counted": (VerificationQuerySet, "add"),
+    "splits-page": (ItickClient, "splits"),
+    "splits-rows": (splits, "_ask_to_compare"),
+    "splits-compared": (splits, "_ask_to_compare"),
+    "splits-judged": (splits, "judge_splits"),
+    "silence-counted": (gone, "_count"),
+    "silence-judged": (gone, "_is_gone"),
+    "silence-let-go": (gone, "_let_go"),
 }
 BEFORE = {"to-claim", "save", "rows", "record", "release"}
-BEFORE |= {"restated-noted", "restated-swap"}
+BEFORE |= {"restated-noted", "restated-swap", "splits-rows", "splits-judged"}
 
 
 def keep_time(clock: Callable[[], Clock]) -> None:
@@ -166,15 +186,16 @@ def _own_clock() -> None:
     _replace(shared, "database_time", lambda: timezone.now().timestamp())
 
 
-def _swap_in_two() -> None:
-    take_away = restating._take_away
+def _commit_after(owner: Any, name: str) -> None:
+    original = getattr(owner, name)
 
-    def committed(key: Any) -> None:
-        take_away(key)
+    def committed(*args: Any, **kwargs: Any) -> Any:
+        result = original(*args, **kwargs)
         with connection.cursor() as cursor:
             cursor.execute("COMMIT")
+        return result
 
-    _replace(restating, "_take_away", committed)
+    _replace(owner, name, committed)
 
 
 PLANTS: dict[str, Callable[[], None]] = {
@@ -184,5 +205,9 @@ PLANTS: dict[str, Callable[[], None]] = {
     "no-limit": _no_limit,
     "nothing-carried": _nothing_carried,
     "own-clock": _own_clock,
-    "swap-in-two": _swap_in_two,
+    "swap-in-two": lambda: _commit_after(restating, "_take_away"),
+    "days-in-two": lambda: _commit_after(MarketDayQuerySet, "bulk_update"),
+    "mended-first": lambda: _commit_after(verifying, "write_klines"),
+    "splits-first": lambda: _commit_after(SplitQuerySet, "bulk_create"),
+    "counted-first": lambda: _commit_after(gone, "_count"),
 }

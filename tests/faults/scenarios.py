@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from . import jobs, kills, machines, oracle, outages, restated, zombies
+from . import jobs, kills, machines, oracle, outages, restated, trusted, zombies
 from .ground import Ground
 from .report import Outcome, Tally, facts
 from .stage import Stage, stage
@@ -17,6 +17,8 @@ Play = Callable[[Stage, Tally, int], None]
 SMALL = {"stocks": 60, "unknown": 3, "tokens": 12, "minute_limit": 5, "speed": 40.0}
 # Where the limit of a day is not what it is about.
 AMPLE = {"daily_limit": 1000}
+# Where few calls are made one after another.
+BRISK = {"stocks": 30, "tokens": 6, "minute_limit": 30} | AMPLE
 # For more processes than there are cores.
 CALM = {"speed": 20.0} | AMPLE
 # The size that the campaign is about.
@@ -154,6 +156,17 @@ SCENARIOS: dict[str, Scenario] = {
     "restated": Scenario(
         "kill -9 while series are fetched anew", restated.killed, 20, AMPLE
     ),
+    "audit": Scenario("kill -9 in an audit", trusted.audit, 20, BRISK | {"unknown": 0}),
+    "verification": Scenario(
+        "kill -9 in a verification", trusted.verification, 20, BRISK
+    ),
+    "splits": Scenario("kill -9 while splits are loaded", trusted.splits, 20, BRISK),
+    "silence": Scenario(
+        "kill -9 while silent stocks are weighed",
+        trusted.silence,
+        20,
+        BRISK | {"stocks": 12},
+    ),
     "spent": Scenario(
         "the day's calls used up in the middle", outages.spent, 20, {"daily_limit": 3}
     ),
@@ -166,6 +179,10 @@ SCENARIOS |= dict(
         _planted("no-limit", "a reserve that looks at no limit", "spent", patience=6.0),
         _planted("nothing-carried", "lost calls are forgotten", "full-minute"),
         _planted("swap-in-two", "a history replaced in two transactions", "restated"),
+        _planted("days-in-two", "an audit's days in two transactions", "audit"),
+        _planted("mended-first", "bars mended before they count", "verification"),
+        _planted("splits-first", "splits stored before who compares them", "splits"),
+        _planted("counted-first", "an answer counted before it is weighed", "silence"),
         _planted("own-clock", "leases dated by the machine's own clock", "clock"),
     ]
 )

@@ -7,4 +7,5 @@ SHORT = (
     *("kills", "points", "zombie-klines", "zombie-failures", "twice", "spent"),
     *("clock", "planted-no-claim", "planted-no-limit", "planted-nothing-carried"),
     *("planted-own-clock", "restated", "planted-swap-in-two"),
+    *("audit", "verification", "splits", "silence"),
 )

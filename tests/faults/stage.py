@@ -42,8 +42,8 @@ class Stage:
     """演习的舞台。
 
     Weeks are asked for from the last one backwards, so that there is always something
-    left to do; `unknown` are stocks that the provider does not know. `frozen` is how
-    many processes have been stopped and woken.
+    left to do, and up to `until`; `unknown` are stocks that the provider does not know.
+    `frozen` is how many processes have been stopped and woken.
     """
 
     provider: Provider
@@ -59,6 +59,7 @@ class Stage:
     patience: float = PATIENCE
     frozen: int = 0
     weeks: int = 1
+    until: date = LAST_WEEK[1]
     given_up: int = 0
     starts: Iterator[int] = field(default_factory=lambda: count(1))
     running: list[ForkServerProcess] = field(default_factory=list)
@@ -66,8 +67,8 @@ class Stage:
     @property
     def wanted(self) -> SyncRequest:
         """到现在为止要的全部。"""
-        start, end = LAST_WEEK
-        return world.request(start - timedelta(weeks=self.weeks - 1), end)
+        start = LAST_WEEK[0] - timedelta(weeks=self.weeks - 1)
+        return world.request(start, self.until)
 
     def todo(self) -> set[str]:
         """还没有取齐的股票。"""
