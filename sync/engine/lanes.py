@@ -341,4 +341,5 @@ def _part(search: Search, *, last: bool, unreached: Unreached | None) -> Part:
         idle=walk.idle(),
         overlap=walk.overlap(),
         span=walk.span(),
+        reach=walk.reach(),
     )

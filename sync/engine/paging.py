@@ -251,6 +251,11 @@ class Walk:
         since = max(self._since, self._bar_time(self._oldest_ms))
         return (since, self._until) if since < self._until else None
 
+    def reach(self) -> tuple[datetime, datetime] | None:
+        """返回回答首尾两根的时间:服务商在其间的都在回答里;有坏的就说不准。"""
+        times = self._klines.keys() | self._overlap.keys()
+        return (min(times), max(times)) if times and not self._bad else None
+
     def newest(self) -> date | None:
         """返回区间里最新一根的交易日;不能用的、服务商说没有交易的也算。
 

@@ -166,6 +166,8 @@ class Part:
     times at which the provider says that nothing was traded. `overlap` are bars that
     came besides, nearest outside the window; `span`, from and until before, is where
     the provider has no other bars than these, None where the answer does not tell.
+    `reach` are the times of the first and the last bar, those of the overlap included,
+    if all that the provider has between them is here.
     """
 
     task: Task
@@ -177,6 +179,7 @@ class Part:
     idle: Sequence[datetime] = ()
     overlap: Sequence[Kline] = ()
     span: tuple[datetime, datetime] | None = None
+    reach: tuple[datetime, datetime] | None = None
 
     @property
     def key(self) -> tuple[int, str]:

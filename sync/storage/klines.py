@@ -162,7 +162,7 @@ class DatabaseStore:
             self._books.saved(stored, changes, at=at)
             # After what is covered now is settled: these stand in the coverage.
             self._books.rejected(news, at=at)
-            mark(self.touched.begin(stored), at=at)
+            mark(self.touched.begin(stored, judged.changed), at=at)
         self._contradicted |= judged.contradicted
         return Saved(stored, [*judged.failures, *swapped.failures])
 

@@ -6,12 +6,16 @@ inside the transaction that writes the parts, after the fence check.
 
 Bars inside the coverage are final and are compared. What lies beyond is provisional:
 it is replaced, and goes where an answer reaches around it and has it no more. Inside
-the coverage only a run that fetches anew takes bars away, and not most of them: an
-answer with so little in it is doubted.
+the coverage a run that fetches anew takes bars away, and not most of them: an answer
+with so little in it is doubted. Any other takes a bar away where it has the bars before
+and after it as they are stored, for a few stocks of a market; what is lacking here and
+comes besides is filled in.
 """
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -24,11 +28,16 @@ from common.messages import Message
 from ..engine import coverage, markets
 from ..engine.errors import Contradiction
 from ..engine.overlap import Restated, Revised, Same, Unlike, Verdict, compare
-from ..engine.ports import Failure, Kline, Part, Window
+from ..engine.ports import Failure, Kline, Part, Task, Window
 from ..models import Kline as StoredKline
 from ..models import Restatement, RestatementState, Revision, SyncRun
 from .stored import VALUES, Key, Look, delete_klines, read, read_exactly
 
+logger = logging.getLogger(__name__)
+
+# Of a market so many stocks at most lose their bar of one time to an answer that was
+# not asked for it.
+FEW = 3
 FACTOR_LIMIT = Fraction(10**13)
 
 
@@ -37,7 +46,8 @@ class Judged:
     """一批里哪几段写入,哪几段是重新取的;改正的,没有存下的。
 
     Of `parts` those in `written` have bars that are not stored yet, or not so. `looks`
-    are the stored bars that were compared.
+    are the stored bars that were compared. `changed` are the times at which something
+    came or went besides what was asked for.
     """
 
     looks: Sequence[Look] = ()
@@ -46,6 +56,7 @@ class Judged:
     staged: list[Part] = field(default_factory=list)
     corrections: list[Part] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    changed: list[tuple[Task, Sequence[datetime]]] = field(default_factory=list)
     contradicted: bool = False
 
 
@@ -85,6 +96,10 @@ class Judge:
                 found.contradicted = True
             elif look.part.last:
                 found.failures.append(_failure(look.part, row))
+        if self._run and not self._anew:
+            accepted = {id(part) for part in found.parts}
+            same = (look for look, verdict in judged if isinstance(verdict, Same))
+            self._take_back([look for look in same if id(look.part) in accepted], found)
         Restatement.objects.note(self._notes.values())
         Revision.objects.bulk_create(self._revisions)
         return found
@@ -159,10 +174,37 @@ class Judge:
             found.corrections.append(replace(look.part, klines=corrected))
             for old, new in verdict.changes:
                 self._revised(look, old.time, old[1:], new[1:])
+        if isinstance(verdict, Same | Revised) and (missing := look.filling()):
+            found.corrections.append(replace(look.part, klines=missing))
+            found.changed.append((look.part.task, [kline.time for kline in missing]))
         if gone := look.taken_back(anew=self._anew):
             for time in filter(look.is_final, gone):
                 self._revised(look, time, look.values(time), None)
             delete_klines(look.key, gone)
+
+    def _take_back(self, looks: Sequence[Look], found: Judged) -> None:
+        """去掉覆盖范围里服务商没有了的;一天里太多的股票没有,是服务商自己缺了。"""
+        lost = {id(look): times for look in looks if (times := look.lost())}
+        if not lost:
+            return
+        losers = Counter(
+            (look.part.task.market, look.part.task.period, time)
+            for look in looks
+            for time in lost.get(id(look), ())
+        )
+        doubtful = {key for key, count in losers.items() if _is_doubtful(key, count)}
+        for look in looks:
+            task = look.part.task
+            gone = [
+                time
+                for time in lost.get(id(look), ())
+                if (task.market, task.period, time) not in doubtful
+            ]
+            for time in gone:
+                self._revised(look, time, look.values(time), None)
+            if gone:
+                delete_klines(look.key, gone)
+                found.changed.append((task, gone))
 
     def _revised(
         self,
@@ -181,6 +223,18 @@ class Judge:
             run=self._run,
         )
         self._revisions.append(row)
+
+
+def _is_doubtful(key: tuple[str, str, datetime], losers: int) -> bool:
+    market, period, time = key
+    before = Revision.objects.filter(
+        stock__market=market, period=period, time=time, new=None
+    ).count()
+    if before + losers <= FEW:
+        return False
+    text = "%s: %d stocks are answered without their bar of %s; it is kept"
+    logger.warning(text, market, before + losers, time)
+    return True
 
 
 def _bounds(part: Part, window: Window) -> tuple[datetime, datetime]:

@@ -29,6 +29,7 @@ NEAR = timedelta(days=31)
 INSTANT = timedelta(seconds=1)  # the least that tells stored times apart
 TOGETHER = 500  # rows to a DELETE
 COMMA = ","
+LOST = 6  # of so many bars one at most may be lacking in an answer that is whole
 
 
 @dataclass(slots=True)
@@ -99,6 +100,23 @@ class Look:
     def lacking(self) -> list[datetime]:
         """覆盖范围里存下了而服务商没有的。"""
         return [time for time in self._missing()[1] if self.is_final(time)]
+
+    def filling(self) -> list[Kline]:
+        """覆盖范围里缺着、这个回答顺便带来了的。"""
+        missing = [k for k in self.compared if k.time not in self.stored]
+        written = {kline.time for kline in self.part.klines if missing}
+        return [kline for kline in missing if kline.time not in written]
+
+    def lost(self) -> list[datetime]:
+        """覆盖范围里存下了、回答前后都有、中间却没有的;太多了就是回答不全。"""
+        if not (self.part.reach and self.compared):
+            return []
+        since, until = self.part.reach
+        since = max(since, self.compared[0].time)
+        sent = {kline.time for kline in (*self.part.overlap, *self.part.klines)}
+        inside = [t for t in self.stored if since < t < until and self.is_final(t)]
+        lost = [time for time in inside if time not in sent]
+        return lost if len(lost) * LOST <= len(inside) else []
 
     def is_final(self, time: datetime) -> bool:
         """这个时间在覆盖范围里。"""

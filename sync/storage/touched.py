@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from operator import attrgetter
 
 from ..engine.markets import trade_date, unit_start
-from ..engine.ports import Part, Window
+from ..engine.ports import Part, Task, Window
 from ..models import MarketDay
 
 # Days of a window that brought no bars count as written to in short ones: those that a
@@ -37,12 +37,18 @@ class Touched:
         )
         self._new: dict[Key, set[date]] = {}
 
-    def begin(self, parts: Sequence[Part]) -> dict[Key, set[date]]:
-        """返回这几段里头一次写的日子;提交以前不算写过。"""
+    def begin(
+        self,
+        parts: Sequence[Part],
+        besides: Sequence[tuple[Task, Sequence[datetime]]] = (),
+    ) -> dict[Key, set[date]]:
+        """返回这几段里、和 `besides` 里头一次写的日子;提交以前不算写过。"""
         times_of, windows = self._begun = _times(parts), _windows(parts)
+        for task, times in besides:
+            times_of.setdefault((task.market, task.period), set()).update(times)
         new: dict[Key, set[date]] = {}
-        for key, times in times_of.items():
-            unseen = times - self._times.get(key, set())
+        for key, seen in times_of.items():
+            unseen = seen - self._times.get(key, set())
             new.setdefault(key, set()).update(_dates(unseen, key))
         for key, window in windows - self._windows:
             new.setdefault(key, set()).update(_days(window, key))

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from io import StringIO
 from threading import Event
@@ -17,7 +18,7 @@ import pytest
 from django.core.management import call_command
 
 from sync import services
-from sync.models import Kline, Restatement, Revision, StagedKline, Stock
+from sync.models import Kline, MarketDay, Restatement, Revision, StagedKline, Stock
 from sync.simulator import demo_accounts
 from sync.simulator.quirks import Quirks
 from tests.rows import in_a_thread
@@ -102,6 +103,50 @@ def test_nine_stocks_are_all_equal_after_two_top_ups(sim: Staged) -> None:
     assert {row.state for row in noted} == {"done"}
     assert [row.stock.stock_code for row in Revision.objects.all()] == [revised]
     assert Kline.objects.count() == sum(map(len, world.stored("HK").values()))
+
+
+def test_a_hole_in_the_overlap_is_filled_at_no_call(sim: Staged) -> None:
+    hole = LOADED - timedelta(days=3)
+    Kline.objects.filter(time__date=hole, stock__stock_code__lt="705").delete()
+    assert differences(sim, LOADED)
+
+    run = topped_up(FIRST)
+
+    assert (run["state"], run["calls"]) == ("succeeded", STOCKS)
+    assert differences(sim, FIRST) == []
+    assert MarketDay.objects.get(day=hole).present == STOCKS
+    assert not Revision.objects.exists()
+
+
+def test_a_final_bar_that_the_provider_has_no_more_goes_and_is_kept(
+    sim: Staged,
+) -> None:
+    code, day = sim.codes("HK")[0], LOADED - timedelta(days=3)
+    old = Kline.objects.get(stock__stock_code=code, time__date=day)
+    sim.suspend("HK", code, day, day)
+
+    run = topped_up(FIRST)
+
+    assert (run["state"], run["calls"]) == ("succeeded", STOCKS)
+    assert differences(sim, FIRST) == []
+    gone = Revision.objects.get()
+    assert (gone.time, gone.new) == (old.time, None)
+    assert Decimal(gone.old["close"]) == old.close
+
+
+@pytest.mark.parametrize(("stocks", "days"), [(1, 4), (5, 1)])
+def test_an_answer_that_is_short_deletes_nothing(
+    sim: Staged, stocks: int, days: int
+) -> None:
+    before = Kline.objects.count()
+    for code in sim.codes("HK")[:stocks]:
+        last = LOADED - timedelta(days=1)
+        sim.suspend("HK", code, last - timedelta(days=days - 1), last)
+
+    topped_up(FIRST)
+
+    assert Kline.objects.count() == before + STOCKS
+    assert not Revision.objects.exists()
 
 
 def test_stocks_that_share_a_call_are_compared_at_no_extra_call(
