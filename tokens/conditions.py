@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import models
-from django.db.models import Case, Q, Value, When
+from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Cast
 
 from . import quota
@@ -63,6 +63,21 @@ def most_left_first(at: datetime) -> tuple[Any, ...]:
     )
     resting = Case(When(resting_until__gt=at, then=Value(1)), default=Value(0))
     return resting, left.desc(), "pk"
+
+
+def by_trouble(at: datetime) -> tuple[Any, ...]:
+    """排序:被拒绝的最前,再是过期的、到上限的、休息中的、能用的,停用的和删除的最后。"""
+    at_limit = Q(daily_limit__gt=0, daily_used__gte=F("daily_limit"))
+    trouble = Case(
+        When(deleted=True, then=Value(6)),
+        When(~Q(status=ENABLED) & Q(refused_at__isnull=False), then=Value(0)),
+        When(~Q(status=ENABLED), then=Value(5)),
+        When(expire_time__lte=at, then=Value(1)),
+        When(at_limit & counted_today(at), then=Value(2)),
+        When(resting_until__gt=at, then=Value(3)),
+        default=Value(4),
+    )
+    return trouble.asc(), "provider", "name", "pk"
 
 
 def serves(market: str) -> Q:

@@ -69,6 +69,7 @@ from .stocks.preview import preview_stocks
 from .stocks.rows import Listed
 from .stopping import stop_after, stop_on_signals
 from .tokens.check import Checked, Outcome, check_token, markets_to_check
+from .tokens.lanes import MarketLanes, Place, lanes_now, token_places
 from .tokens.quota_today import QuotaToday, Wanted, quota_today
 from .upkeep.attention import Attention, Need, NeedKind, attention
 from .upkeep.cleaning import clean_up
@@ -103,11 +104,13 @@ __all__ = [
     "LaneAtWork",
     "Listed",
     "MarketAudit",
+    "MarketLanes",
     "MarketYear",
     "Need",
     "NeedKind",
     "NoUsableToken",
     "Outcome",
+    "Place",
     "QuotaToday",
     "Refused",
     "RunStock",
@@ -153,6 +156,7 @@ __all__ = [
     "history",
     "import_stocks",
     "keep_history",
+    "lanes_now",
     "markets_to_check",
     "newest_bars",
     "next_syncs",
@@ -181,6 +185,7 @@ __all__ = [
     "sync_stocks",
     "take_over_history",
     "throughput",
+    "token_places",
     "upkeep",
     "verified_lately",
     "verify",

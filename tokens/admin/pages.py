@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.views.main import ChangeList
+from django.core.paginator import Paginator
 from django.db import IntegrityError, transaction
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -18,18 +20,22 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from common.activity import note
-from common.admin.display import moment
+from common.admin.display import badge, moment
 from common.admin.filters import DeletedFilter
 from common.admin.strict import StrictActions
 
+from .. import conditions
 from ..models import ApiToken, TokenEvent
 from ..querysets import ApiTokenQuerySet
-from . import columns
+from . import columns, events, looks, pool
 from .filters import StateFilter
 from .forms import VALUE, TokenForm
 from .importing import import_page
 
 logger = logging.getLogger(__name__)
+
+BAR_DAYS = 30
+EVENTS = 20  # to a page
 
 LIST = "admin:tokens_apitoken_changelist"
 
@@ -41,29 +47,37 @@ ACTS: dict[str, Callable[..., int]] = {
 }
 
 
+class TokenList(ChangeList):
+    """Token 的列表:一页的每一行都带着各列要看的东西。"""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """取一页,再把它们的日子、事和此刻在哪里一起取来。"""
+        super().get_results(request)
+        self.result_list: Any = list(self.result_list)
+        assert isinstance(self.model_admin, ApiTokenAdmin)
+        self.model_admin.look_at(request, self.result_list)
+
+
 @admin.register(ApiToken)
 class ApiTokenAdmin(StrictActions):
     """Token 的页面:值只进不出,行不真的删掉。"""
 
     form = TokenForm
     list_display: tuple[str, ...] = (
-        *("shown_name", "shown_state", "provider", "shown_limits", "used_today"),
-        *("shown_error", "expires"),
+        *("shown_name", "shown_state", "shown_minute", "used_today", "shown_days"),
+        *("shown_limits", "shown_event"),
     )
-    list_filter = (StateFilter, "provider", DeletedFilter)
+    list_filter = (StateFilter, DeletedFilter)
     search_fields = ("name", "last_four")
     search_help_text = gettext_lazy(
         "Name or last four characters. Never a whole value: it would be in the address."
     )
-    ordering = ("provider", "name", "pk")
     list_per_page = 50
     sortable_by = ()
+    show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     actions = ("enable", "disable", "remove", "restore")
-    readonly_fields: ClassVar[tuple[str, ...]] = (
-        *("masked_value", "shown_state", "used_today", "shown_error"),
-        *("created", "changed"),
-    )
+    readonly_fields: ClassVar[tuple[str, ...]] = ("masked_value", "created", "changed")
 
     # --- columns ---
 
@@ -79,33 +93,40 @@ class ApiTokenAdmin(StrictActions):
 
     @admin.display(description=gettext_lazy("state"))
     def shown_state(self, token: ApiToken) -> SafeString:
-        """状态,被谁占用,休息到什么时候。"""
-        holder = self.shown_holder(token.leased_by)
-        return columns.state(token, at=timezone.now(), holder=holder)
+        """状态和它的原因;被拒绝的可以就地再试、换值。"""
+        return columns.state(
+            token, at=timezone.now(), looks=looks.kept(token), holder=self.shown_holder
+        )
 
-    def shown_holder(self, owner: str) -> str:
+    def shown_holder(self, owner: str) -> SafeString | str:
         """占用着 Token 的是谁,给人看的;知道更多的页面可以换成链接。"""
         return owner
 
-    @admin.display(description=gettext_lazy("limits"))
-    def shown_limits(self, token: ApiToken) -> str:
-        """写出套餐的上限,一行一个。"""
-        return columns.limits(token, at=timezone.now())
+    @admin.display(description=gettext_lazy("this minute"))
+    def shown_minute(self, token: ApiToken) -> SafeString:
+        """画出这一分钟用了几次。"""
+        seen = looks.kept(token)
+        return columns.minute(token, at=timezone.now(), looks=seen)
 
     @admin.display(description=gettext_lazy("calls today"))
     def used_today(self, token: ApiToken) -> SafeString:
         """写出今天用了多少、还剩多少。"""
         return columns.used_today(token, at=timezone.now())
 
-    @admin.display(description=gettext_lazy("last error"))
-    def shown_error(self, token: ApiToken) -> str:
-        """写出最近的错误和它的时刻。"""
-        return columns.last_error(token)
+    @admin.display(description=gettext_lazy("14 days"))
+    def shown_days(self, token: ApiToken) -> SafeString:
+        """画出最近十四天的请求和错误。"""
+        return columns.history(looks.kept(token))
 
-    @admin.display(description=gettext_lazy("expires"))
-    def expires(self, token: ApiToken) -> str:
-        """写出过期的时刻。"""
-        return moment(token.expire_time)
+    @admin.display(description=gettext_lazy("plan"))
+    def shown_limits(self, token: ApiToken) -> str:
+        """写出套餐的上限,一行一个。"""
+        return columns.limits(token, at=timezone.now())
+
+    @admin.display(description=gettext_lazy("last event"))
+    def shown_event(self, token: ApiToken) -> SafeString:
+        """写出最近的一件事。"""
+        return columns.last_event(looks.kept(token), holder=self.shown_holder)
 
     @admin.display(description=gettext_lazy("created"))
     def created(self, token: ApiToken) -> str:
@@ -116,6 +137,29 @@ class ApiTokenAdmin(StrictActions):
     def changed(self, token: ApiToken) -> str:
         """写出最后改动的时刻。"""
         return moment(token.updated_at)
+
+    # --- what is gathered ---
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """列表每行带着要看的东西。"""
+        return TokenList
+
+    def get_ordering(self, request: HttpRequest) -> Any:
+        """有麻烦的在前:被拒绝的最先。"""
+        return conditions.by_trouble(timezone.now())
+
+    def look_at(
+        self, request: HttpRequest, tokens: Sequence[ApiToken], **wanted: int
+    ) -> None:
+        """把这些 Token 要看的一起取来,记在各行上。"""
+        found = looks.looks_at(
+            tokens,
+            at=timezone.now(),
+            may_change=self.has_change_permission(request),
+            **wanted,
+        )
+        for token in tokens:
+            looks.keep(token, found[token.pk])
 
     # --- who may ---
 
@@ -159,7 +203,7 @@ class ApiTokenAdmin(StrictActions):
             (_("Plan"), {"fields": (*plan, *markets)}),
         ]
         if obj is not None:
-            fieldsets.append((_("Now"), {"fields": self.readonly_fields}))
+            fieldsets.append((_("Stored"), {"fields": self.readonly_fields}))
         return fieldsets
 
     def get_readonly_fields(
@@ -173,10 +217,53 @@ class ApiTokenAdmin(StrictActions):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """列表,能导入的人有一个按钮。"""
-        may_import = self.has_import_permission(request)
-        context = {"title": _("Tokens"), "may_import": may_import}
+        """列表,上面是整个池子的今天;能导入的人有一个按钮。"""
+        context = {
+            "title": _("Tokens"),
+            "may_import": self.has_import_permission(request),
+            "pool": pool.today(at=timezone.now()),
+        }
         return super().changelist_view(request, context | (extra_context or {}))
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """表单,上面是此刻的样子,下面是每天的请求和发生过的事。"""
+        token = self.get_object(request, object_id)
+        context = self._shown(request, token) if token else {}
+        return super().change_view(
+            request, object_id, form_url, context | (extra_context or {})
+        )
+
+    def _shown(self, request: HttpRequest, token: ApiToken) -> dict[str, Any]:
+        self.look_at(request, [token], days=BAR_DAYS)
+        looks.kept(token).may_change = False  # here the form below does it
+        pages = Paginator(token.events.order_by("-at", "-pk"), EVENTS)
+        page = pages.get_page(request.GET.get("events"))
+        return {
+            "now": [
+                (_("State"), self.shown_state(token)),
+                (_("This minute"), self.shown_minute(token)),
+                (_("Today"), self.used_today(token)),
+                (_("Plan"), self.shown_limits(token)),
+            ],
+            "days": columns.day_bars(looks.kept(token), limit=token.daily_limit),
+            "day_count": BAR_DAYS,
+            "events": [self._event(event) for event in page],
+            "events_page": page,
+        }
+
+    def _event(self, event: TokenEvent) -> dict[str, Any]:
+        return {
+            "when": events.when(event),
+            "badge": badge(events.colour(event), events.label(event)),
+            "words": events.words(event),
+            "who": self.shown_holder(event.who) if event.who else "",
+        }
 
     def changeform_view(
         self,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -13,18 +16,22 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
 from sync.models.shards import run_of
 from sync.services import (
     Checked,
+    MarketLanes,
     Outcome,
+    Place,
     Refused,
     check_token,
+    lanes_now,
     markets_to_check,
+    token_places,
 )
-from tokens.admin import ApiTokenAdmin
+from tokens.admin import ApiTokenAdmin, looks
 from tokens.models import ApiToken
 
 from ..display import run_url
@@ -45,14 +52,14 @@ class CheckedTokenAdmin(ApiTokenAdmin):
     """同样的页面,加上试一下,和从回答里学到的套餐看得到多久以前;占用着的运行是链接。"""
 
     list_display = (
-        *ApiTokenAdmin.list_display[:4],
+        *ApiTokenAdmin.list_display[:6],
         "shown_depth",
-        *ApiTokenAdmin.list_display[4:],
+        *ApiTokenAdmin.list_display[6:],
     )
     readonly_fields: ClassVar[tuple[str, ...]] = (
-        *ApiTokenAdmin.readonly_fields[:3],
+        *ApiTokenAdmin.readonly_fields[:1],
         "learned_depth",
-        *ApiTokenAdmin.readonly_fields[3:],
+        *ApiTokenAdmin.readonly_fields[1:],
     )
 
     @admin.display(description=gettext_lazy("sees back to"))
@@ -71,6 +78,24 @@ class CheckedTokenAdmin(ApiTokenAdmin):
         if run_id is None:
             return holder_name(owner)
         return format_html('<a href="{}">{}</a>', run_url(run_id), holder_name(owner))
+
+    def look_at(
+        self, request: HttpRequest, tokens: Sequence[ApiToken], **wanted: int
+    ) -> None:
+        """再加上此刻在哪条通道里,做着哪只股票。"""
+        super().look_at(request, tokens, **wanted)
+        places = token_places(at=timezone.now())
+        for token in tokens:
+            if place := places.get(token.pk):
+                seen = looks.kept(token)
+                seen.place, seen.minute = shown_place(place), place.used
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """列表,上面还有现在够开几条通道。"""
+        context = {"lanes": lane_rows(at=timezone.now()), **(extra_context or {})}
+        return super().changelist_view(request, context)
 
     def get_urls(self) -> list[URLPattern]:
         """加上「试一下」的地址。"""
@@ -110,12 +135,37 @@ class CheckedTokenAdmin(ApiTokenAdmin):
         return HttpResponseRedirect(back)
 
 
+def shown_place(place: Place) -> SafeString:
+    """此刻在哪里:运行(链接)、第几条通道、哪只股票。"""
+    lane = _("lane %d") % place.lane
+    return format_html(
+        '<a href="{}">{}</a> · {}{}',
+        run_url(place.run),
+        _("run %d") % place.run,
+        lane,
+        f" · {place.code}" if place.code else "",
+    )
+
+
+def lane_rows(*, at: datetime) -> list[dict[str, Any]]:
+    """现在够开几条通道,再加几个 Token 多一条。"""
+    return [{**asdict(row), "hint": _hint(row)} for row in lanes_now(at=at)]
+
+
+def _hint(row: MarketLanes) -> str:
+    if row.more is None:
+        return ""
+    more = ngettext("%d more token", "%d more tokens", row.more) % row.more
+    lanes = ngettext("%d lane", "%d lanes", row.lanes + 1) % (row.lanes + 1)
+    return f"{more} → {lanes}"
+
+
 def message(checked: Checked) -> str:
     """试出来的结果,一句话;服务商的原话在后面。"""
     sentence = _sentences(checked)[checked.outcome]
     spoken = checked.text if checked.outcome not in _SILENT else ""
-    if checked.outcome == Outcome.ADDRESS_REFUSED:
-        spoken = _(spoken)  # what to mend is ours and not the provider's
+    if spoken:
+        spoken = _(spoken)  # what to mend is said by us and not by the provider
     return f"{sentence} {spoken}".strip()
 
 

@@ -7,8 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from threading import Lock
+from urllib.parse import urlsplit
 
-from common.activity import note
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from common.activity import actor, note
+from common.hosts import host_of, is_loopback
 from sync.engine.errors import (
     AddressRefused,
     MarketNotAllowed,
@@ -22,14 +30,17 @@ from sync.engine.markets import MARKETS
 from sync.engine.ports import Page, PageRequest, Token
 from sync.models import Stock, Verb
 from sync.providers.itick import ItickClient
-from tokens.models import ApiToken
+from tokens.models import ApiToken, TokenEvent
 from tokens.validation import allowed_hosts
 
 from ..checks import check_market
 from ..clock import SharedClock
 from ..clock import now as shared_now
+from ..errors import Refused
 from .one_call import NotLent, borrowed, seconds_of_rest
 
+BY = "token check"
+NOT_SHOWN = gettext_noop("What this host has answered is not shown.")
 # A person waits for the answer.
 DEADLINE = 15.0
 # Asked for where the market has no stock of ours yet. A code that the provider does not
@@ -55,6 +66,21 @@ class Outcome(StrEnum):
     NOT_IN_FORCE = "not_in_force"
     UNREADABLE = "unreadable"
     ADDRESS_REFUSED = "address_refused"
+
+
+# The provider has taken the key, whatever else it says.
+TAKEN = {
+    *(Outcome.WORKS, Outcome.GAVE_NOTHING),
+    *(Outcome.PLAN_LACKS_MARKET, Outcome.RATE_LIMITED),
+}
+_one_at_a_time = Lock()
+
+
+class Busy(Refused):
+    """另一个 Token 正在检测。"""
+
+    def __init__(self) -> None:
+        super().__init__(_("Another token is being checked: try again in a moment."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +115,50 @@ def check_token(
     """租用、预留、请求一次、归还,返回结果。
 
     What the provider says of the token counts as in a run: refused disables it, a
-    market that the plan lacks is noted, a limited one rests. Raises Refused for a
-    market that nobody knows.
+    market that the plan lacks is noted, a limited one rests. One that was refused is
+    tried all the same, and enabled where the provider takes it. Raises Refused for a
+    market that nobody knows, and while another check is going on: each holds a thread
+    of the site until the host has answered.
     """
     check_market(market)
-    checked = _checked(token, market=market, now=now)
-    note(Verb.TOKEN_CHECKED, token, market=market, outcome=checked.outcome)
+    if not _one_at_a_time.acquire(blocking=False):
+        raise Busy
+    try:
+        # Those of other processes hold a token of their own.
+        if ApiToken.objects.held(at=now()).filter(leased_by__startswith=BY).exists():
+            raise Busy
+        checked = _tried(token, market=market, now=now)
+    finally:
+        _one_at_a_time.release()
+    _write_down(token, checked, at=now())
     return checked
+
+
+def _tried(token: ApiToken, *, market: str, now: Callable[[], datetime]) -> Checked:
+    """Checked; one that was refused is enabled for as long as that takes."""
+    again = ApiToken.objects.try_again(token.pk, at=now())
+    try:
+        checked = _checked(token, market=market, now=now)
+        if again and checked.outcome in TAKEN:
+            ApiToken.objects.forgive(token.pk, at=now(), by=str(actor().who))
+    finally:
+        if again:
+            ApiToken.objects.give_up_again(token.pk, at=now())
+    return checked
+
+
+def _write_down(token: ApiToken, checked: Checked, *, at: datetime) -> None:
+    outcome, market = checked.outcome, checked.market
+    details = {"market": market, "outcome": outcome.value}
+    kind, by = TokenEvent.Kind.CHECKED, str(actor().who)
+    with transaction.atomic():
+        TokenEvent.objects.record([token.pk], kind, at=at, by=by, **details)
+        note(Verb.TOKEN_CHECKED, token, market=market, outcome=outcome)
 
 
 def _checked(token: ApiToken, *, market: str, now: Callable[[], datetime]) -> Checked:
     try:
-        with borrowed(token, purpose="token check", market=market, now=now) as call:
+        with borrowed(token, purpose=BY, market=market, now=now) as call:
             page = call(lambda lent: _ask(lent, market))
     except NotLent as refused:
         outcome = Outcome(refused.why.value)
@@ -117,8 +175,24 @@ def _ask(token: Token, market: str) -> Page:
     end_ms = int(SharedClock().epoch() * 1000)
     try:
         return client.fetch(token, PageRequest(market, _code(market), "day", end_ms, 2))
+    except SyncError as error:
+        if not _is_providers(token.base_url):
+            error.args = (NOT_SHOWN,)  # neither to whoever asks nor stored
+        raise
     finally:
         client.close()
+
+
+def _is_providers(base_url: str) -> bool:
+    """Whether what answers there is the provider, whose words may be shown.
+
+    On this machine only the one of ITICK_BASE_URL is: a token's address must not become
+    a way to read what else listens here.
+    """
+    usual = urlsplit(settings.ITICK_BASE_URL)
+    here = urlsplit(base_url)
+    same = (here.scheme, here.netloc) == (usual.scheme, usual.netloc)
+    return same or not is_loopback(host_of(base_url))
 
 
 def _code(market: str) -> str:

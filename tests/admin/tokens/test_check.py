@@ -14,6 +14,7 @@ from pytest_django import Settings
 
 from sync.engine import errors
 from sync.engine.ports import Page, PageRequest, Token
+from sync.services.tokens import check as checks
 from sync.services.tokens.check import markets_to_check
 from tests.fixtures import MakeToken
 from tokens.models import ApiToken
@@ -311,3 +312,80 @@ def test_a_token_that_may_not_be_sent_to_its_address_is_told_what_to_mend(
         "The base URL's host is not one of ITICK_ALLOWED_HOSTS."
     )
     assert (level, asked, ApiToken.objects.get().status) == ("error", [], 1)
+
+
+# --- one that was refused, one at a time, and hosts that are not the provider ---
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "forgiven"),
+    [
+        (SOMETHING, 1, True),
+        (errors.RateLimited("429"), 1, True),
+        (errors.TokenRejected("401"), 0, False),
+        (errors.TimedOut("no answer in time"), 0, False),
+    ],
+)
+def test_a_refused_token_is_tried_and_enabled_where_it_is_taken(
+    answer: Page | Exception,
+    status: int,
+    forgiven: bool,
+    provider: Provider,
+    make_token: MakeToken,
+) -> None:
+    token = make_token()
+    ApiToken.objects.retire(token.pk, reason="revoked", at=timezone.now())
+    asked = provider(answer)
+
+    check(tina(), token)
+
+    token.refresh_from_db()
+    assert len(asked) == 1
+    assert (token.status, token.refused_at is None) == (status, forgiven)
+    newest = token.events.order_by("-pk").first()
+    assert newest is not None
+    assert (newest.kind, newest.who) == ("checked", "tina")
+
+
+def test_only_one_token_is_checked_at_a_time(
+    provider: Provider, make_token: MakeToken
+) -> None:
+    soon = timezone.now() + SOON
+    first, second = make_token(), make_token()
+    ApiToken.objects.filter(pk=first.pk).update(
+        leased_by="token check other:1:2", leased_until=soon
+    )
+    asked = provider(SOMETHING)
+
+    page = check(tina(), second)
+
+    busy = "Another token is being checked: try again in a moment."
+    assert told(page) == [(busy, "error")]
+    assert asked == []
+
+
+def test_a_second_check_in_the_same_process_is_refused(make_token: MakeToken) -> None:
+    token = make_token()
+
+    with checks._one_at_a_time, pytest.raises(checks.Busy):
+        checks.check_token(token, market="HK")
+
+    assert not token.events.exists()
+
+
+def test_words_of_another_host_are_neither_shown_nor_stored(
+    provider: Provider, make_token: MakeToken, settings: Settings
+) -> None:
+    settings.ITICK_BASE_URL = "http://127.0.0.1:9000"
+    usual, other = make_token(), make_token(base_url="http://127.0.0.1:9001")
+    provider(errors.TokenRejected("secrets of this machine"))
+
+    client = tina()
+    shown, hidden = told(check(client, usual)), told(check(client, other))
+
+    assert "secrets of this machine" in shown[0][0]
+    assert "secrets" not in hidden[0][0]
+    assert "What this host has answered is not shown." in hidden[0][0]
+    other.refresh_from_db()
+    stored = [other.last_error, *(str(event.details) for event in other.events.all())]
+    assert not any("secrets" in said for said in stored)
