@@ -13,17 +13,17 @@ from django.urls import URLPattern, URLResolver, path
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-# In the header; the language does not change where something is.
-PLACES = (
-    "MarketDay",
-    "SyncRun",
-    "SyncFailure",
-    "Stock",
-    "ApiToken",
-    "RejectedBar",
-    "AccessKey",
-)
-NAMES = {"MarketDay": _("Completeness")}
+# In the header; the language does not change where something is. Those of the second
+# row unfold from the last of the first.
+PLACES = ("MarketDay", "SyncRun", "SyncFailure", "Stock", "ApiToken", "Activity")
+MORE = ("ScheduledJob", "AccessKey", "RejectedBar", "Split", "Revision", "User")
+# An app's list shows every page; these have shorter names in the header.
+NAMES = {
+    "MarketDay": _("Completeness"),
+    "Activity": _("Activity"),
+    "User": _("Users"),
+}
+ORDER = PLACES + MORE
 APPS = ("sync", "tokens", "auth", "django_q")
 
 
@@ -42,28 +42,37 @@ class StocksyncAdminSite(admin.AdminSite):
         """列出应用和它们的页面,在哪种语言里都是一个次序。"""
         apps: list[dict[str, Any]] = super().get_app_list(request, app_label)
         for app in apps:
-            app["models"].sort(key=lambda model: _place(PLACES, model["object_name"]))
+            app["models"].sort(key=lambda model: _place(ORDER, model["object_name"]))
         return sorted(apps, key=lambda app: _place(APPS, app["app_label"]))
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """加上页头的导航。"""
         context = super().each_context(request)
-        models = [
-            model
+        models = {
+            model["object_name"]: model | {"name": _named(model)}
             for app in context["available_apps"]
             for model in app["models"]
-            if model["object_name"] in PLACES and model["admin_url"]
-        ]
-        models.sort(key=lambda model: PLACES.index(model["object_name"]))
-        return {**context, "places": [_renamed(model) for model in models]}
+            if model["admin_url"]
+        }
+        return {
+            **context,
+            "places": [models[name] for name in PLACES if name in models],
+            "more_places": [models[name] for name in MORE if name in models],
+        }
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        """加上首页会变的部分。"""
+        """加上首页会变的部分和搜索。"""
         from sync.admin.live import refreshed_when_signed_out  # noqa: PLC0415
         from sync.admin.overview.dashboard import live  # noqa: PLC0415
+        from sync.admin.search import search  # noqa: PLC0415
 
         view = refreshed_when_signed_out(self.admin_view(require_safe(live)))
-        return [path("overview/", view, name="overview_live"), *super().get_urls()]
+        found = self.admin_view(require_safe(search))
+        return [
+            path("overview/", view, name="overview_live"),
+            path("search/", found, name="search"),
+            *super().get_urls(),
+        ]
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -71,13 +80,14 @@ class StocksyncAdminSite(admin.AdminSite):
         """首页:概况在应用列表之上。"""
         # The site is made before the models are.
         from sync.admin.overview.dashboard import overview  # noqa: PLC0415
+        from sync.admin.overview.first_steps import first_steps  # noqa: PLC0415
 
-        return super().index(request, overview(request) | (extra_context or {}))
+        context = overview(request) | {"first_steps": first_steps(request)}
+        return super().index(request, context | (extra_context or {}))
 
 
-def _renamed(model: dict[str, Any]) -> dict[str, Any]:
-    """A page that is more than a list is named for what it shows."""
-    return {**model, "name": NAMES.get(model["object_name"], model["name"])}
+def _named(model: dict[str, Any]) -> str:
+    return str(NAMES.get(model["object_name"], model["name"]))
 
 
 def _place(order: Sequence[str], name: str) -> tuple[int, str]:

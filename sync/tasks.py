@@ -8,11 +8,13 @@ schedules; what they return is shown in the list of jobs.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import wraps
 from typing import Any
 
 from django.conf import settings
+
+from common.messages import Message
 
 from . import services
 
@@ -27,17 +29,21 @@ VERIFYING = 50 * 60  # seconds
 # A list may have as many pages as a free token's calls of an hour.
 LOADING = 60 * 60  # seconds
 
+NONE = "–"
+
+
+def _listed(values: Collection[object]) -> str:
+    return ", ".join(map(str, values)) or NONE
+
 
 def _by_schedule(task: Callable[..., str]) -> Callable[..., str]:
-    """Whatever these do, nobody has asked for it."""
+    """Whatever these do, nobody has asked for it; what came of it is kept."""
 
     @wraps(task)
     def acting(*args: Any, **kwargs: Any) -> str:
-        actor = services.activity.Actor(
-            services.activity.SCHEDULE, services.activity.Way.SCHEDULE, task.__name__
-        )
-        with services.activity.acting(actor):
-            return task(*args, **kwargs)
+        with services.scheduled(f"{__name__}.{task.__name__}") as job:
+            job.result = task(*args, **kwargs)
+        return str(job.result)
 
     return acting
 
@@ -63,9 +69,13 @@ def execute_shard(shard_id: int, **_: Any) -> str:
 def revive_runs(**_: Any) -> str:
     """把死掉的分片重新排队,叫醒等到了 Token 的。"""
     done = services.revive(at=services.now())
-    return (
-        f"{len(done.interrupted)} interrupted, {len(done.restarted)} restarted, "
-        f"{len(done.given_up)} given up, {len(done.enqueued)} enqueued again"
+    return Message(
+        "%(interrupted)d interrupted, %(restarted)d restarted, %(given_up)d given up, "
+        "%(enqueued)d enqueued again",
+        interrupted=len(done.interrupted),
+        restarted=len(done.restarted),
+        given_up=len(done.given_up),
+        enqueued=len(done.enqueued),
     )
 
 
@@ -73,13 +83,14 @@ def revive_runs(**_: Any) -> str:
 def refresh_calendars(**_: Any) -> str:
     """向服务商问各市场的休市日和状态。"""
     asked = services.refresh_calendars(at=services.now())
-    return f"asked about: {asked}"
+    return Message("asked about: %(markets)s", markets=_listed(asked))
 
 
 @_by_schedule
 def sync_daily(**_: Any) -> str:
     """为收了盘的每个市场登记一次同步。"""
-    return f"runs started: {services.sync_daily(at=services.now())}"
+    runs = services.sync_daily(at=services.now())
+    return Message("runs started: %(runs)s", runs=_listed(runs))
 
 
 @_by_schedule
@@ -89,20 +100,23 @@ def sync_splits(**_: Any) -> str:
         services.stop_on_signals() as stop,
         services.stop_after(min(LONGEST, LOADING), stop),
     ):
-        return f"splits of: {services.sync_splits_daily(stop=stop)}"
+        markets = services.sync_splits_daily(stop=stop)
+    return Message("splits of: %(markets)s", markets=_listed(markets))
 
 
 @_by_schedule
 def retry_hourly(**_: Any) -> str:
     """为等待中的失败登记一次补拉。"""
-    return f"run started: {services.retry_hourly(at=services.now())}"
+    run = services.retry_hourly(at=services.now())
+    return Message("run started: %(run)s", run=run or NONE)
 
 
 @_by_schedule
 def audit_daily(**_: Any) -> str:
     """核对最近的日子,登记缺口。"""
     audits = services.audit_daily(at=services.now())
-    return f"holes recorded: {sum(found.recorded for found in audits)}"
+    recorded = sum(found.recorded for found in audits)
+    return Message("holes recorded: %(count)d", count=recorded)
 
 
 @_by_schedule
@@ -113,14 +127,21 @@ def verify_daily(**_: Any) -> str:
         services.stop_after(min(LONGEST, VERIFYING), stop),
     ):
         found = services.verify_daily(stop=stop)
-    return f"{found.bars} bars compared, {found.differ} differ, {found.gone} are gone"
+    return Message(
+        "%(bars)d bars compared, %(differ)d differ, %(gone)d are gone",
+        bars=found.bars,
+        differ=found.differ,
+        gone=found.gone,
+    )
 
 
 @_by_schedule
 def clean_up(**_: Any) -> str:
     """删除旧的运行和失败的任务。"""
     cleaned = services.clean_up(at=services.now())
-    return (
-        f"deleted: {cleaned.runs} runs, {cleaned.jobs} failed jobs, "
-        f"{cleaned.activity} lines of activity"
+    return Message(
+        "deleted: %(runs)d runs, %(jobs)d failed jobs, %(activity)d lines of activity",
+        runs=cleaned.runs,
+        jobs=cleaned.jobs,
+        activity=cleaned.activity,
     )

@@ -138,8 +138,8 @@ def test_the_schedules_jobs_say_what_they_have_done() -> None:
 
     assert told == [
         "0 interrupted, 0 restarted, 0 given up, 0 enqueued again",
-        "runs started: []",
-        "run started: None",
+        "runs started: –",
+        "run started: –",
         "holes recorded: 0",
-        "deleted: 0 runs, 0 failed jobs",
+        "deleted: 0 runs, 0 failed jobs, 0 lines of activity",
     ]

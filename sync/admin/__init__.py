@@ -3,6 +3,7 @@
 from . import access
 from .activity import jobs
 from .activity.pages import ActivityAdmin
+from .activity.schedules import ScheduledJobAdmin
 from .completeness.pages import MarketDayAdmin
 from .corrections.pages import RestatementAdmin, RevisionAdmin
 from .failures.pages import SyncFailureAdmin
@@ -19,6 +20,7 @@ __all__ = [
     "RejectedBarAdmin",
     "RestatementAdmin",
     "RevisionAdmin",
+    "ScheduledJobAdmin",
     "SplitAdmin",
     "StockAdmin",
     "SyncFailureAdmin",

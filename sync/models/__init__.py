@@ -10,6 +10,7 @@ from .klines import Coverage, Kline
 from .rejected import RejectedBar
 from .runs import RunKind, RunState, SyncRun
 from .samples import RunEvent, RunSample
+from .schedules import ScheduledJob
 from .shards import ShardState, SyncShard
 from .silent import SilentStock
 from .splits import Split
@@ -34,6 +35,7 @@ __all__ = [
     "RunKind",
     "RunSample",
     "RunState",
+    "ScheduledJob",
     "ShardState",
     "SilentStock",
     "Split",

@@ -91,8 +91,8 @@ class Activity(models.Model):
 
     class Meta:
         db_table = "stk_activity"
-        verbose_name = _("activity")
-        verbose_name_plural = _("activity")
+        verbose_name = _("action")
+        verbose_name_plural = _("actions")
         ordering = ("-id",)
         indexes = (
             models.Index(

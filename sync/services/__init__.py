@@ -38,6 +38,7 @@ from .exporting.stream import Export, export
 from .failures.decide import give_up, reopen
 from .failures.repair import repair
 from .failures.retry import retry_failed
+from .first_steps import FirstSteps, first_steps
 from .keys import create_access_key
 from .processes import shown_process
 from .quality.audit import MarketAudit, audit
@@ -75,6 +76,14 @@ from .upkeep.attention import Attention, Need, NeedKind, attention
 from .upkeep.cleaning import clean_up
 from .upkeep.nexts import Upkeep, next_syncs, upkeep
 from .upkeep.schedules import audit_daily, retry_hourly, setup_schedules, sync_daily
+from .upkeep.timetable import (
+    Planned,
+    pause,
+    resume,
+    run_now,
+    scheduled,
+    timetable,
+)
 from .verification.verify import CALLS as VERIFY_CALLS
 from .verification.verify import verified_lately, verify, verify_daily
 from .work.batch import count_of, count_unreached
@@ -96,6 +105,7 @@ __all__ = [
     "ExportInterrupted",
     "ExportRequest",
     "ExportWatch",
+    "FirstSteps",
     "Forecast",
     "Format",
     "Freshness",
@@ -111,6 +121,7 @@ __all__ = [
     "NoUsableToken",
     "Outcome",
     "Place",
+    "Planned",
     "QuotaToday",
     "Refused",
     "RunStock",
@@ -149,6 +160,7 @@ __all__ = [
     "export_format",
     "export_layout",
     "failures_of",
+    "first_steps",
     "follow",
     "forecast",
     "freshness",
@@ -161,6 +173,7 @@ __all__ = [
     "newest_bars",
     "next_syncs",
     "now",
+    "pause",
     "preview_stocks",
     "quota_today",
     "reap",
@@ -168,11 +181,14 @@ __all__ = [
     "reopen",
     "repair",
     "repeat",
+    "resume",
     "retry_failed",
     "retry_hourly",
     "revive",
+    "run_now",
     "run_stocks",
     "runs_since",
+    "scheduled",
     "setup_schedules",
     "shown_process",
     "start",
@@ -185,6 +201,7 @@ __all__ = [
     "sync_stocks",
     "take_over_history",
     "throughput",
+    "timetable",
     "token_places",
     "upkeep",
     "verified_lately",

@@ -25,11 +25,13 @@ pytestmark = pytest.mark.usefixtures("empty_cache")
 # the page for signing in, {} an existing row. The API has a table of its own, API.
 TABLE = """
 /                                    302 302 302 302 302 302 | 302 302 302 302 302 302
+/language/                           302 302 302 302 302 302 | 302 302 302 302 302 302
 /admin/                               in 200 200 200 200 200 |  in 200 200 200 200 200
 /admin/login/                        200 302 302 302 302 302 | 200 200 200 200 200 200
 /admin/logout/                       302 405 405 405 405 405 | 302 200 200 200 200 200
 /admin/password_change/               in 200 200 200 200 200 |  in 200 200 200 200 200
 /admin/password_change/done/          in 200 200 200 200 200 |  in 405 405 405 405 405
+/admin/search/                        in 200 200 200 200 200 |  in 405 405 405 405 405
 /admin/autocomplete/                  in 403 403 403 403 403 |  in 405 405 405 405 405
 /admin/jsi18n/                        in 200 200 200 200 200 |  in 405 405 405 405 405
 /admin/r/{}/{}/                       in 404 404 404 404 404 |  in 404 404 404 404 404
@@ -47,6 +49,8 @@ TABLE = """
 /admin/auth/user/{}/change/           in 403 403 403 403 200 |  in 403 403 403 403 200
 /admin/auth/user/{}/                  in 302 302 302 302 302 |  in 302 302 302 302 302
 /admin/sync/activity/                 in 403 200 200 200 200 |  in 403 403 403 403 403
+/admin/sync/scheduledjob/             in 403 200 200 200 200 |  in 403 403 403 403 403
+/admin/sync/scheduledjob/act/         in 405 405 405 405 405 |  in 403 403 302 403 302
 /admin/sync/accesskey/                in 200 200 200 200 200 |  in 302 302 302 302 302
 /admin/sync/accesskey/add/            in 200 200 200 200 200 |  in 200 200 200 200 200
 /admin/sync/accesskey/{}/history/     in 302 302 302 302 200 |  in 302 302 302 302 200

@@ -60,7 +60,6 @@ class ObjectFilter(ColumnFilter):
             ("stock", _("stocks")),
             ("apitoken", _("tokens")),
             ("accesskey", _("access keys")),
-            ("schedule", _("schedules")),
         ]
 
 

@@ -13,6 +13,7 @@ from sync.models import Activity, Verb
 from tokens.models import ApiToken
 
 from ..display import period_words, who
+from .names import job_name
 
 Values = dict[str, Any]
 
@@ -25,7 +26,10 @@ def actor(row: Activity) -> str:
 def way(row: Activity) -> str:
     """写出经由哪条路,和那条路上的哪一个。"""
     name = str(Way(row.way).label) if row.way in Way else row.way
-    return f"{name} · {row.through}" if row.through else name
+    through = row.through
+    if row.way == Way.SCHEDULE:
+        through = job_name(f"sync.tasks.{through}")
+    return f"{name} · {through}" if through else name
 
 
 def did(row: Activity) -> str:
@@ -41,7 +45,7 @@ def target(row: Activity) -> str:
     if "kind" in row.values:
         return _named(row.values)
     if not count:
-        return row.object_text
+        return job_name(row.object_text)
     many = {
         "syncfailure": ngettext("%d failure", "%d failures", count),
         "stock": ngettext("%d stock", "%d stocks", count),

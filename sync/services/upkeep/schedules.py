@@ -77,7 +77,7 @@ def setup_schedules(*, at: datetime) -> SetUp:
     names = [entry.name for entry in ENTRIES]
     there = set(Schedule.objects.filter(name__in=names).values_list("name", flat=True))
     missing = [entry for entry in ENTRIES if entry.name not in there]
-    Schedule.objects.bulk_create(_row(entry, at=at) for entry in missing)
+    Schedule.objects.bulk_create(row_of(entry, at=at) for entry in missing)
     return SetUp(
         created=[entry.name for entry in missing],
         kept=[name for name in names if name in there],
@@ -156,7 +156,8 @@ def _tell_short_days(found: MarketAudit) -> None:
         )
 
 
-def _row(entry: Entry, *, at: datetime) -> Schedule:
+def row_of(entry: Entry, *, at: datetime) -> Schedule:
+    """做出时间表里的一行,还没有存;每天的从明天的钟点开始。"""
     tomorrow = at.astimezone(UTC) + timedelta(days=1)
     at_hour = tomorrow.replace(hour=entry.hour, minute=0, second=0, microsecond=0)
     return Schedule(

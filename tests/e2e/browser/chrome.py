@@ -104,7 +104,7 @@ class Browser:
         self.open("/admin/")
         self.fill("username", name)
         self.fill("password", password)
-        self.click("[type=submit]")
+        self.click("#login-form [type=submit]")
         self.see("Overview")
 
     def found(self, selector: str) -> WebElement:
