@@ -305,8 +305,8 @@ def test_costs_the_same_few_queries_however_much_there_is(
     # Session, user, permissions (2); the markets, their audited days, the calendars
     # (2), the newest bars; the schedules; tokens (3); what needs a person (5); active
     # runs; scheduled runs and the calendars of what comes (3); the quota (2), the
-    # timeline, what was verified.
-    with django_assert_num_queries(26):
+    # timeline, what was verified; whether there ever was a run.
+    with django_assert_num_queries(27):
         client.get(INDEX)
 
 
