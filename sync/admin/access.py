@@ -128,6 +128,7 @@ class AccessKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         assert request.user.is_authenticated
         if change:
             obj.save(update_fields=["calls_per_minute"])
+            note(Verb.KEY_LIMITED, obj, user=obj.user.get_username())
             _log(
                 "access_key.limited", "access key %s limited by %s", obj.prefix, request
             )

@@ -30,6 +30,7 @@ class KlineCsv(Guarded):
 
     @extend_schema(
         operation_id="kline_csv",
+        tags=["klines"],
         summary="Read the K-lines of a market or a stock as CSV, in one call",
         description="Prices are as the provider gives them, unadjusted; with "
         "`adjust=split` those before a split for which the provider has not adjusted "

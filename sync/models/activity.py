@@ -43,6 +43,7 @@ class Verb(models.TextChoices):
     TOKEN_RESTORED = "token.restored", _("restored")
     TOKEN_CHECKED = "token.checked", _("checked")
     KEY_CREATED = "key.created", _("created")
+    KEY_LIMITED = "key.limited", _("set the limit")
     KEY_REVOKED = "key.revoked", _("revoked")
     SCHEDULE_PAUSED = "schedule.paused", _("paused")
     SCHEDULE_RESUMED = "schedule.resumed", _("resumed")

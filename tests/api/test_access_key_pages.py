@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 import sync.admin.access  # noqa: F401 the page registers itself
-from sync.models import AccessKey
+from sync.models import AccessKey, Activity
 from tests import people
 
 LIST = "/admin/sync/accesskey/"
@@ -167,6 +167,8 @@ def test_a_superuser_changes_the_limit_and_nothing_else() -> None:
 
     limited = AccessKey.objects.get()
     assert limited.calls_per_minute == 1000
+    [noted] = Activity.objects.of(limited)
+    assert (noted.verb, noted.who) == ("key.limited", people.SUPERUSER)
     assert (limited.name, limited.expires_at) == (key.name, key.expires_at)
     assert AccessKey.objects.find(key.plain, at=timezone.now()) == key
     assert "1000, its own" in client.get(LIST).content.decode()
