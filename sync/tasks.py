@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection
+from datetime import date
 from functools import wraps
 from typing import Any
 
@@ -109,6 +110,13 @@ def retry_hourly(**_: Any) -> str:
     """为等待中的失败登记一次补拉。"""
     run = services.retry_hourly(at=services.now())
     return Message("run started: %(run)s", run=run or NONE)
+
+
+def audit_market(market: str, period: str, day: str, **_: Any) -> str:
+    """核对有人要核对的市场:`day` 是空的,就是最近一个月和没有核对过的。"""
+    wanted = date.fromisoformat(day) if day else None
+    filed = services.audit_one(market, period, day=wanted, at=services.now())
+    return Message("holes recorded: %(count)d", count=filed)
 
 
 @_by_schedule

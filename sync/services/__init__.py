@@ -36,16 +36,25 @@ from .exporting.request import ADJUSTMENTS, ExportRequest
 from .exporting.resampling import SOURCES as RESAMPLED
 from .exporting.stream import Export, export
 from .failures.decide import give_up, reopen
+from .failures.market_day import accept_day, retry_day
 from .failures.repair import repair
 from .failures.retry import retry_failed
 from .first_steps import FirstSteps, first_steps
 from .keys import create_access_key
 from .processes import shown_process
 from .quality.audit import MarketAudit, audit
-from .quality.completeness import DayOfMarket, MarketYear, completeness, stored_kinds
+from .quality.completeness import (
+    DayOfMarket,
+    MarketYear,
+    completeness,
+    markets_with,
+    stored_kinds,
+)
 from .quality.decide import keep_history, take_over_history
 from .quality.freshness import Freshness, SessionDay, freshness, newest_bars
+from .quality.lacking import Lack, Lacking, lacking, window_of
 from .quality.states import DayState
+from .quality.worst import StockDays, worst_stocks
 from .runs.at_work import LaneAtWork, ShardAtWork, TokenAtWork, at_work
 from .runs.cancel import cancel
 from .runs.empty import brought_nothing
@@ -73,6 +82,7 @@ from .tokens.check import Checked, Outcome, check_token, markets_to_check
 from .tokens.lanes import MarketLanes, Place, lanes_now, token_places
 from .tokens.quota_today import QuotaToday, Wanted, quota_today
 from .upkeep.attention import Attention, Need, NeedKind, attention
+from .upkeep.audit_now import audit_one, audit_soon
 from .upkeep.cleaning import clean_up
 from .upkeep.nexts import Upkeep, next_syncs, upkeep
 from .upkeep.schedules import audit_daily, retry_hourly, setup_schedules, sync_daily
@@ -111,6 +121,8 @@ __all__ = [
     "Freshness",
     "Gap",
     "History",
+    "Lack",
+    "Lacking",
     "LaneAtWork",
     "Listed",
     "MarketAudit",
@@ -128,6 +140,7 @@ __all__ = [
     "SessionDay",
     "ShardAtWork",
     "SplitsFound",
+    "StockDays",
     "StockState",
     "StoredPeriod",
     "SyncRequest",
@@ -137,11 +150,14 @@ __all__ = [
     "Upkeep",
     "Wanted",
     "Written",
+    "accept_day",
     "activity",
     "at_work",
     "attention",
     "audit",
     "audit_daily",
+    "audit_one",
+    "audit_soon",
     "brought_nothing",
     "cancel",
     "catalogue",
@@ -168,8 +184,10 @@ __all__ = [
     "history",
     "import_stocks",
     "keep_history",
+    "lacking",
     "lanes_now",
     "markets_to_check",
+    "markets_with",
     "newest_bars",
     "next_syncs",
     "now",
@@ -182,6 +200,7 @@ __all__ = [
     "repair",
     "repeat",
     "resume",
+    "retry_day",
     "retry_failed",
     "retry_hourly",
     "revive",
@@ -207,5 +226,7 @@ __all__ = [
     "verified_lately",
     "verify",
     "verify_daily",
+    "window_of",
+    "worst_stocks",
     "write_files",
 ]

@@ -58,6 +58,10 @@ TABLE = """
 /admin/sync/accesskey/{}/change/      in 302 302 302 302 200 |  in 403 403 403 403 403
 /admin/sync/accesskey/{}/             in 302 302 302 302 302 |  in 302 302 302 302 302
 /admin/overview/                      in 403 200 200 200 200 |  in 405 405 405 405 405
+/admin/sync/marketday/do/             in 405 405 405 405 405 |  in 403 403 302 403 302
+/admin/sync/marketday/audit/          in 405 405 405 405 405 |  in 403 403 302 403 302
+/admin/sync/marketday/worst/          in 403 200 200 200 200 |  in 405 405 405 405 405
+/admin/sync/marketday/days.csv        in 403 200 200 200 200 |  in 405 405 405 405 405
 /admin/sync/marketday/                in 403 200 200 200 200 |  in 403 403 403 403 403
 /admin/sync/marketday/add/            in 403 403 403 403 403 |  in 403 403 403 403 403
 /admin/sync/marketday/{}/history/     in 403 200 200 200 200 |  in 403 200 200 200 200
@@ -173,6 +177,7 @@ WINDOW = {"start": "2024-03-04", "end": "2024-03-08", "period": "day"}
 DEEDS = {
     "/admin/sync/syncrun/start/": WINDOW | {"step": "begin", "markets": "HK"},
     "/admin/sync/stock/sync/": WINDOW | {"step": "begin", "stocks": "{}"},
+    "/admin/sync/marketday/do/": {"do": "accept", "market": "HK", "day": "2024-03-06"},
     "/admin/sync/accesskey/": {"action": "revoke"},
     "/admin/sync/syncfailure/": {"action": "give_up"},
     "/admin/sync/stock/": {"action": "sync_window"},

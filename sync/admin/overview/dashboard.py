@@ -13,6 +13,7 @@ from django.utils import timezone
 from sync import services
 from sync.models.permissions import Permission
 
+from ..completeness.verified import verified
 from .markets import rows_of
 from .needs import items
 from .quota import quota_card
@@ -60,13 +61,3 @@ def _shown(request: HttpRequest, *, at: datetime) -> dict[str, Any]:
         "verified": verified(at),
         "may_run": user.has_perm(Permission.RUN),
     }
-
-
-def verified(at: datetime) -> dict[str, Any] | None:
-    """最近抽查的结果,比例用百分数;没有抽查过是 None。"""
-    found, rate = services.verified_lately(at=at)
-    if rate is None:
-        return None
-    shares = {"rate": rate.rate, "low": rate.low, "high": rate.high}
-    percents = {name: f"{share:.2%}" for name, share in shares.items()}
-    return {"bars": found.bars, "same": found.same, "calls": found.calls, **percents}

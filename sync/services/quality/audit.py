@@ -176,7 +176,7 @@ def _counted(
 ) -> MarketAudit:
     """数出缺的,登记缺口,写下每天的结果。"""
     market = calendar.market
-    found = _found(calendar, period, window=window)
+    found = found_in(calendar, period, window=window)
     result = MarketAudit(
         market,
         period,
@@ -198,7 +198,8 @@ def _counted(
     return result
 
 
-def _found(calendar: Calendar, period: str, *, window: Window) -> Found:
+def found_in(calendar: Calendar, period: str, *, window: Window) -> Found:
+    """数出一个市场在区间里有的和缺的,还不问为什么缺。"""
     if PERIODS[period].intraday:
         return minute_days(calendar, period, window=window)
     return market_days(calendar, period, window=window)

@@ -48,6 +48,13 @@ def stored_kinds() -> list[str]:
     return [period for period in PERIODS if period in found]
 
 
+def markets_with(period: str) -> list[str]:
+    """列出存着这种周期的 K 线的市场,按字母顺序。"""
+    rows = Coverage.objects.filter(period=period, stock__deleted=False).order_by()
+    found = set(rows.values_list("stock__market", flat=True).distinct())
+    return sorted(found & set(markets.MARKETS))
+
+
 def completeness(period: str, *, at: datetime) -> list[MarketYear]:
     """列出每个有股票的市场一年里的日子;没有核对过的交易日也在其中。
 

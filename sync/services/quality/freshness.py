@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property, reduce
 from itertools import accumulate
 from operator import or_
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import (
-    BooleanField,
     Count,
-    ExpressionWrapper,
+    F,
     FilteredRelation,
     OuterRef,
     Q,
@@ -30,7 +29,7 @@ from django.db.models import (
 from sync.engine import markets
 from sync.engine.coverage import DAY
 from sync.engine.ports import Window
-from sync.models import Kline, MarketDay, Stock
+from sync.models import Kline, MarketDay, SilentStock, Stock
 from sync.models.stocks import StockQuerySet
 
 from ..calendars.sessions import Calendar, Told
@@ -140,21 +139,31 @@ def newest_bar(period: str) -> Subquery:
 
 def _stocks() -> StockQuerySet:
     daily = FilteredRelation("coverage", condition=Q(coverage__period=PERIOD))
-    silent = FilteredRelation("silences", condition=Q(silences__period=PERIOD))
-    stocks = Stock.objects.expected(PERIOD).annotate(daily=daily, silent=silent)
-    return stocks.order_by()
+    return Stock.objects.expected(PERIOD).annotate(daily=daily).order_by()
 
 
 def _covers() -> dict[str, Counter[Cover]]:
-    """每个市场里,覆盖范围在各天结束的股票各有几只。"""
-    quiet = ExpressionWrapper(Q(silent__isnull=False), BooleanField())
-    stocks = _stocks().annotate(quiet=quiet)
-    counted = stocks.values_list("market", "daily__end_date", "quiet")
+    """每个市场里,覆盖范围在各天结束的股票各有几只。
+
+    The silent ones, who are few, are counted apart: to join them to every stock would
+    double the cost.
+    """
     found: dict[str, Counter[Cover]] = {}
-    for market, end, silent, number in counted.annotate(n=Count("pk")):
-        covers = found.setdefault(market, Counter())
-        covers[Cover(end, bool(silent))] += number
-    return found
+    for market, end, number in _by_end(_stocks()):
+        found.setdefault(market, Counter())[Cover(end, quiet=False)] = number
+    for market, end, number in _by_end(_stocks().filter(silences__period=PERIOD)):
+        found[market][Cover(end, quiet=True)] = number
+        found[market][Cover(end, quiet=False)] -= number
+    return {market: +covers for market, covers in found.items()}
+
+
+def _silent() -> QuerySet[SilentStock, Any]:
+    return SilentStock.objects.filter(period=PERIOD).values("stock_id")
+
+
+def _by_end(stocks: StockQuerySet) -> Iterable[tuple[str, date | None, int]]:
+    ends = stocks.values_list("market", F("daily__end_date"))
+    return ends.annotate(n=Count("pk"))
 
 
 def _rows(*, at: datetime) -> dict[str, dict[date, MarketDay]]:
@@ -228,7 +237,7 @@ class _Market:
         if all(self._is_sure(cover) for cover in self._covers):
             return None
         behind = Q(daily__end_date=None) | Q(daily__end_date__lt=self._session)
-        return here & (behind | Q(silent__isnull=False))
+        return here & (behind | Q(pk__in=_silent()))
 
     def freshness(self, seen: Counter[Seen]) -> Freshness:
         """`seen` 是查过的股票。"""

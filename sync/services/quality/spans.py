@@ -53,7 +53,7 @@ def spans_of(market: str, period: str, *, window: Window) -> Spans:
             covered[stock_id] = (start, min(end, last))
     spans: Spans = {}
     for chunk in chunks(array("q", sorted(covered)), CHUNK):
-        for stock_id, listed in _first_bars(chunk, market=market, period=period):
+        for stock_id, listed in first_bars(chunk, market=market, period=period):
             start, end = covered[stock_id]
             start = max(markets.unit_start(max(start, window.start), period), listed)
             end = markets.unit_start(
@@ -64,10 +64,10 @@ def spans_of(market: str, period: str, *, window: Window) -> Spans:
     return spans
 
 
-def _first_bars(
+def first_bars(
     ids: Sequence[int], *, market: str, period: str
 ) -> list[tuple[int, date]]:
-    """每只股票的第一根 K 线:之前当作还没有上市。"""
+    """列出每只股票的第一根 K 线是哪天的:之前当作还没有上市。"""
     # A look-up in the index for each: MIN() would read every bar there is.
     bars = Kline.objects.filter(stock_id=OuterRef("pk"), period=period)
     oldest = Subquery(bars.order_by("time").values("time")[:1])

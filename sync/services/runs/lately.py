@@ -20,5 +20,5 @@ def runs_since(since: datetime) -> list[SyncRun]:
     """
     recent = Q(finished_at__gte=since) | Q(state__in=ACTIVE)
     runs = SyncRun.objects.filter(recent, started_at__isnull=False)
-    columns = ("codes", "tokens_per_thread", "request_key", "error")
+    columns = ("tokens_per_thread", "request_key", "error", "reasons")
     return list(runs.defer(*columns).order_by("-pk")[:MOST])

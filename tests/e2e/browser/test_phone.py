@@ -21,7 +21,7 @@ PHONE = 390
 SYNC, TOKENS, JOBS = "/admin/sync/", "/admin/tokens/", "/admin/django_q/"
 KLINES = f"{SYNC}stock/klines/?market=HK&code=700&period=day"
 PAGES = [
-    *("/admin/", SYNC, f"{SYNC}syncrun/", f"{SYNC}syncrun/start/"),
+    *("/admin/", SYNC, f"{SYNC}marketday/", f"{SYNC}syncrun/", f"{SYNC}syncrun/start/"),
     *(f"{SYNC}syncfailure/", f"{SYNC}syncfailure/groups/"),
     *(f"{SYNC}stock/", f"{SYNC}stock/import/", f"{SYNC}stock/load/", KLINES),
     *(f"{SYNC}accesskey/", f"{SYNC}accesskey/add/"),

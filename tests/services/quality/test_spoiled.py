@@ -126,8 +126,8 @@ def test_a_market_whose_bars_are_all_there_is_complete_and_looked_up_no_more(
         stored(code)
     audit(window=WINDOW, at=AT)
 
-    # The stocks, their days, and the calendar (2); no bar.
-    with django_assert_max_num_queries(4):
+    # The stocks, the silent ones, their days, and the calendar (2); no bar.
+    with django_assert_max_num_queries(5):
         (found,) = freshness(at=AT)
 
     assert (found.complete, found.newest) == (True, SESSION)
