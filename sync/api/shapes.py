@@ -119,6 +119,15 @@ class DayCallsSerializer(Shape):
     calls = serializers.IntegerField()
 
 
+class OneMoreSerializer(Shape):
+    """多一个 Token 会怎样。"""
+
+    lanes = serializers.IntegerField()
+    seconds = serializers.FloatField(
+        allow_null=True, help_text="Null: more than 1000 days."
+    )
+
+
 class ForecastSerializer(Shape):
     """一次预演。"""
 
@@ -136,6 +145,11 @@ class ForecastSerializer(Shape):
     fetched = FetchedSerializer(many=True)
     sharing = serializers.ListField(
         child=serializers.IntegerField(), help_text="Active runs that want its tokens."
+    )
+    bars = serializers.IntegerField(help_text="About so many K-lines may come.")
+    bytes = serializers.IntegerField(help_text="About so much disk they take.")
+    one_more = OneMoreSerializer(
+        allow_null=True, help_text="With one more token; null: nothing to do."
     )
 
 

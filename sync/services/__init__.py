@@ -62,6 +62,7 @@ from .runs.events import Event, events_of
 from .runs.follow import follow
 from .runs.forecast import Forecast, forecast
 from .runs.lately import runs_since
+from .runs.presets import Preset, preset_window
 from .runs.repeat import repeat
 from .runs.request import SyncRequest
 from .runs.start import start
@@ -134,6 +135,7 @@ __all__ = [
     "Outcome",
     "Place",
     "Planned",
+    "Preset",
     "QuotaToday",
     "Refused",
     "RunStock",
@@ -192,6 +194,7 @@ __all__ = [
     "next_syncs",
     "now",
     "pause",
+    "preset_window",
     "preview_stocks",
     "quota_today",
     "reap",

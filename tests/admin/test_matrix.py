@@ -124,6 +124,7 @@ TABLE = """
 /admin/sync/split/{}/change/          in 403 200 200 200 200 |  in 403 403 403 403 403
 /admin/sync/split/{}/                 in 302 302 302 302 302 |  in 302 302 302 302 302
 /admin/sync/syncrun/start/            in 403 403 200 403 200 |  in 403 403 302 403 302
+/admin/sync/syncrun/start/forecast/   in 405 405 405 405 405 |  in 403 403 200 403 200
 /admin/sync/syncrun/{}/progress/      in 403 200 200 200 200 |  in 405 405 405 405 405
 /admin/sync/syncrun/{}/cancel/        in 403 403 302 403 302 |  in 403 403 302 403 302
 /admin/sync/syncrun/{}/again/         in 405 405 405 405 405 |  in 403 403 302 403 302

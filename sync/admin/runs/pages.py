@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    QueryDict,
+)
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -105,8 +112,10 @@ class SyncRunAdmin(ReadOnlyAdmin):
         progress = refreshed_when_signed_out(wrap(require_safe(self.progress_view)))
         cancel, again = wrap(self.cancel_view), wrap(require_POST(self.again_view))
         retry = wrap(require_POST(self.retry_view))
+        forecast = refreshed_when_signed_out(wrap(require_POST(self.forecast_view)))
         return [
             path("start/", wrap(self.start_view), name="sync_syncrun_start"),
+            path("start/forecast/", forecast, name="sync_syncrun_forecast"),
             path("<int:pk>/progress/", progress, name="sync_syncrun_progress"),
             path("<int:pk>/cancel/", cancel, name="sync_syncrun_cancel"),
             path("<int:pk>/again/", again, name="sync_syncrun_again"),
@@ -155,22 +164,31 @@ class SyncRunAdmin(ReadOnlyAdmin):
         if not self.has_run_permission(request):
             raise PermissionDenied
         at, by = services.now(), request.user.get_username()
-        form, preview = StartForm(request.POST or None), None
-        step = request.POST.get("step")
+        step = request.POST.get("step", "preview")
+        form = _start_form(request, step, at=at)
         if step == "begin" and (run := form.begin(at=at, by=by)):
             message = _("%s is queued.") % self.shown_run(run).capitalize()
             self.message_user(request, message, messages.SUCCESS)
             return HttpResponseRedirect(run_url(run.pk))
-        if step == "preview":
-            preview = form.preview(at=at)
+        # Without a script the forecast is asked for by a button.
+        preview = form.preview(at=at) if step == "preview" and form.is_bound else None
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": _("Start a run"),
             "form": form,
+            "presets": services.Preset.choices,
             "preview": preview,
         }
         return TemplateResponse(request, "admin/sync/syncrun/start.html", context)
+
+    def forecast_view(self, request: HttpRequest) -> HttpResponse:
+        """表单旁边的预演,一边填一边变,给 htmx。"""
+        if not self.has_run_permission(request):
+            raise PermissionDenied
+        form = StartForm(request.POST)
+        context = {"preview": form.preview(at=services.now()), "refused": form}
+        return TemplateResponse(request, "admin/sync/syncrun/_preview.html", context)
 
     def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """先问,再请求取消这次运行。"""
@@ -243,3 +261,12 @@ class SyncRunAdmin(ReadOnlyAdmin):
             "may_retry": self.has_retry_permission(request),
             **details(run, at=timezone.now()),
         }
+
+
+def _start_form(request: HttpRequest, step: str, *, at: datetime) -> StartForm:
+    if request.method != "POST":
+        usual = QueryDict("period=day")
+        return StartForm.with_preset(usual, services.Preset.SINCE_LAST, at=at)
+    if step in services.Preset:
+        return StartForm.with_preset(request.POST, services.Preset(step), at=at)
+    return StartForm(request.POST)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from django import forms
 from django.http import QueryDict
@@ -13,9 +12,7 @@ from sync import services
 from sync.engine.periods import PERIODS
 from sync.models import Stock, SyncRun
 
-from ..display import asked, duration, lanes
-
-FEW_DAYS = 7
+from .preview import Preview
 
 
 class DateInput(forms.DateInput):
@@ -69,9 +66,29 @@ class StartForm(WindowFields):
         help_text=_("Codes with blanks or commas between. Blank: all stocks."),
     )
 
-    def __init__(self, data: QueryDict | None = None) -> None:
-        super().__init__(data, label_suffix="")
+    def __init__(
+        self,
+        data: QueryDict | None = None,
+        *,
+        initial: dict[str, object] | None = None,
+    ) -> None:
+        super().__init__(data, label_suffix="", initial=initial)
         self.fields["markets"].choices = _markets()  # type: ignore[attr-defined]
+
+    @classmethod
+    def with_preset(
+        cls, data: QueryDict, preset: services.Preset, *, at: datetime
+    ) -> StartForm:
+        """填好一个常用的区间的表单;别的栏照旧。"""
+        known = [market for market, _label in _markets()]
+        wanted = [market for market in data.getlist("markets") if market in known]
+        period = data.get("period", "day")
+        start, end = services.preset_window(
+            preset, wanted=wanted, period=str(period), at=at
+        )
+        filled = data.copy()
+        filled["start"], filled["end"] = str(start), str(end or "")
+        return cls(filled)
 
     def request(self) -> services.SyncRequest:
         """检查过的表单对应的请求。"""
@@ -105,69 +122,6 @@ class StartForm(WindowFields):
         except services.Refused as error:
             self.refuse(error)
         return None
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """一天的请求数,和最多的一天比。"""
-
-    day: date
-    calls: int
-    most: int
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """给人看的预演。"""
-
-    request: services.SyncRequest
-    forecast: services.Forecast
-
-    @property
-    def asked(self) -> str:
-        """用一句话写出要的是什么。"""
-        wanted = self.request
-        run = SyncRun(
-            market=",".join(wanted.markets),
-            codes=list(wanted.codes),
-            period=wanted.period,
-            start_date=wanted.start,
-            end_date=wanted.end or str(_("today")),
-            force=wanted.force,
-        )
-        return asked(run)
-
-    @property
-    def to_fetch(self) -> int:
-        """数出要取的股票。"""
-        return self.forecast.stocks - self.forecast.skipped
-
-    @property
-    def took(self) -> str:
-        """写出大约要多久。"""
-        if self.forecast.days and self.forecast.ends_at is None:
-            return str(_("more than %d days") % len(self.forecast.days))
-        return duration(self.forecast.seconds_expected)
-
-    @property
-    def days(self) -> list[Bar]:
-        """每天的请求数;一天做得完就不说。很多天的只画头几天和最后一天。"""
-        days = self.forecast.days
-        if len(days) <= 1:
-            return []
-        most = max(day.calls for day in days) or 1
-        bars = [Bar(day.day, day.calls, most) for day in days]
-        return bars if len(bars) <= FEW_DAYS else [*bars[: FEW_DAYS - 1], bars[-1]]
-
-    @property
-    def days_left_out(self) -> int:
-        """没有画出来的天数。"""
-        return max(0, len(self.forecast.days) - FEW_DAYS)
-
-    @property
-    def lanes(self) -> str:
-        """通道和它们的 Token。"""
-        return lanes(self.forecast.tokens_per_thread)
 
 
 def _markets() -> list[tuple[str, str]]:

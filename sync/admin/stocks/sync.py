@@ -15,7 +15,8 @@ from django.utils.translation import gettext_lazy as _
 from sync import services
 from sync.models import Stock, SyncRun
 
-from ..runs.start import Preview, WindowFields
+from ..runs.preview import Preview
+from ..runs.start import WindowFields
 
 # More than that is a run over the market.
 MOST = 1000

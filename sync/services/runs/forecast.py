@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.conf import settings
 
+from sync.engine.paging import estimated
 from sync.engine.plan import Limits, deal_tokens, thread_count
 from sync.engine.ports import Task
 from sync.engine.sharing import Tally
@@ -21,6 +22,17 @@ from ..work.batch import tasks_of
 from .calls_by_day import DayOfCalls, Need, Plan, Source, by_day
 from .request import SyncRequest
 
+# What a bar takes in the tables of SQLite and MariaDB, its key included.
+BYTES_A_BAR = 100
+
+
+@dataclass(frozen=True, slots=True)
+class OneMore:
+    """多一个 Token 会怎样:几条通道,多少秒;说不出什么时候做完为 None。"""
+
+    lanes: int
+    seconds: float | None
+
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
@@ -29,8 +41,9 @@ class Forecast:
     `calls_left_today` is None where a token without a daily limit takes part. `days`
     tells the calls of each day of quota until it is done, at `ends_at`; None is beyond
     what can be told, or nothing to do. `sharing` are the numbers of the active runs
-    that want the same tokens. The stocks of `unserved` markets, which no token serves,
-    are left out.
+    that want the same tokens. `bars` may come, about: fewer where stocks are younger
+    than the window. The stocks of `unserved` markets, which no token serves, are left
+    out.
     """
 
     stocks: int
@@ -44,6 +57,13 @@ class Forecast:
     ends_at: datetime | None = None
     fetched: list[Fetched] = field(default_factory=list)
     sharing: list[int] = field(default_factory=list)
+    bars: int = 0
+    one_more: OneMore | None = None
+
+    @property
+    def bytes(self) -> int:
+        """估计要占多少磁盘。"""
+        return self.bars * BYTES_A_BAR
 
     @property
     def suffices(self) -> bool:
@@ -63,7 +83,8 @@ def forecast(request: SyncRequest, *, at: datetime) -> Forecast:
     asked = serving(markets, at=at)
     tokens = _tokens(request, at=at)
     counts = [_count(request, market, tokens, at=at) for market in asked.served]
-    plan = _plan(counts, tokens, at=at)
+    calls = {count.market: count.calls for count in counts}
+    plan = planned(calls, tokens, at=at)
     lefts = [token.left_today(at) for token in tokens]
     seconds = (plan.ends_at - at).total_seconds() if plan.ends_at else 0.0
     return Forecast(
@@ -80,6 +101,8 @@ def forecast(request: SyncRequest, *, at: datetime) -> Forecast:
         ends_at=plan.ends_at,
         fetched=_merged(counts),
         sharing=_sharing(asked.served),
+        bars=sum(count.bars for count in counts),
+        one_more=_one_more(calls, tokens, at=at),
     )
 
 
@@ -88,7 +111,7 @@ class Count:
 
     def __init__(self, market: str, *, batch: int, force: bool) -> None:
         self.market = market
-        self.stocks = self.skipped = 0
+        self.stocks = self.skipped = self.bars = 0
         self.fetched = FetchedWindows(force=force)
         self._tally = Tally(batch=batch)
 
@@ -103,6 +126,7 @@ class Count:
         self.skipped += not task.windows
         self._tally.add(task)
         self.fetched.add(task, *task.windows)
+        self.bars += sum(estimated(one, task.period)[0] for one in task.windows)
 
 
 def _count(
@@ -141,24 +165,36 @@ def _lanes(tokens: int) -> int:
     return thread_count(tokens, limits)
 
 
-def _plan(counts: Sequence[Count], tokens: Sequence[ApiToken], *, at: datetime) -> Plan:
-    names = [count.market for count in counts]
+def planned(
+    calls: Mapping[str, int],
+    tokens: Sequence[ApiToken],
+    *,
+    at: datetime,
+    more: int = 0,
+) -> Plan:
+    """把每个市场的请求分到一天天里去,按这些 Token 还剩下的。
+
+    As if there were `more` tokens besides, each as the one with the highest limits.
+    """
     sources = [
         Source(
-            markets=[name for name in names if token.serves(name)],
+            markets=[market for market in calls if token.serves(market)],
             left=token.left_today(at),
             daily=token.daily_limit or None,
             minute=token.minute_limit,
         )
         for token in tokens
     ]
+    if more:
+        best = max(sources, key=lambda one: (not one.daily, one.daily or 0))
+        sources += [replace(best, left=best.daily, markets=list(calls))] * more
     needs = [
         Need(
-            count.market,
-            count.calls,
-            _lanes(sum(count.market in source.markets for source in sources)),
+            market,
+            number,
+            _lanes(sum(market in source.markets for source in sources)),
         )
-        for count in counts
+        for market, number in calls.items()
     ]
     return by_day(
         needs,
@@ -167,6 +203,16 @@ def _plan(counts: Sequence[Count], tokens: Sequence[ApiToken], *, at: datetime) 
         next_day_at=quota.next_day_at,
         day_of=quota.day_of,
     )
+
+
+def _one_more(
+    calls: Mapping[str, int], tokens: Sequence[ApiToken], *, at: datetime
+) -> OneMore | None:
+    if not tokens or not any(calls.values()):
+        return None
+    plan = planned(calls, tokens, at=at, more=1)
+    seconds = (plan.ends_at - at).total_seconds() if plan.ends_at else None
+    return OneMore(_lanes(len(tokens) + 1), seconds)
 
 
 def _merged(counts: Sequence[Count]) -> list[Fetched]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from django_q.models import OrmQ
+from pytest_django import Settings
 
 from common.messages import Message
 from sync.models import Stock, SyncRun, SyncShard
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.django_db
 
 LIST = reverse("admin:sync_syncrun_changelist")
 START_PAGE = reverse("admin:sync_syncrun_start")
+FORECAST = reverse("admin:sync_syncrun_forecast")
 SECOND = timedelta(seconds=1)
 FORM = {"markets": ["HK"], "period": "day", "start": "2026-03-02", "end": "2026-03-09"}
 
@@ -163,17 +165,17 @@ def test_the_preview_tells_the_cost_and_changes_nothing(make_token: MakeToken) -
     assert not SyncRun.objects.exists()
 
 
-def test_what_was_previewed_is_what_is_started(
+def test_what_the_form_says_is_what_is_started(
     make_token: MakeToken, django_capture_on_commit_callbacks: Any
 ) -> None:
     make_token()
     stocks(3)
-    client = otto()
-    preview = text(client.post(START_PAGE, FORM | {"codes": "0, 2", "step": "preview"}))
-    hidden = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', preview)
+    client, wanted = otto(), FORM | {"codes": "0, 2"}
+    shown = client.post(FORECAST, wanted)
+    assert shown.context["preview"].forecast.stocks == 2
 
     with django_capture_on_commit_callbacks(execute=True):
-        page = client.post(START_PAGE, dict(hidden) | {"step": "begin"}, follow=True)
+        page = client.post(START_PAGE, wanted | {"step": "begin"}, follow=True)
 
     made = SyncRun.objects.get()
     assert (made.market, made.codes, made.force) == ("HK", ["0", "2"], False)
@@ -218,14 +220,62 @@ def test_what_cannot_be_started_is_said_on_the_form(
     assert not SyncRun.objects.exists()
 
 
-def test_change_leads_back_to_the_form_as_it_was_filled() -> None:
-    stocks(1)
+def test_the_forecast_alone_says_what_is_wrong_with_the_form(
+    make_token: MakeToken,
+) -> None:
+    make_token(daily_limit=2, minute_limit=0)
+    stocks(5)
+    client = otto()
 
-    page = text(otto().post(START_PAGE, FORM | {"step": "change"}))
+    good = text(client.post(FORECAST, FORM))
+    bad = text(client.post(FORECAST, FORM | {"end": "2999-01-01"}))
+    alone = text(client.post(FORECAST, FORM | {"markets": ["XX"]}))
 
-    assert 'value="2026-03-02"' in page
-    assert 'value="preview"' in page
+    assert good.lstrip().startswith('<section class="card" id="forecast"')
+    assert good.count('class="hit"') == 3  # 2, 2 and 1 call on three days
+    assert "K-lines, about" in good
+    assert "done about" in good.lower()
+    assert "To: The end 2999-01-01 is in the future" in bad
+    assert "Markets: Select a valid choice" in alone
     assert not SyncRun.objects.exists()
+
+
+def test_one_more_token_is_told_of(make_token: MakeToken, settings: Settings) -> None:
+    settings.STOCK_SYNC_TOKENS_PER_THREAD = 1
+    make_token(minute_limit=0)
+    stocks(100)
+
+    page = text(otto().post(FORECAST, FORM))
+
+    assert "One more token: lanes 2, 15 s in all." in page
+
+
+def test_usual_windows_are_filled_in_and_the_rest_of_the_form_stays() -> None:
+    stocks(1)
+    run("succeeded", end_date="2026-03-05")
+
+    client, filled = otto(), {}
+    for preset in ("yesterday", "since", "1y", "5y"):
+        page = client.post(START_PAGE, FORM | {"step": preset, "codes": "0"})
+        form = page.context["form"]
+        filled[preset] = (form["start"].value(), form["end"].value())
+        assert form["codes"].value() == "0"
+
+    assert filled["since"] == ("2026-03-05", "")
+    start, end = map(date.fromisoformat, filled["yesterday"])
+    assert start == end < timezone.now().date()
+    assert filled["1y"] == (str(end - timedelta(days=365)), "")
+    assert filled["5y"] == (str(end - timedelta(days=5 * 365)), "")
+
+
+def test_the_form_opens_with_the_window_since_the_last_run() -> None:
+    stocks(1)
+    run("succeeded", market="", end_date="2026-03-05")
+
+    page = text(otto().get(START_PAGE))
+
+    assert 'value="2026-03-05"' in page
+    assert 'hx-trigger="load, input delay:400ms"' in page
 
 
 def test_the_same_request_twice_is_refused(make_token: MakeToken) -> None:
