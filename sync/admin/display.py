@@ -122,6 +122,11 @@ def who(name: str) -> str:
     return _(name) if name == SCHEDULE else name
 
 
+def asker(name: str) -> str:
+    """写出一次运行是谁要的;没有名字的是命令行。"""
+    return who(name) if name else _("the command line")
+
+
 def period_words(period: str) -> str:
     """用读者的语言说一种周期。"""
     return _(period) if period in PERIODS else period

@@ -20,7 +20,6 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -33,16 +32,17 @@ from sync.models.runs import ACTIVE
 
 from ..display import (
     asked,
+    asker,
     duration,
     elapsed,
-    lanes,
     number,
     run_url,
     state_badge,
-    who,
 )
 from ..live import refreshed_when_signed_out
 from ..readonly import ReadOnlyAdmin
+from .charts import LIST_BARS, duration_bars, result_bar
+from .filters import ByFilter, KindFilter, StateFilter
 from .progress import details
 from .start import StartForm
 from .stocks import stocks_section
@@ -65,10 +65,12 @@ class SyncRunAdmin(ReadOnlyAdmin):
     """运行的列表和页面。"""
 
     list_display = (
-        *("shown_run", "shown_state", "shown_asked", "took", "shown_lanes"),
-        *map(_numbers, ("stocks", "succeeded", "failed", "skipped", "klines", "calls")),
+        *("shown_run", "shown_state", "shown_asked", "shown_by", "shown_started"),
+        *("took", "shown_result"),
+        *map(_numbers, ("klines", "calls")),
+        "number_rate",
     )
-    list_filter = ("state", "kind")
+    list_filter = (StateFilter, KindFilter, ByFilter)
     list_per_page = 50
     sortable_by = ()
     show_full_result_count = False
@@ -86,23 +88,36 @@ class SyncRunAdmin(ReadOnlyAdmin):
         """写出状态,带颜色。"""
         return state_badge(run)
 
-    @admin.display(description=gettext_lazy("requested"))
-    def shown_asked(self, run: SyncRun) -> SafeString:
-        """要的是什么,什么时候,谁要的。"""
-        when_and_who = f"{moment(run.created_at)} {who(run.requested_by)}"
-        return format_html(
-            '{}<br><span class="quiet">{}</span>', asked(run), when_and_who
-        )
+    @admin.display(description=gettext_lazy("scope"))
+    def shown_asked(self, run: SyncRun) -> str:
+        """要的是什么。"""
+        return asked(run)
+
+    @admin.display(description=gettext_lazy("by"))
+    def shown_by(self, run: SyncRun) -> str:
+        """谁要的。"""
+        return asker(run.requested_by)
+
+    @admin.display(description=gettext_lazy("started (UTC)"))
+    def shown_started(self, run: SyncRun) -> str:
+        """什么时候开始的;还没有开始的为一横。"""
+        return moment(run.started_at)
 
     @admin.display(description=gettext_lazy("took"))
     def took(self, run: SyncRun) -> str:
         """用了多久;还没结束的到现在为止。"""
         return duration(elapsed(run, at=timezone.now())) if run.started_at else "–"
 
-    @admin.display(description=gettext_lazy("lanes (tokens)"))
-    def shown_lanes(self, run: SyncRun) -> str:
-        """写出有几条通道,各有几个 Token。"""
-        return lanes(run.tokens_per_thread)
+    @admin.display(description=gettext_lazy("result"))
+    def shown_result(self, run: SyncRun) -> SafeString:
+        """画出成功、无需更新、失败各有多少。"""
+        return result_bar(run, total=run.stocks)
+
+    @admin.display(description=gettext_lazy("K-lines a second"))
+    def number_rate(self, run: SyncRun) -> SafeString:
+        """算出每秒几根 K 线;还没有开始的为一横。"""
+        seconds = elapsed(run, at=timezone.now())
+        return number(round(run.klines / seconds) if seconds else None)
 
     # --- pages ---
 
@@ -129,7 +144,12 @@ class SyncRunAdmin(ReadOnlyAdmin):
         """列表,能开始运行的人有一个按钮。"""
         may_run = self.has_run_permission(request)
         context = {"title": _("Runs"), "may_run": may_run}
-        return super().changelist_view(request, context | (extra_context or {}))
+        answer = super().changelist_view(request, context | (extra_context or {}))
+        if shown := (getattr(answer, "context_data", None) or {}).get("cl"):
+            runs = shown.queryset.order_by("-pk")[:LIST_BARS]
+            bars = duration_bars(list(runs), at=timezone.now())
+            answer.context_data["durations"] = bars  # type: ignore[attr-defined]
+        return answer
 
     def change_view(
         self,

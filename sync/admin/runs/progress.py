@@ -29,6 +29,7 @@ from tokens.models import ApiToken
 
 from ..display import (
     asked,
+    asker,
     badge,
     duration,
     elapsed,
@@ -99,7 +100,7 @@ class Progress:
     @property
     def requested_by(self) -> str:
         """写出是谁要的。"""
-        return who(self.run.requested_by)
+        return asker(self.run.requested_by)
 
     @property
     def lanes(self) -> str:

@@ -126,7 +126,7 @@ class Count:
         self.skipped += not task.windows
         self._tally.add(task)
         self.fetched.add(task, *task.windows)
-        self.bars += sum(estimated(one, task.period)[0] for one in task.windows)
+        self.bars += sum(max(1, estimated(one, task.period)[0]) for one in task.windows)
 
 
 def _count(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 from typing import Any
 
@@ -44,23 +45,50 @@ def stocks(count: int, market: str = "HK") -> None:
 
 def test_the_list_says_what_was_asked_by_whom_and_what_came_of_it() -> None:
     ended = AT + 200 * SECOND
-    run("partial", stocks=1234, failed=7, threads=2, tokens_per_thread=[6, 5])
+    run("partial", stocks=1234, succeeded=1227, failed=7, klines=1_000_000)
     SyncRun.objects.update(finished_at=ended)
 
     page = text(vera().get(LIST))
 
     assert "HK · day · 2026-03-02 – 2026-03-09" in page
-    assert "2026-03-10 08:00 otto" in page
+    assert "2026-03-10 08:00" in page
     assert '<span class="badge warn">partial</span>' in page
-    assert '<span class="num">1,234</span>' in page
+    assert "stocks: 1,227 succeeded, 7 failed" in page
     assert "3 min 20 s" in page
-    assert "2 (6 + 5)" in page
+    assert '<span class="num">5,000</span>' in page  # a second
 
 
-def test_many_lanes_are_told_together() -> None:
-    run("succeeded", threads=10, tokens_per_thread=[7, 7, *[6] * 8])
+def test_chips_count_the_runs_of_each_state_kind_and_person() -> None:
+    run("partial")
+    run("succeeded", requested_by="vera")
+    run("succeeded", requested_by="", kind="retry")
+    client = vera()
 
-    assert "10 (2 × 7, 8 × 6)" in text(vera().get(LIST))
+    page = text(client.get(LIST, {"state": "succeeded"}))
+    listed = client.get(LIST, {"by": "-"}).context["cl"].result_list
+
+    words = " ".join(re.sub(r"<[^>]+>", " ", page).split())
+    assert "succeeded 2" in words
+    assert "partial 1" in words
+    assert "retry 1" in words
+    assert "vera 1" in words
+    assert "otto 0" in words
+    assert [one.kind for one in listed] == ["retry"]
+
+
+def test_the_last_runs_are_bars_of_their_duration_in_the_colour_of_the_result() -> None:
+    for number in range(35):
+        run("succeeded", finished_at=AT + number * SECOND)
+    bad = run("failed", finished_at=AT + 60 * SECOND)
+
+    page = text(vera().get(LIST))
+    drawn = page[page.index('class="plot plot-bars"') :]
+    drawn = drawn[: drawn.index("</svg>")]
+
+    assert drawn.count('class="hit"') == 30
+    assert drawn.count('class="bad"') == 1
+    assert page_of(bad) in drawn
+    assert f"run {bad.pk} · failed · 1 min 0 s" in drawn
 
 
 def test_a_retry_and_single_stocks_are_told_apart() -> None:
@@ -80,7 +108,9 @@ def test_the_list_costs_the_same_few_queries_however_many_runs(
         run("succeeded")
     client = vera()
 
-    with django_assert_num_queries(6):
+    # Session, user, permissions (2); the page and its bars, how many, the counts of
+    # three chips, and the people each time that the filters are made.
+    with django_assert_num_queries(14):
         client.get(LIST)
 
 

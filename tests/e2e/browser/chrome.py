@@ -39,6 +39,12 @@ FLAGS = (
 )
 
 
+FILL = """
+    arguments[0].value = arguments[1];
+    arguments[0].dispatchEvent(new Event("input", {bubbles: true}));
+"""
+
+
 class NoBrowser(Exception):
     """没有浏览器,或者没有它的驱动;消息是给人看的一句话。"""
 
@@ -92,7 +98,7 @@ class Browser:
     def fill(self, name: str, value: str) -> None:
         """填一栏;日期也照 ISO 写,不管浏览器的语言。"""
         field = self.found(f"[name={name}]")
-        self.driver.execute_script("arguments[0].value = arguments[1]", field, value)
+        self.driver.execute_script(FILL, field, value)
 
     def choose(self, name: str, value: str) -> None:
         """从一栏里选。"""

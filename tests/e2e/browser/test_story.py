@@ -64,8 +64,8 @@ def start_a_run(browser: Browser) -> None:
     browser.click("[name=markets][value=HK]")
     browser.fill("start", str(SPRING[0]))
     browser.fill("end", str(SPRING[1]))
-    browser.follow("Preview")
-    browser.see("Dry run")
+    # The forecast follows what is typed.
+    browser.see(f"HK · day · {SPRING[0]} – {SPRING[1]}")
 
 
 def test_an_operator_starts_a_run_and_fetches_again_what_failed(
@@ -77,7 +77,7 @@ def test_an_operator_starts_a_run_and_fetches_again_what_failed(
         enter(browser, OPERATOR)
 
         start_a_run(browser)
-        told = browser.texts(".card tr")
+        told = browser.texts("#forecast tr")
         assert told[:4] == ["stocks 9", "up to date 0", "to fetch 9", "calls needed 9"]
         assert not SyncRun.objects.exists()
 
