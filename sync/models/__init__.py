@@ -7,6 +7,7 @@ from .corrections import Restatement, RestatementState, Revision, StagedKline
 from .failures import FailureStatus, SyncFailure
 from .finished import Finished
 from .klines import Coverage, Kline
+from .notes import FailureNote
 from .rejected import RejectedBar
 from .runs import RunKind, RunState, SyncRun
 from .samples import RunEvent, RunSample
@@ -22,6 +23,7 @@ __all__ = [
     "AccessKey",
     "Activity",
     "Coverage",
+    "FailureNote",
     "FailureStatus",
     "Finished",
     "Kline",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Self
 
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models import Case, Max, Q, Value, When
 from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext_lazy as _
@@ -44,6 +45,18 @@ UNANSWERED = (
 HOLE = "hole"  # the reason of what the audit files
 StockKey = tuple[str, str, str]
 CHUNK = 5000
+CELLS = 100  # counted by one statement
+
+
+@dataclass(frozen=True, slots=True)
+class FailureCell:
+    """一种状态、原因、市场的记录有多少;`more` 说还有没有数的。"""
+
+    status: int
+    reason: str
+    market: str
+    count: int
+    more: bool
 
 
 class FailureStatus(models.IntegerChoices):
@@ -188,6 +201,18 @@ class SyncFailureQuerySet(CountingQuerySet["SyncFailure"]):
                 return True
         return False
 
+    def cells(self, *, bound: int) -> list[FailureCell]:
+        """数一数各种状态、原因、市场的记录,每一格数到 `bound` 为止;不管筛选。
+
+        Which cells there are is jumped through along one index, and of each no more
+        than `bound` entries are read: as quick among a million rows as among a
+        thousand. A row whose status another program has left NULL is in none.
+        """
+        columns = ("status", "reason_class", "market")
+        named = SyncFailure.objects.order_by().exclude(status=None)
+        found = sorted(named.values_list(*columns).distinct())
+        return _counted(found, bound=bound)
+
     def held_by(self, run_id: int) -> Self:
         """留下归这次补拉所有、还没有结果的记录。"""
         return self.filter(run_id=run_id, status=FailureStatus.WAITING)
@@ -331,6 +356,7 @@ class SyncFailure(models.Model):
             models.Index(
                 fields=["run", "status", "reason_class"], name="idx_run_status"
             ),
+            models.Index(fields=["status", "retry_count"], name="idx_status_tries"),
             models.Index(
                 fields=["recorded_run_id", "recorded_reason", "status"],
                 name="idx_recorded_run",
@@ -371,6 +397,27 @@ class SyncFailure(models.Model):
     def key(self) -> tuple[str, str, str, date, date]:
         """返回去重用的键:同一个键只有一条等待中的记录。"""
         return *self.stock_key, self.start_date, self.end_date
+
+
+def _counted(found: Sequence[tuple[int, str, str]], *, bound: int) -> list[FailureCell]:
+    one = (
+        "SELECT %s, COUNT(*) FROM (SELECT 1 AS one FROM stk_sync_failure WHERE "
+        "status = %s AND reason_class = %s AND market = %s LIMIT %s) AS rows_of_cell"
+    )
+    cells = []
+    for first in range(0, len(found), CELLS):
+        some = found[first : first + CELLS]
+        values = [
+            value for at, key in enumerate(some) for value in (at, *key, bound + 1)
+        ]
+        with connection.cursor() as cursor:
+            cursor.execute(" UNION ALL ".join([one] * len(some)), values)
+            counts = dict(cursor.fetchall())
+        cells += [
+            FailureCell(*key, min(counts[at], bound), counts[at] > bound)
+            for at, key in enumerate(some)
+        ]
+    return cells
 
 
 def _active_retries() -> SyncRunQuerySet:

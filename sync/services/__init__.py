@@ -35,8 +35,9 @@ from .exporting.layouts import export_layout
 from .exporting.request import ADJUSTMENTS, ExportRequest
 from .exporting.resampling import SOURCES as RESAMPLED
 from .exporting.stream import Export, export
-from .failures.decide import give_up, reopen
+from .failures.decide import give_up, note_failure, reopen
 from .failures.market_day import accept_day, retry_day
+from .failures.outlook import Acts, Advice, Outlook, Outlooks
 from .failures.repair import repair
 from .failures.retry import retry_failed
 from .first_steps import FirstSteps, first_steps
@@ -65,6 +66,7 @@ from .runs.lately import runs_since
 from .runs.presets import Preset, preset_window
 from .runs.repeat import repeat
 from .runs.request import SyncRequest
+from .runs.retry_cost import RetryCost, retry_cost
 from .runs.start import start
 from .runs.stocks import RunStock, StockState, failures_of, run_stocks
 from .runs.throughput import Throughput, throughput
@@ -104,6 +106,8 @@ __all__ = [
     "RESAMPLED",
     "STOCK_COLUMNS",
     "VERIFY_CALLS",
+    "Acts",
+    "Advice",
     "AlreadyRunning",
     "Attention",
     "BadRequest",
@@ -133,11 +137,14 @@ __all__ = [
     "NeedKind",
     "NoUsableToken",
     "Outcome",
+    "Outlook",
+    "Outlooks",
     "Place",
     "Planned",
     "Preset",
     "QuotaToday",
     "Refused",
+    "RetryCost",
     "RunStock",
     "SessionDay",
     "ShardAtWork",
@@ -192,6 +199,7 @@ __all__ = [
     "markets_with",
     "newest_bars",
     "next_syncs",
+    "note_failure",
     "now",
     "pause",
     "preset_window",
@@ -203,6 +211,7 @@ __all__ = [
     "repair",
     "repeat",
     "resume",
+    "retry_cost",
     "retry_day",
     "retry_failed",
     "retry_hourly",

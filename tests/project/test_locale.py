@@ -34,6 +34,7 @@ CONTEXT = re.compile(r"n?pgettext|{% (?:block)?trans(?:late)? [^%]*\bcontext ")
 # Names, and one of which nothing but numbers and signs is left.
 NO_CHINESE = {
     "%(first)s, %(rest)s",
+    "%(what)s: %(said)s",
     "%s.",
     "%(column)s %(fault)s.",
     "fence",

@@ -20,6 +20,7 @@ from sync.models.failures import SyncFailureQuerySet
 from ..counting import bounded_count
 from ..display import run_url
 from ..readonly import ReadOnlyAdmin
+from .cost import cost_words
 
 logger = logging.getLogger(__name__)
 
@@ -81,12 +82,15 @@ class FailureActions(ReadOnlyAdmin):
         self, request: HttpRequest, name: str, rows: SyncFailureQuerySet
     ) -> HttpResponse:
         count = bounded_count(rows)
+        asks = name == "retry"
+        cost = services.retry_cost(rows, at=services.now()) if asks else None
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": _("Are you sure?"),
             "action": name,
             "question": _question(name, count),
+            "cost": cost_words(cost) if cost else "",
             "filtered": request.GET.urlencode() != "",
             "back": request.get_full_path(),
         }

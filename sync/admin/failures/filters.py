@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -20,18 +20,64 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from common.admin.filters import Choices, ColumnFilter
+from sync import services
 from sync.engine.periods import PERIODS
 from sync.models import FailureStatus, SyncFailure
+from sync.models.failures import SyncFailureQuerySet
 
 from ..display import period_words
+from .matrix import shown_count
 from .reasons import NO_REASON, REASONS, reason_label
+from .rows import cells_of, outlooks_of
 
 Rows = QuerySet[SyncFailure]
 DAY = timedelta(days=1)
+COUNTED_BY = ("market", "reason")  # a cell knows its own
+
+
+class ActsFilter(admin.SimpleListFilter):
+    """按前景:谁要动手。"""
+
+    title = gettext_lazy("outlook")
+    parameter_name = "acts"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        """列出四种前景。"""
+        return [(str(value), str(label)) for value, label in services.Acts.choices]
+
+    def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
+        """筛选;不是前景就是错误。"""
+        value = self.value()
+        if value is None:
+            return queryset
+        if value not in services.Acts.values:
+            raise IncorrectLookupParameters
+        rows = cast(SyncFailureQuerySet, queryset)
+        return outlooks_of(request).filtered(rows, services.Acts(value))
+
+    def counts(self, changelist: ChangeList) -> dict[str, int]:
+        """每种前景有多少;另有按周期、日期等的筛选时不数。"""
+        others = changelist.params.keys() - {self.parameter_name, "p", *COUNTED_BY}
+        if others or changelist.query:
+            return {}
+        cells = [
+            (cell, acts)
+            for cell, acts in cells_of(self.request)
+            if self._asked(cell.market, "market") and self._asked(cell.reason, "reason")
+        ]
+        found = outlooks_of(self.request).counts(cells)
+        return {
+            acts.value: shown_count(count, more=acts in found.more)
+            for acts, count in found.counts.items()
+        }
+
+    def _asked(self, value: str, name: str) -> bool:
+        wanted = self.request.GET.get(name)
+        return wanted is None or wanted == (value or NO_REASON)
 
 
 class StatusFilter(ColumnFilter):
-    """按状态筛选失败记录。"""
+    """按状态筛选失败记录;前景说得更细,所以只有从别的页面来才会出现。"""
 
     title = gettext_lazy("status")
     parameter_name = column = "status"
@@ -39,6 +85,11 @@ class StatusFilter(ColumnFilter):
     def known(self) -> Choices:
         """列出三种状态。"""
         return [(str(value), str(label)) for value, label in FailureStatus.choices]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        """只说选了什么。"""
+        asked = request.GET.get(self.parameter_name)
+        return [(asked, dict(self.known()).get(asked, asked))] if asked else []
 
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
         """筛选;不是状态就是错误。"""

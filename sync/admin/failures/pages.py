@@ -5,25 +5,37 @@ from __future__ import annotations
 from typing import Any, cast
 
 from django.conf import settings
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    JsonResponse,
+)
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST, require_safe
 
 from common.admin.display import moment
+from sync import services
 from sync.models import FailureStatus, SyncFailure
 from sync.models.failures import SyncFailureQuerySet
 
 from ..counting import BoundedPaginator
 from ..display import badge, period_words, run_url
+from ..told import told
 from .actions import FailureActions
+from .cost import cost_words
+from .detail import drawing_of, steps_of
 from .filters import (
+    ActsFilter,
     MarketFilter,
     PeriodFilter,
     ReasonFilter,
@@ -34,7 +46,19 @@ from .filters import (
     StatusFilter,
 )
 from .groups import grouped
+from .matrix import matrix
 from .reasons import reason_label
+from .rows import (
+    FailureChangeList,
+    acts_badge,
+    cells_of,
+    next_words,
+    outlooks_of,
+    stock_link,
+    with_outlook,
+)
+
+MOST_CHOSEN = 100
 
 
 @admin.register(SyncFailure)
@@ -46,11 +70,12 @@ class SyncFailureAdmin(FailureActions):
     """
 
     list_display = (
-        *("stock_code", "market", "window", "shown_status", "attempts"),
-        *("shown_reason", "last_retry", "recorded"),
+        *("shown_stock", "window", "shown_reason", "acts", "attempts", "next_try"),
+        *("shown_run", "shown_note"),
     )
+    list_display_links = ("window",)
     list_filter = (
-        *(StatusFilter, ReasonFilter, MarketFilter, PeriodFilter),
+        *(ActsFilter, StatusFilter, ReasonFilter, MarketFilter, PeriodFilter),
         *(RecordedFilter, RunFilter, RecordedByFilter, RecordedAsFilter),
     )
     list_per_page = 50
@@ -61,10 +86,6 @@ class SyncFailureAdmin(FailureActions):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     paginator = BoundedPaginator
-    fields = (
-        *("stock_code", "market", "window", "shown_status", "shown_reason"),
-        *("attempts", "last_retry", "recorded", "changed", "shown_run", "decided_by"),
-    )
 
     # --- columns ---
 
@@ -82,7 +103,31 @@ class SyncFailureAdmin(FailureActions):
         return format_html(
             '<div class="reason"><b>{}</b> <span class="quiet">{}</span></div>',
             reason_label(failure.reason_class),
-            failure.failure_reason or "",
+            told(failure.failure_reason or ""),
+        )
+
+    @admin.display(description=gettext_lazy("stock"))
+    def shown_stock(self, failure: SyncFailure) -> SafeString | str:
+        """股票,点了就是它在这个区间的图。"""
+        return stock_link(failure)
+
+    @admin.display(description=gettext_lazy("outlook"))
+    def acts(self, failure: Any) -> SafeString:
+        """谁要动手。"""
+        return acts_badge(failure.outlook)
+
+    @admin.display(description=gettext_lazy("next try"))
+    def next_try(self, failure: Any) -> SafeString | str:
+        """下一次什么时候试,或者要你做什么。"""
+        return next_words(failure.outlook, failure.market, at=services.now())
+
+    @admin.display(description=gettext_lazy("note"))
+    def shown_note(self, failure: Any) -> SafeString | str:
+        """最新的一句备注,和谁写的。"""
+        if failure.note is None:
+            return "–"
+        return format_html(
+            '{} <span class="quiet">{}</span>', failure.note.text, failure.note.by
         )
 
     @admin.display(description=gettext_lazy("attempts"))
@@ -99,21 +144,6 @@ class SyncFailureAdmin(FailureActions):
         """写出状态,带颜色。"""
         return badge(failure.status, failure.get_status_display() or _("unknown"))
 
-    @admin.display(description=gettext_lazy("last retry"))
-    def last_retry(self, failure: SyncFailure) -> str:
-        """写出上一次补拉的时刻。"""
-        return moment(failure.last_retry_time)
-
-    @admin.display(description=gettext_lazy("recorded"))
-    def recorded(self, failure: SyncFailure) -> str:
-        """什么时候记录的。"""
-        return moment(failure.create_time)
-
-    @admin.display(description=gettext_lazy("changed"))
-    def changed(self, failure: SyncFailure) -> str:
-        """什么时候改动的。"""
-        return moment(failure.update_time)
-
     @admin.display(description=gettext_lazy("run"))
     def shown_run(self, failure: SyncFailure) -> str:
         """记录它的、或者最近补拉它的运行。"""
@@ -124,11 +154,20 @@ class SyncFailureAdmin(FailureActions):
 
     # --- pages ---
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+        """带着前景的一页。"""
+        return FailureChangeList
+
     def get_urls(self) -> list[URLPattern]:
-        """加上分组的页面。"""
-        groups = self.admin_site.admin_view(self.groups_view)
-        own = path("groups/", groups, name="sync_syncfailure_groups")
-        return [own, *super().get_urls()]
+        """加上分组的页面、补拉要多少、写备注。"""
+        wrap = self.admin_site.admin_view
+        cost, note = require_safe(self.cost_view), require_POST(self.note_view)
+        return [
+            path("groups/", wrap(self.groups_view), name="sync_syncfailure_groups"),
+            path("cost/", wrap(cost), name="sync_syncfailure_cost"),
+            path("<int:pk>/note/", wrap(note), name="sync_syncfailure_note"),
+            *super().get_urls(),
+        ]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -141,8 +180,12 @@ class SyncFailureAdmin(FailureActions):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """打开列表,标题是「失败记录」。"""
-        context = {"title": _("Failures")}
+        """打开列表,上面是原因 × 市场。"""
+        context: dict[str, Any] = {"title": _("Failures")}
+        if request.method != "POST" and self.has_view_permission(request):
+            acts = request.GET.get("acts", "")
+            known = acts if acts in services.Acts.values else ""
+            context["matrix"] = matrix(cells_of(request), acts=known)
         return super().changelist_view(request, context | (extra_context or {}))
 
     def change_view(
@@ -152,15 +195,58 @@ class SyncFailureAdmin(FailureActions):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """一条记录,带着能对它做的事。"""
+        """一条记录:图、经过、备注,和能对它做的事。"""
         failure = self.get_object(request, object_id)
-        choices = []
-        if failure is not None and self.has_retry_permission(request):
-            choices = self._choices(failure)
-        context = {"choices": choices, "title": str(failure), "subtitle": None}
+        context: dict[str, Any] = {"title": str(failure), "subtitle": None}
+        if failure is not None and self.has_view_permission(request):
+            context |= self._about(request, failure)
         return super().change_view(
             request, object_id, form_url, context | (extra_context or {})
         )
+
+    def _about(self, request: HttpRequest, failure: SyncFailure) -> dict[str, Any]:
+        at = services.now()
+        [row] = with_outlook([failure], outlooks_of(request))
+        may_act = self.has_retry_permission(request)
+        return {
+            "row": row,
+            "stock": stock_link(row),
+            "shown_window": self.window(row),
+            "acts": acts_badge(row.outlook),
+            "next": next_words(row.outlook, row.market, at=at),
+            "attempts": self.attempts(row),
+            "reason": self.shown_reason(row),
+            "run_link": self.shown_run(row),
+            "drawing": drawing_of(row),
+            "steps": steps_of(row, at=at),
+            "notes": [(moment(one.at), one.by, one.text) for one in row.notes.all()],
+            "choices": self._choices(failure) if may_act else [],
+            "may_act": may_act,
+        }
+
+    def cost_view(self, request: HttpRequest) -> HttpResponse:
+        """补拉选中的大约要多少。"""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        ids = request.GET.get("ids", "").split(",")
+        if len(ids) > MOST_CHOSEN or not all(map(_is_id, ids)):
+            return JsonResponse({"words": ""}, status=400)
+        rows = SyncFailure.objects.filter(pk__in=ids)
+        cost = services.retry_cost(rows, at=services.now())
+        return JsonResponse({"words": cost_words(cost)})
+
+    def note_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """写一句备注。"""
+        if not self.has_retry_permission(request):
+            raise PermissionDenied
+        failure = get_object_or_404(SyncFailure, pk=pk)
+        by, text = request.user.get_username(), request.POST.get("text", "")
+        try:
+            services.note_failure(failure, text, at=services.now(), by=by)
+        except services.BadRequest as error:
+            self.message_user(request, str(error), messages.ERROR)
+        page = reverse("admin:sync_syncfailure_change", args=[pk])
+        return HttpResponseRedirect(f"{page}#notes")
 
     def groups_view(self, request: HttpRequest) -> HttpResponse:
         """按原因和市场分组的数目。"""
@@ -181,3 +267,7 @@ class SyncFailureAdmin(FailureActions):
         if failure.status == FailureStatus.WAITING:
             return [("retry", _("Retry now")), ("give_up", _("Give up"))]
         return []
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 19  # noqa: PLR2004 - BIGINT

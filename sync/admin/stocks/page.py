@@ -26,9 +26,9 @@ from sync.models import (
 )
 
 from ..display import asked, period_words, run_url, state_badge
+from ..drawing import Band, candles
 from ..failures.reasons import reason_label
 from .chart import Clock, SpanForm, gap_words, revision_words
-from .drawing import Band, candles
 from .klines import price_labels, rows_of
 from .rows import klines_url
 

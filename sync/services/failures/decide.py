@@ -1,14 +1,18 @@
-"""由人决定的失败记录:放弃,或者重新打开。"""
+"""人对失败记录做的:放弃、重新打开、写一句备注。"""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
-from common.activity import FEW, note_each
-from sync.models import FailureStatus, SyncFailure, Verb
+from common.activity import FEW, note, note_each
+from sync.models import FailureNote, FailureStatus, SyncFailure, Verb
 from sync.models.failures import SyncFailureQuerySet
+from sync.models.notes import TEXT_LENGTH as NOTE_LENGTH
+
+from ..errors import BadRequest
 
 
 def give_up(rows: SyncFailureQuerySet, *, at: datetime, by: str) -> int:
@@ -29,6 +33,19 @@ def reopen(rows: SyncFailureQuerySet, *, at: datetime, by: str) -> int:
         if count:
             note_each(Verb.FAILURES_REOPENED, few, count)
     return count
+
+
+def note_failure(row: SyncFailure, text: str, *, at: datetime, by: str) -> FailureNote:
+    """在一条记录上写一句备注;空白的抛出 BadRequest。"""
+    words = " ".join(text.split())
+    if not words:
+        raise BadRequest("text", _("Write something."))
+    if len(words) > NOTE_LENGTH:
+        raise BadRequest("text", _("At most %d characters.") % NOTE_LENGTH)
+    with transaction.atomic():
+        noted = FailureNote.objects.create(failure=row, text=words, at=at, by=by)
+        note(Verb.FAILURES_NOTED, row)
+    return noted
 
 
 def _few(rows: SyncFailureQuerySet) -> list[SyncFailure]:

@@ -71,7 +71,7 @@ def _chunk(run: SyncRun, market: str, codes: list[str], *, at: datetime) -> list
     states = {row.key: row.state for row in changed}
     rows.sort(key=lambda row: row.stock_key)
     for (_market, code, period), of_stock in groupby(rows, lambda row: row.stock_key):
-        windows = _due(of_stock, period, begun=begun, today=today)
+        windows = due(of_stock, period, begun=begun, today=today)
         if windows and code in ids and (ids[code], period) not in tried:
             task = Task(
                 stock_id=ids[code],
@@ -88,10 +88,10 @@ def _chunk(run: SyncRun, market: str, codes: list[str], *, at: datetime) -> list
     return sorted(tasks, key=lambda task: codes.index(task.code))
 
 
-def _due(
+def due(
     rows: Iterable[SyncFailure], period: str, *, begun: date, today: date
 ) -> list[Window]:
-    """要取的区间:今天以后的不取,周和月扩展到整个单位。"""
+    """一只股票一种周期要取的区间:今天以后的不取,周和月扩展到整个单位。"""
     return merged(
         coverage.widen(
             Window(max(row.start_date, EARLIEST), min(row.end_date, today)), period

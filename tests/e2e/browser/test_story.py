@@ -120,8 +120,8 @@ def test_an_operator_starts_a_run_and_fetches_again_what_failed(
         assert "succeeded 2" in browser.texts(".card tr")
 
         browser.open(f"{FAILURES}?status={FailureStatus.DONE.value}")
-        shown = browser.texts(f"{ROWS} .field-shown_status")
-        assert shown == ["retried successfully"] * 2
+        shown = browser.texts(f"{ROWS} .field-acts")
+        assert shown == ["healed"] * 2
         assert browser.complaints() == []
 
     assert statuses() == {

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from sync import services
 from sync.models import Kline
 
-from ..numbers import decimals, exact
+from .numbers import decimals, exact
 
 WIDTH, HEIGHT = 720, 200  # in the drawing's own units
 MARGIN = 14  # above and below, for what is written
