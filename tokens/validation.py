@@ -10,7 +10,13 @@ from django.core.validators import RegexValidator
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from common.hosts import HostRefused, host_of, permitted_host
+from common.hosts import (
+    HostRefused,
+    NotAllowed,
+    host_of,
+    is_loopback,
+    permitted_host,
+)
 
 PROVIDERS = ("itick",)
 MARKET = re.compile(r"[A-Z]{2,6}")
@@ -30,6 +36,17 @@ def validate_base_url(url: str) -> None:
         permitted_host(url, allowed=allowed_hosts())
     except HostRefused as error:
         raise ValidationError(gettext(error.says)) from error
+
+
+def validate_named_host(url: str) -> None:
+    """检查从页面上来的地址:本机也要在设置里有名字。
+
+    Whoever may keep tokens must not reach what else listens on this machine; who has a
+    shell on it does anyway. Raises ValidationError.
+    """
+    host = host_of(url)
+    if is_loopback(host) and host not in allowed_hosts():
+        raise ValidationError(gettext(NotAllowed.says))
 
 
 def allowed_hosts() -> frozenset[str]:

@@ -134,7 +134,7 @@ def limits(token: ApiToken, *, at: datetime) -> SafeString:
     """套餐:上限、一次几只、哪些市场,一行一个;一次问不了那么多的,说现在问几只。"""
     minute = f"{token.minute_limit:,}" if token.minute_limit else "∞"
     day = f"{token.daily_limit:,}" if token.daily_limit else "∞"
-    parts = [f"{_('%s/min') % minute} · {_('%s/day') % day}"]
+    parts = [" · ".join([_("%s/min") % minute, _("%s/day") % day])]
     batch = token.batch_at(at)
     if token.batch_size > 1:
         parts.append(_("%d stocks/call") % token.batch_size)

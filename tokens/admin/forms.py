@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from .. import secrets
 from ..models import ApiToken, TokenEvent
+from ..validation import validate_named_host
 
 # What the form calls the value, and the columns that hold it.
 VALUE = "value"
@@ -75,8 +76,11 @@ class TokenForm(forms.ModelForm):  # type: ignore[type-arg]
             yield TokenEvent.Kind.EDITED, {"columns": others}
 
     def clean_base_url(self) -> str:
-        """没有结尾的斜杠。"""
-        return str(self.cleaned_data["base_url"]).rstrip("/")
+        """没有结尾的斜杠;换成本机的,要在设置里有名字。"""
+        url = str(self.cleaned_data["base_url"]).rstrip("/")
+        if "base_url" in self.changed_data:
+            validate_named_host(url)
+        return url
 
     def clean_value(self) -> str:
         """能当 Token 用的值,或者空。"""

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -20,6 +20,7 @@ from common.parcels import StaleParcel
 
 from ..importing.imports import Imported, Refused, Step, import_tokens, preview_import
 from ..importing.lines import KNOWN
+from ..validation import validate_named_host
 
 if TYPE_CHECKING:
     from .pages import ApiTokenAdmin
@@ -67,6 +68,10 @@ def _preview(form: UploadForm, request: HttpRequest) -> dict[str, Any]:
     except Refused as refused:
         form.refuse(refused.reasons)
         return {}
+    # The parcel to confirm is made of what passes here and of nothing else.
+    if unnamed := [reason for step in steps if (reason := _unnamed(step))]:
+        form.refuse(unnamed)
+        return {}
     counts = Counter(step.outcome for step in steps)
     return {
         "lines": [_shown(step) for step in steps[:LISTED]],
@@ -77,6 +82,16 @@ def _preview(form: UploadForm, request: HttpRequest) -> dict[str, Any]:
         ],
         "parcel": wrapped(request, data, what=WHAT),
     }
+
+
+def _unnamed(step: Step) -> str:
+    """Why the address of a line may not be set from here; blank if it may."""
+    try:
+        validate_named_host(step.changes.get("base_url", ""))
+    except ValidationError as error:
+        words = {"number": step.line.number, "fault": error.messages[0]}
+        return _("line %(number)d: %(fault)s") % words
+    return ""
 
 
 def _shown(step: Step) -> dict[str, Any]:

@@ -170,8 +170,9 @@ def test_a_value_that_is_stored_at_the_same_moment_is_no_crash(
     ],
 )
 def test_another_host_needs_the_value_once_more(
-    old: str, new: str, make_token: MakeToken
+    old: str, new: str, make_token: MakeToken, settings: Settings
 ) -> None:
+    settings.ITICK_ALLOWED_HOSTS += ["localhost"]
     token = make_token(value=CANARY, base_url=old)
     client = tina()
 
@@ -256,3 +257,20 @@ def test_a_token_whose_value_no_key_opens_can_be_renamed(
 
     assert answer.status_code == 302
     assert ApiToken.objects.get().name == "still lost"
+
+
+def test_this_machine_is_an_address_only_where_it_is_named(
+    make_token: MakeToken, settings: Settings
+) -> None:
+    settings.ITICK_ALLOWED_HOSTS = ["api.itick.org"]
+    inside = "http://127.0.0.1:6379"
+    token = make_token(value=CANARY)
+    client = tina()
+
+    refused = errors(edit(client, token, base_url=inside, value="another-value-0001"))
+
+    said = "The base URL's host is not one of ITICK_ALLOWED_HOSTS."
+    assert refused == {"base_url": [said]}
+    settings.ITICK_BASE_URL = "http://127.0.0.1:9000"
+    edit(client, token, base_url=inside, value="another-value-0001")
+    assert ApiToken.objects.get().base_url == inside

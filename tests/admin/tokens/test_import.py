@@ -214,3 +214,16 @@ def test_importing_needs_the_csrf_token() -> None:
 def _forget(codename: str) -> None:
     group = Group.objects.get(name="Token keepers")
     group.permissions.remove(*group.permissions.filter(codename=codename))
+
+
+def test_a_file_cannot_send_a_token_to_what_else_listens_here(
+    settings: Settings,
+) -> None:
+    settings.ITICK_ALLOWED_HOSTS = ["api.itick.org"]
+    lines = "provider,token,base_url\nitick,a-value-for-the-test,http://127.0.0.1:6379"
+
+    page = upload(tina(), lines)
+
+    said = "line 2: The base URL&#x27;s host is not one of ITICK_ALLOWED_HOSTS."
+    assert said in text(page)
+    assert "parcel" not in page.context
