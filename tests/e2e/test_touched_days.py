@@ -24,6 +24,7 @@ pytestmark = [
 ]
 ACCOUNTS = [Account("simulated-token-01", batch_size=50)]
 WEEK = (date(2026, 3, 2), date(2026, 3, 6))
+BOTH = (date(2026, 2, 23), WEEK[1])
 MONTH = (date(2026, 2, 2), date(2026, 3, 6))
 AT = datetime(2026, 4, 1, tzinfo=UTC)
 
@@ -61,6 +62,20 @@ def test_a_long_run_counts_the_newest_and_leaves_the_others(sim: Simulator) -> N
 
     current = [day for day, (_have, _missing, current) in found.items() if current]
     assert current == [date(2026, 3, day) for day in range(2, 7)]
+
+
+def test_the_days_of_all_shards_are_counted(sim: Simulator) -> None:
+    # The first shard has older days to write, the last one has none.
+    first = [one.stock_code for one in Stock.objects.all() if one.pk % 2 == 0]
+    others = [one.stock_code for one in Stock.objects.all() if one.pk % 2]
+    world.synced(world.request(*BOTH, codes=tuple(others)))
+    world.synced(world.request(*WEEK, codes=tuple(first)))
+    MarketDay.objects.all().delete()
+
+    run = world.synced(world.request(*BOTH, shards=2))
+
+    assert (run.state, run.shards.count()) == ("succeeded", 2)
+    assert days()[date(2026, 2, 27)] == (4, 0, True)
 
 
 def test_a_retry_counts_what_it_asked_for(sim: Simulator) -> None:

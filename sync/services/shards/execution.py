@@ -20,7 +20,6 @@ from sync.engine.ports import Beat, LeasedToken, Progress, Task
 from sync.engine.runner import Ports, Runner
 from sync.engine.token_pool import TokenPool
 from sync.models import RunKind, RunState, ShardState, SyncRun, SyncShard
-from sync.models.runs import ACTIVE
 from sync.models.shards import LEASE, SILENT, UNFINISHED
 from sync.providers.itick import ItickClient
 from sync.storage.failures import BatchFailures, RetryFailures
@@ -175,9 +174,9 @@ class Execution:
             self._finish.write(ShardState.CANCELLED)
             return ShardState.CANCELLED
         self._finish.write(ShardState.DONE, error=self._untold())
-        if self.run.state not in ACTIVE:  # of several shards the last one counts
-            days = self._store.touched.days()
-            recount_touched(days, at=self._now(), retrying=self._retrying)
+        # Each shard its own days: what another still writes to, it counts again.
+        days = self._store.touched.days()
+        recount_touched(days, at=self._now(), retrying=self._retrying)
         return ShardState.DONE
 
     def _untold(self) -> Message:
