@@ -95,6 +95,18 @@ def sync_daily(**_: Any) -> str:
 
 
 @_by_schedule
+def sync_stocks(**_: Any) -> str:
+    """取得每个市场的股票列表:新上市的,和没有了的。"""
+    with (
+        services.stop_on_signals() as stop,
+        services.stop_after(min(LONGEST, LOADING), stop),
+    ):
+        done = services.sync_stocks_weekly(stop=stop)
+    new = [f"{market} {found.created}" for market, found in done.items()]
+    return Message("new stocks: %(markets)s", markets=_listed(new))
+
+
+@_by_schedule
 def sync_splits(**_: Any) -> str:
     """取得每个市场的拆股,和 K 线对照。"""
     with (

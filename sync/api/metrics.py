@@ -22,7 +22,7 @@ from rest_framework.request import Request
 from tokens.models import ApiToken
 
 from .. import services
-from ..models import RunState, ShardState, SyncFailure, SyncRun
+from ..models import Restatement, RunState, ShardState, SyncFailure, SyncRun
 from ..models.shards import SyncShard
 from .guard import Guarded
 from .permissions import StaffOrListingKey
@@ -74,6 +74,8 @@ class Numbers:
         yield _labelled("failures_waiting", "Failures waiting.", "reason", waiting)
         for name, (text, value) in tokens_now(self._at).items():
             yield _gauge(name, text, value)
+        flagged = Restatement.objects.flagged().count()
+        yield _gauge("series_flagged", "A person is to decide about them.", flagged)
         yield from _last_run()
         yield from _verified(self._at)
         yield self._heartbeats()

@@ -80,6 +80,7 @@ from .stocks.files import import_stocks
 from .stocks.history import Gap, History, day_of, history
 from .stocks.preview import preview_stocks
 from .stocks.rows import Listed
+from .stocks.weekly import sync_stocks_weekly
 from .stopping import stop_after, stop_on_signals
 from .tokens.check import Checked, Outcome, check_token, markets_to_check
 from .tokens.lanes import MarketLanes, Place, lanes_now, token_places
@@ -230,6 +231,7 @@ __all__ = [
     "sync_splits",
     "sync_splits_daily",
     "sync_stocks",
+    "sync_stocks_weekly",
     "take_over_history",
     "throughput",
     "timetable",

@@ -155,6 +155,37 @@ def test_a_factor_asks_for_a_restatement(sim: Staged) -> None:
     assert verified(60).differ == 0
 
 
+def test_another_company_is_flagged_and_nothing_is_overwritten(
+    sim: Staged, admin_client: Any
+) -> None:
+    code = sim.codes("HK")[0]
+    before = world.stored("HK")[code]
+    sim.replace_company("HK", code)
+
+    found = verified(60)
+
+    assert found.differ > 100
+    assert world.stored("HK")[code] == before
+    row = Restatement.objects.get()
+    assert (row.stock.stock_code, row.state) == (code, "flagged")
+    metrics = admin_client.get("/metrics").content.decode()
+    assert "stocksync_series_flagged 1.0" in metrics
+
+
+def test_there_are_never_more_calls_than_asked_for(sim: Staged) -> None:
+    assert ApiToken.objects.count() > 1
+    sim.down("503")
+    asked = sim.asked
+
+    with pytest.raises(services.Refused):
+        services.verify(calls=3)
+    with pytest.raises(services.Refused):
+        services.verify(calls=1)
+
+    assert sim.asked - asked <= 4
+    assert Verification.objects.total().calls <= 4
+
+
 def test_provisional_bars_are_not_compared(sim: Staged) -> None:
     Coverage.objects.update(end_date=date(2026, 5, 29))
     Kline.objects.filter(time__gt=datetime(2026, 5, 30, tzinfo=UTC)).update(close=1)

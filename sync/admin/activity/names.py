@@ -22,6 +22,10 @@ JOBS: dict[str, tuple[Promise, Promise]] = {
         _("Hourly retry"),
         _("Fetches again what could not be had."),
     ),
+    "sync.tasks.sync_stocks": (
+        _("Stock lists"),
+        _("Takes in new listings and notes what is listed no more."),
+    ),
     "sync.tasks.sync_splits": (
         _("Splits"),
         _("Loads the provider's splits and compares them with the bars."),

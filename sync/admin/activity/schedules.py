@@ -126,6 +126,8 @@ def _took(last: ScheduledJob | None) -> str:
 
 
 def _often(entry: Any) -> str:
+    if entry.weekly:
+        return _("on Sundays at %s UTC") % f"{entry.hour:02}:00"
     if not entry.minutes:
         return _("daily at %s UTC") % f"{entry.hour:02}:00"
     if entry.minutes % HOUR == 0:

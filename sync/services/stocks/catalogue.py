@@ -47,20 +47,27 @@ def sync_stocks(
     loaded: dict[str, Listed] = {}
     for market in wanted:
         try:
-            rows = _asked(market, wait=wait, now=now)
+            rows = ask_list(market, wait=wait, now=now)
         except Stopped:
             break
-        loaded[market] = _stored(market, rows, at=now())
+        loaded[market] = store_list(market, rows, at=now())
     return loaded
 
 
-def _stored(market: str, rows: Iterable[Listing], *, at: datetime) -> Listed:
+def store_list(
+    market: str,
+    rows: Iterable[Listing],
+    *,
+    keep: Callable[[str, StockList], StockList] = lambda _market, stocks: stocks,
+    at: datetime,
+) -> Listed:
+    """存下服务商的列表里能用的股票,`keep` 留下其中要的;没有列出的也记下。"""
     stocks = _sound(market, rows)
     if not stocks.entries:
         message = _("The provider lists no stocks for %s; nothing was changed.")
         raise Refused(message % market)
     listed = again_after_a_lost_race(
-        lambda: store(stocks, verb=Verb.STOCKS_LOADED, market=market)
+        lambda: store(keep(market, stocks), verb=Verb.STOCKS_LOADED, market=market)
     )
     note_listed(market, [entry.code for entry in stocks.entries], at=at)
     return listed
@@ -97,9 +104,10 @@ def _exchange(row: Listing, market: str) -> str:
     return ""
 
 
-def _asked(
+def ask_list(
     market: str, *, wait: Wait | None, now: Callable[[], datetime]
 ) -> list[Listing]:
+    """向服务商要一个市场的列表;等着轮到时有人说不等了,就抛出 Stopped。"""
     try:
         return ask_in_turn(
             market,

@@ -49,8 +49,11 @@ def ask_in_turn(
     purpose: str,
     now: Callable[[], datetime],
     wait: Wait | None,
+    attempts: int = ATTEMPTS,
 ) -> T:
     """用一次请求问这个市场,等到有 Token 轮到;返回 `ask` 的回答。
+
+    A token that fails is followed by another one, of `attempts` in all.
 
     Where every token has to wait its turn, `wait` is called with the reason and the
     seconds, and Stopped is raised once it says False; without it that is Refused, with
@@ -59,7 +62,7 @@ def ask_in_turn(
     with wishing(purpose, market=market, now=now) as wish:
         while True:
             try:
-                return _asked(market, ask, purpose=purpose, now=now)
+                return _asked(market, ask, purpose=purpose, now=now, most=attempts)
             except NotItsTurn as turn:
                 if wait is None:
                     raise Refused(_later(turn)) from None
@@ -80,6 +83,7 @@ def _asked(
     *,
     purpose: str,
     now: Callable[[], datetime],
+    most: int,
 ) -> T:
     """用一个接一个的 Token 问,直到有回答;每个 Token 最多问一次。
 
@@ -98,7 +102,7 @@ def _asked(
             turns.append(error)
         except SyncError as error:
             problem = error
-        if tried == ATTEMPTS:
+        if tried == most:
             break
     if problem:
         raise problem

@@ -38,18 +38,36 @@ logger = logging.getLogger(__name__)
 BACK = timedelta(days=30)
 # A day's run that got nowhere is made again, so often at most and not before a while.
 MOST = 3
+SUNDAY = 6
 AGAIN_AFTER = timedelta(hours=1)
 NOWHERE = (RunState.FAILED, RunState.INTERRUPTED)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """时间表里的一行:每隔若干分钟,或者每天的某个钟点(UTC)。"""
+    """时间表里的一行:每隔若干分钟,或者每天、每个周日的某个钟点(UTC)。"""
 
     name: str
     func: str
     minutes: int | None = None
     hour: int = 0
+    weekly: bool = False
+
+    @property
+    def type(self) -> str:
+        """返回 django-q2 怎样叫它。"""
+        if self.minutes:
+            return str(Schedule.MINUTES)
+        return str(Schedule.WEEKLY if self.weekly else Schedule.DAILY)
+
+    def first(self, at: datetime) -> datetime:
+        """返回第一次的时间:马上,或者明天起的第一个钟点。"""
+        if self.minutes:
+            return at
+        day = at.astimezone(UTC) + timedelta(days=1)
+        if self.weekly:
+            day += timedelta(days=(SUNDAY - day.weekday()) % 7)
+        return day.replace(hour=self.hour, minute=0, second=0, microsecond=0)
 
 
 ENTRIES = (
@@ -57,6 +75,7 @@ ENTRIES = (
     Entry("stocksync: calendars", "sync.tasks.refresh_calendars", minutes=30),
     Entry("stocksync: daily sync", "sync.tasks.sync_daily", minutes=15),
     Entry("stocksync: retry failures", "sync.tasks.retry_hourly", minutes=60),
+    Entry("stocksync: stock lists", "sync.tasks.sync_stocks", hour=0, weekly=True),
     Entry("stocksync: splits", "sync.tasks.sync_splits", hour=1),
     Entry("stocksync: audit", "sync.tasks.audit_daily", hour=2),
     Entry("stocksync: verification", "sync.tasks.verify_daily", hour=23),
@@ -77,7 +96,9 @@ def setup_schedules(*, at: datetime) -> SetUp:
     names = [entry.name for entry in ENTRIES]
     there = set(Schedule.objects.filter(name__in=names).values_list("name", flat=True))
     missing = [entry for entry in ENTRIES if entry.name not in there]
-    Schedule.objects.bulk_create(row_of(entry, at=at) for entry in missing)
+    Schedule.objects.bulk_create(_row(entry, at=at) for entry in missing)
+    for entry in missing:
+        _only_one(entry.name)
     return SetUp(
         created=[entry.name for entry in missing],
         kept=[name for name in names if name in there],
@@ -156,17 +177,21 @@ def _tell_short_days(found: MarketAudit) -> None:
         )
 
 
-def row_of(entry: Entry, *, at: datetime) -> Schedule:
-    """做出时间表里的一行,还没有存;每天的从明天的钟点开始。"""
-    tomorrow = at.astimezone(UTC) + timedelta(days=1)
-    at_hour = tomorrow.replace(hour=entry.hour, minute=0, second=0, microsecond=0)
+def _row(entry: Entry, *, at: datetime) -> Schedule:
     return Schedule(
         name=entry.name,
         func=entry.func,
-        schedule_type=Schedule.MINUTES if entry.minutes else Schedule.DAILY,
+        schedule_type=entry.type,
         minutes=entry.minutes,
-        next_run=at if entry.minutes else at_hour,
+        next_run=entry.first(at),
     )
+
+
+def _only_one(name: str) -> None:
+    """两台机器同时建好的,留下第一个;后提交的总看得见先提交的。"""
+    rows = Schedule.objects.filter(name=name).order_by("pk")
+    if first := rows.first():
+        rows.exclude(pk=first.pk).delete()
 
 
 def _sync_market(market: str, *, at: datetime) -> SyncRun | None:

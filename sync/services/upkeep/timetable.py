@@ -20,7 +20,7 @@ from sync.models import ScheduledJob, Verb
 
 from ..clock import now as shared_now
 from ..errors import BadRequest
-from .schedules import ENTRIES, Entry, row_of
+from .schedules import ENTRIES, Entry
 
 FOR_EVER, NEVER = -1, 0  # django-q2's words: how often it is still to run
 
@@ -64,8 +64,7 @@ def resume(func: str, *, at: datetime) -> bool:
     entry = _entry(func)
     with transaction.atomic():
         rows = _rows(func).filter(repeats=NEVER)
-        next_run = row_of(entry, at=at).next_run
-        resumed = bool(rows.update(repeats=FOR_EVER, next_run=next_run))
+        resumed = bool(rows.update(repeats=FOR_EVER, next_run=entry.first(at)))
         if resumed:
             note(Verb.SCHEDULE_RESUMED, func)
     return resumed

@@ -18,7 +18,7 @@ from sync.providers.itick import ItickClient
 from sync.storage.verifying import note_calls, verify_part
 from tokens.validation import allowed_hosts
 
-from ..tokens.in_turn import Stopped, Wait, ask_in_turn
+from ..tokens.in_turn import ATTEMPTS, Stopped, Wait, ask_in_turn
 
 LOOK = 0.1  # seconds between two looks at whether to stop
 
@@ -62,14 +62,14 @@ def client_until(stop: Event) -> Iterator[ItickClient]:
         client.close()
 
 
-def verified(task: Task, asking: Asking) -> Answered:
-    """问一个任务的区间,和存下的比较,结果写进数据库。
+def verified(task: Task, asking: Asking, *, most: int) -> Answered:
+    """用最多 `most` 次请求问一个任务的区间,和存下的比较,结果写进数据库。
 
     What the provider says against the stock itself is no problem here: what that means
     is for a run to find out. Raises Stopped, and Refused as `ask_in_turn` does.
     """
     walk, problem = Walk(task, task.windows[0]), None
-    call = _Call(walk, asking)
+    call = _Call(walk, asking, most=most)
     try:
         call.ask()
     except StockFault:
@@ -89,8 +89,9 @@ def verified(task: Task, asking: Asking) -> Answered:
 class _Call:
     """问一页,数一数问了几次:一个 Token 问不到就换一个。"""
 
-    def __init__(self, walk: Walk, asking: Asking) -> None:
+    def __init__(self, walk: Walk, asking: Asking, *, most: int) -> None:
         self.count = 0
+        self._most = most
         self._walk = walk
         self._asking = asking
 
@@ -103,6 +104,7 @@ class _Call:
             purpose="verification",
             now=asking.now,
             wait=asking.wait,
+            attempts=min(ATTEMPTS, self._most),
         )
         if page.oldest_ms is not None:
             self._walk.accept(page)

@@ -13,6 +13,7 @@ from threading import Event
 
 from django.utils.translation import gettext as _
 
+from sync.engine.errors import SyncError
 from sync.engine.ports import Task
 from sync.engine.sampling import Estimate, estimate
 from sync.models import SyncRun, Verification
@@ -60,7 +61,8 @@ def verify(
     tasks = sampled(served, calls, dice=dice or SystemRandom())
     stop = stop or Event()
     with client_until(stop) as client:
-        return _added(_one_by_one(tasks, Asking(client, wait, stop, now)), most=calls)
+        asking = Asking(client, wait, stop, now)
+        return _added(_one_by_one(tasks, asking, calls=calls))
 
 
 def verify_daily(*, stop: Event, now: Callable[[], datetime] = shared_now) -> Compared:
@@ -110,28 +112,32 @@ def _served(wanted: Sequence[str], calls: int, *, at: datetime) -> Sequence[str]
     return asked.served
 
 
-def _added(answers: Iterable[Answered], *, most: int) -> Compared:
-    """把结果加起来,到 `most` 次请求为止。"""
-    total, problems = NOTHING, 0
+def _added(answers: Iterable[Answered]) -> Compared:
+    """把结果加起来;接连问不到、或者什么也没有问到的,抛出 Refused。"""
+    total, problems = NOTHING, list[SyncError]()
     for found in answers:
         total = total.plus(found.compared)
-        problems = problems + 1 if found.problem else 0
-        if problems == MOST_PROBLEMS:
-            message = _("The verification has ended early: %(problem)s")
-            raise Refused(message % {"problem": found.problem})
-        if total.calls >= most:
+        problems = [*problems, found.problem] if found.problem else []
+        if len(problems) == MOST_PROBLEMS:
             break
+    if len(problems) == MOST_PROBLEMS or (problems and not total.bars):
+        message = _("The verification has ended early: %(problem)s")
+        raise Refused(message % {"problem": problems[-1]})
     return total
 
 
-def _one_by_one(tasks: Iterable[Task], asking: Asking) -> Iterator[Answered]:
-    """逐个比较,直到有人说不等了,或者当天的请求用完了。"""
+def _one_by_one(
+    tasks: Iterable[Task], asking: Asking, *, calls: int
+) -> Iterator[Answered]:
+    """逐个比较,直到请求了 `calls` 次、有人说不等了,或者当天的请求用完了。"""
     begun = False
     for task in tasks:
-        if asking.stop.is_set():
+        if asking.stop.is_set() or calls <= 0:
             return
         try:
-            yield verified(task, asking)
+            found = verified(task, asking, most=calls)
+            calls -= found.compared.calls
+            yield found
         except Stopped:
             return
         except NoUsableToken:

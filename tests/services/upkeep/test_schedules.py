@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from io import StringIO
 
 import pytest
@@ -17,8 +18,10 @@ from common.activity import SCHEDULE
 from sync import tasks
 from sync.models import SyncFailure, SyncRun
 from sync.services import audit_daily, retry_hourly, setup_schedules
-from sync.services.upkeep.schedules import ENTRIES
+from sync.services.upkeep import schedules
+from sync.services.upkeep.schedules import ENTRIES, Entry
 from tests.fixtures import MakeToken
+from tests.racing import Meeting, at_once
 from tests.rows import failure, stock
 
 from ..quality.auditing import SESSIONS, loaded, march
@@ -55,6 +58,24 @@ def test_setup_creates_what_is_missing_and_leaves_what_staff_changed() -> None:
     assert Schedule.objects.count() == len(ENTRIES)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_two_machines_at_once_make_each_schedule_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    meeting, row = Meeting(2), schedules._row
+
+    def met(entry: Entry, *, at: datetime) -> Schedule:
+        meeting()  # both have seen that there is none
+        return row(entry, at=at)
+
+    monkeypatch.setattr(schedules, "_row", met)
+
+    at_once([partial(setup_schedules, at=NOW)] * 2)
+
+    names = Schedule.objects.order_by("name").values_list("name", flat=True)
+    assert list(names) == sorted(entry.name for entry in ENTRIES)
+
+
 @pytest.mark.django_db
 def test_every_schedule_names_a_job_of_ours_and_passes_nothing() -> None:
     setup_schedules(at=NOW)
@@ -72,6 +93,7 @@ def test_daily_schedules_begin_at_their_hour_and_the_others_at_once() -> None:
     first = dict(Schedule.objects.values_list("func", "next_run"))
 
     assert first["sync.tasks.clean_up"] == datetime(2026, 3, 10, 3, tzinfo=UTC)
+    assert first["sync.tasks.sync_stocks"] == datetime(2026, 3, 15, tzinfo=UTC)
     assert first["sync.tasks.revive_runs"] == NOW
 
 
@@ -91,7 +113,7 @@ def test_the_command_says_what_it_made_and_what_it_left() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_the_scheduler_of_the_queue_turns_each_into_a_job() -> None:
-    past = datetime.now(UTC) - timedelta(days=3)
+    past = datetime.now(UTC) - timedelta(days=15)
     setup_schedules(at=past)
 
     scheduler.scheduler()
