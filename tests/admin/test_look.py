@@ -62,6 +62,10 @@ def test_htmx_is_told_to_do_without_what_the_policy_forbids() -> None:
     assert re.search(r'<script src="/static/django_htmx/[\w.-]+\.js" defer>', page)
 
 
+def test_every_page_has_the_hatching_of_what_is_not_known() -> None:
+    assert '<pattern id="chart-hatch"' in text(vera().get(INDEX))
+
+
 def test_every_page_bears_the_name_and_the_stylesheet() -> None:
     page = text(Client().get(reverse("admin:login")))
 

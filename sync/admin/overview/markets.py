@@ -92,7 +92,7 @@ def _state(found: Freshness) -> tuple[str, str]:
         message = ngettext("%s session late", "%s sessions late", late)
         return "bad", message % f"{late:,}"
     if found.missing is None:
-        return "idle", _("not audited since the close")
+        return "idle", _("not audited")
     if found.complete:
         return "ok", _("complete")
     return "warn", _("incomplete")

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from common.charts import Part, State, stacked
+from common.charts import Part, State, sparkline, stacked
 from common.messages import words_of
+from sync import services
 from sync.models import RunState, ShardState, SyncRun, SyncShard
-from sync.services import Wanted
+from sync.services import Throughput, Wanted
 
 from ..display import elapsed, run_url
 from ..runs.progress import Progress, progress_of
@@ -20,6 +21,8 @@ from ..runs.progress import Progress, progress_of
 # More than that nobody reads at a glance; the list of runs has the others.
 MOST = 8
 MINUTE = 60
+# A line of fewer points says nothing.
+FEW = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,9 @@ class Going:
     progress: Progress
     url: str
     bar: SafeString
+    line: SafeString | str
     rate: int | None
+    allowed: int | None
     ends: datetime | None
     why: list[str]
 
@@ -47,11 +52,15 @@ def going(*, at: datetime) -> tuple[list[Going], list[Wanted]]:
 def _going(progress: Progress, waits: list[str]) -> Going:
     run = progress.run
     why = [run.error.words] if run.error else []
+    running = run.state == RunState.RUNNING
+    speed = services.throughput(run, at=progress.at) if running else None
     return Going(
         progress=progress,
         url=run_url(run.pk),
         bar=_bar(progress),
-        rate=_rate(progress),
+        line=_line(speed),
+        rate=_rate(progress, speed),
+        allowed=speed.allowed if speed else None,
         ends=_ends(progress),
         why=[*dict.fromkeys([*why, *waits])],
     )
@@ -71,8 +80,19 @@ def _bar(progress: Progress) -> SafeString:
     )
 
 
-def _rate(progress: Progress) -> int | None:
-    """到现在为止平均每分钟几次请求。"""
+def _line(speed: Throughput | None) -> SafeString | str:
+    """每分钟的请求画成折线;虚线是这些 Token 每分钟最多能做的。"""
+    if speed is None or len(speed.calls) < FEW:
+        return ""
+    return sparkline(
+        speed.calls, label=_("calls a minute"), limit=speed.allowed, height=24
+    )
+
+
+def _rate(progress: Progress, speed: Throughput | None) -> int | None:
+    """最近一分钟几次请求;没有样本时是到现在为止的平均。"""
+    if speed and speed.calls and speed.calls[-1] is not None:
+        return round(speed.calls[-1])
     run, seconds = progress.run, elapsed(progress.run, at=progress.at)
     if run.state != RunState.RUNNING or not seconds:
         return None

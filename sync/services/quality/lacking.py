@@ -60,6 +60,10 @@ class Group:
         if len(self.rows) < MOST:
             self.rows.append(row)
 
+    def sort(self) -> None:
+        """按代码排好。"""
+        self.rows.sort(key=lambda row: row.stock.stock_code)
+
 
 def lacking(market: str, period: str, day: date) -> dict[Lack, Group]:
     """按原因列出一个市场这一天(周、月是所在的那个)缺 K 线的股票。
@@ -75,6 +79,8 @@ def lacking(market: str, period: str, day: date) -> dict[Lack, Group]:
     while chunk := dict(islice(missing, CHUNK)):
         for kind, row in _judged(market, period, chunk):
             groups[kind].add(row)
+    for group in groups.values():
+        group.sort()
     here = Stock.objects.filter(market=market)
     covers = FilteredRelation("coverage", condition=Q(coverage__period=period))
     behind = Q(covers__end_date=None) | Q(covers__end_date__lt=window.start)

@@ -101,7 +101,7 @@ def test_each_stock_that_lacks_the_day_has_its_reason() -> None:
         Lack.HOLE: ["hole", "partly"],
         Lack.FAILED: ["waits"],
         Lack.LATE: ["late"],
-        Lack.SUSPENDED: ["vain", "idle"],
+        Lack.SUSPENDED: ["idle", "vain"],
         Lack.GONE: ["gone"],
     }
 
