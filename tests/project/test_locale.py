@@ -35,6 +35,7 @@ CONTEXT = re.compile(r"n?pgettext|{% (?:block)?trans(?:late)? [^%]*\bcontext ")
 NO_CHINESE = {
     "%(first)s, %(rest)s",
     "%(what)s: %(said)s",
+    "%(sessions)s (%(calls)s)",
     "%s.",
     "%(column)s %(fault)s.",
     "fence",

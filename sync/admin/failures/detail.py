@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from common.admin.display import moment
 from sync import services
 from sync.engine.periods import PERIODS
-from sync.models import FailureStatus, Stock, SyncFailure
+from sync.models import FailureStatus, Stock
 
 from ..display import run_url, who
 from ..drawing import Band, candles
@@ -36,12 +36,12 @@ class Step:
     run_url: str = ""
 
 
-def drawing_of(row: SyncFailure) -> SafeString | str:
+def drawing_of(row: Any) -> SafeString | str:
     """那几天前后的 K 线,区间有底色;没有股票或者 K 线就没有。"""
     stock = Stock.objects.filter(market=row.market, stock_code=row.stock_code).first()
     if stock is None or row.period not in PERIODS:
         return ""
-    until = min(row.end_date + AROUND, services.now().date())
+    until = min(row.end_date + AROUND, row.seen_at.date())
     found = services.history(stock, row.period, until=until, bars=BARS)
     title = f"{row.start_date} – {row.end_date}"
     label = _("%(stock)s around %(window)s") % {"stock": stock, "window": title}
@@ -50,9 +50,9 @@ def drawing_of(row: SyncFailure) -> SafeString | str:
     )
 
 
-def steps_of(row: Any, *, at: datetime) -> list[Step]:
+def steps_of(row: Any) -> list[Step]:
     """从记录到下一次;中间的补拉只留下最后一次。"""
-    return [*_past(row), *_next(row, at=at)]
+    return [*_past(row), *_next(row)]
 
 
 def _past(row: Any) -> Iterator[Step]:
@@ -81,10 +81,10 @@ def _past(row: Any) -> Iterator[Step]:
         )
 
 
-def _next(row: Any, *, at: datetime) -> Iterator[Step]:
+def _next(row: Any) -> Iterator[Step]:
     outlook = row.outlook
     if outlook.run_id is not None:
-        yield _step(at, _("being fetched now"), "busy", outlook.run_id)
+        yield _step(row.seen_at, _("being fetched now"), "busy", outlook.run_id)
     elif outlook.next_try is not None:
         yield _step(outlook.next_try, _("next try"), "idle", None)
 

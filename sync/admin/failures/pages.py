@@ -119,7 +119,7 @@ class SyncFailureAdmin(FailureActions):
     @admin.display(description=gettext_lazy("next try"))
     def next_try(self, failure: Any) -> SafeString | str:
         """下一次什么时候试,或者要你做什么。"""
-        return next_words(failure.outlook, failure.market, at=services.now())
+        return next_words(failure)
 
     @admin.display(description=gettext_lazy("note"))
     def shown_note(self, failure: Any) -> SafeString | str:
@@ -205,7 +205,6 @@ class SyncFailureAdmin(FailureActions):
         )
 
     def _about(self, request: HttpRequest, failure: SyncFailure) -> dict[str, Any]:
-        at = services.now()
         [row] = with_outlook([failure], outlooks_of(request))
         may_act = self.has_retry_permission(request)
         return {
@@ -213,12 +212,12 @@ class SyncFailureAdmin(FailureActions):
             "stock": stock_link(row),
             "shown_window": self.window(row),
             "acts": acts_badge(row.outlook),
-            "next": next_words(row.outlook, row.market, at=at),
+            "next": next_words(row),
             "attempts": self.attempts(row),
             "reason": self.shown_reason(row),
             "run_link": self.shown_run(row),
             "drawing": drawing_of(row),
-            "steps": steps_of(row, at=at),
+            "steps": steps_of(row),
             "notes": [(moment(one.at), one.by, one.text) for one in row.notes.all()],
             "choices": self._choices(failure) if may_act else [],
             "may_act": may_act,

@@ -61,11 +61,11 @@ def cells_of(request: HttpRequest) -> Cells:
 
 
 def with_outlook(rows: list[Any], outlooks: services.Outlooks) -> list[Any]:
-    """给每一条放上前景、最新的备注、股票的编号。"""
+    """给每一条放上前景(和看的时刻)、最新的备注、股票的编号。"""
     notes = FailureNote.objects.newest(row.pk for row in rows)
     stocks = _stocks(rows)
     for row in rows:
-        row.outlook = outlooks.of(row)
+        row.outlook, row.seen_at = outlooks.of(row), outlooks.at
         row.note = notes.get(row.pk)
         row.stock_id = stocks.get((row.market, row.stock_code))
     return rows
@@ -96,10 +96,9 @@ def acts_badge(outlook: services.Outlook) -> SafeString:
     return badge(COLOURS[outlook.acts], outlook.acts.label)
 
 
-def next_words(
-    outlook: services.Outlook, market: str, *, at: datetime
-) -> SafeString | str:
+def next_words(row: Any) -> SafeString | str:
     """下一次什么时候试,或者要你做什么。"""
+    outlook = row.outlook
     if outlook.run_id is not None:
         link = format_html(
             '<a href="{}">{}</a>', run_url(outlook.run_id), _("run %d") % outlook.run_id
@@ -109,7 +108,7 @@ def next_words(
         return format_html("{}", outlook.advice.label)
     if outlook.next_try is None:
         return "–"
-    return clock(outlook.next_try, market, at=at)
+    return clock(outlook.next_try, row.market, at=row.seen_at)
 
 
 def clock(when: datetime, market: str, *, at: datetime) -> SafeString:

@@ -121,7 +121,10 @@ def gap_words(gap: services.Gap) -> str:
     days = len(gap.days)
     sessions = ngettext("Repair %(n)d session", "Repair %(n)d sessions", days)
     calls = ngettext("%(n)d call", "%(n)d calls", gap.calls)
-    return f"{sessions % {'n': days}} ({calls % {'n': gap.calls}})"
+    return _("%(sessions)s (%(calls)s)") % {
+        "sessions": sessions % {"n": days},
+        "calls": calls % {"n": gap.calls},
+    }
 
 
 def _idle(gap: services.Gap, clock: Clock) -> dict[str, Any]:

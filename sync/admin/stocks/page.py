@@ -69,7 +69,13 @@ def stock_page(request: HttpRequest, stock: Stock) -> dict[str, Any]:
         "bars": rows_of(found.klines[-TABLE_ROWS:][::-1], stock, period),
         "labels": price_labels(),
         "klines_url": klines_url(stock, period=period),
+        "csv_url": _csv_url(stock, period),
     }
+
+
+def _csv_url(stock: Stock, period: str) -> str:
+    named = {"market": stock.market, "stock_code": stock.stock_code, "period": period}
+    return f"{reverse('api-klines-csv')}?{urlencode(named)}"
 
 
 def _tabs(covered: Sequence[Coverage], period: str) -> list[tuple[str, str, bool]]:
@@ -167,10 +173,14 @@ def _touched(stock: Stock) -> dict[str, Any]:
             for row in revisions[:FEW]
         ],
         "rejected": [
-            (Clock(stock, row.period).written(row.time), row.period, row.sent)
+            (_at(stock, row), period_words(row.period), row.sent)
             for row in rejected[:FEW]
         ],
     }
+
+
+def _at(stock: Stock, row: RejectedBar | Revision) -> str:
+    return Clock(stock, row.period).written(row.time)
 
 
 def _failure_line(row: SyncFailure) -> dict[str, Any]:

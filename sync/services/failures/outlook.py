@@ -101,7 +101,7 @@ class Outlooks:
     """在一个时刻判断失败记录的前景;一共几次查询,不管有多少记录。"""
 
     def __init__(self, *, at: datetime) -> None:
-        self._at = at
+        self.at = at
         self._most = settings.STOCK_SYNC_MAX_RETRY_COUNT
         tokens = ApiToken.objects.usable(PROVIDER, at=at)
         names = tuple(MARKETS)
@@ -200,6 +200,6 @@ class Outlooks:
     def _next_try(self, market: str) -> datetime | None:
         if self._next is None:
             return None
-        due = max(self._next, self._at)
+        due = max(self._next, self.at)
         ready = market in self._ready if market else bool(self._ready)
-        return due if ready else max(due, quota.next_day_at(self._at))
+        return due if ready else max(due, quota.next_day_at(self.at))

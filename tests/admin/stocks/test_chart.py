@@ -232,3 +232,15 @@ def test_what_cannot_be_repaired_is_said(fields: dict[str, str], said: str) -> N
 
     assert said in text(client.get(answer.url))
     assert not SyncRun.objects.exists()
+
+
+def test_the_table_of_bars_leads_to_the_same_as_csv() -> None:
+    one, client = spoiled(), vera()
+
+    page = page_of(client, one)
+
+    url = "/api/stock/klines.csv?market=HK&amp;stock_code=700&amp;period=day"
+    assert f'href="{url}"' in page
+    answer: Any = client.get(url.replace("&amp;", "&"))
+    lines = b"".join(answer.streaming_content).splitlines()
+    assert len(lines) == 1 + 4
