@@ -36,12 +36,15 @@ class KlineCsv(Guarded):
         "`adjust=split` those before a split for which the provider has not adjusted "
         "are divided, and volumes multiplied: X-Splits-Applied names these splits, "
         "X-Splits-Unknown those of which the bars do not tell. `resample` makes week "
-        "and month bars of stored days, and 5m to 60m of stored 1m. Rows go by "
-        "stock, then time, which is a date for day, week and month and otherwise the "
-        "bar's start in UTC. Compressed with gzip for whoever accepts it. An answer "
-        "that breaks off is cut without its last chunk. With `start` and `end` the "
-        "same day: one day of a market. 503 with Retry-After where too many are being "
-        "read already.",
+        "and month bars of stored days, and 5m to 60m of stored 1m. With "
+        "`changed_since`, which is X-As-Of of an answer before, only what was added, "
+        "revised, restated or removed since: a row without numbers tells of a stock "
+        "that from its `time` on all is to be replaced by the rows that follow.\n\n"
+        "Rows go by stock, then time, which is a date for day, week and month and "
+        "otherwise the bar's start in UTC. With `start` and `end` the same day: one "
+        "day of a market. Compressed with gzip for whoever accepts it. An answer that "
+        "breaks off is cut without its last chunk. 503 with Retry-After where too "
+        "many are being read already.",
         parameters=[ExportForm],
         responses=answers({(200, "text/csv"): OpenApiTypes.STR}, 400, 404, 503),
     )
@@ -51,6 +54,7 @@ class KlineCsv(Guarded):
         export = services.export(_request(wanted))
         name = f"{wanted['market']}-{export.request.made}.csv"
         answer = stream(export.text(), request, name=name)
+        answer["X-As-Of"] = f"{export.as_of:%Y-%m-%dT%H:%M:%S.%fZ}"
         if export.request.adjust == "split":
             answer["X-Splits-Applied"] = _named(export.applied)
             answer["X-Splits-Unknown"] = _named(export.unknown)
@@ -84,4 +88,5 @@ def _request(wanted: dict[str, Any]) -> services.ExportRequest:
         end=wanted.get("end"),
         adjust=wanted["adjust"],
         resample=wanted.get("resample", ""),
+        changed_since=wanted.get("changed_since"),
     )

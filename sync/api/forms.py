@@ -130,6 +130,9 @@ class ExportForm(Form):
     end = fields.TradeDate(required=False, help_text="Last trade date, included.")
     adjust = serializers.ChoiceField(choices=ADJUSTMENTS, default="none")
     resample = serializers.ChoiceField(choices=[*RESAMPLED], required=False)
+    changed_since = serializers.DateTimeField(
+        required=False, help_text="A moment, as X-As-Of of the answer before."
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """检查开始不在结束之后。"""

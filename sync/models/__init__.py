@@ -3,6 +3,7 @@
 from .access import AccessKey
 from .activity import Activity, Verb
 from .calendar import MarketCalendar, MarketDay, Suspension
+from .changes import SeriesChange
 from .corrections import Restatement, RestatementState, Revision, StagedKline
 from .failures import FailureStatus, SyncFailure
 from .finished import Finished
@@ -38,6 +39,7 @@ __all__ = [
     "RunSample",
     "RunState",
     "ScheduledJob",
+    "SeriesChange",
     "ShardState",
     "SilentStock",
     "Split",

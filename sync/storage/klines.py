@@ -9,7 +9,8 @@ Implements the engine's `Store`. What is written, in one transaction:
 4. the coverage of their stocks, what of their history could not be reached, the days
    on which they are known to have been suspended, and of which there is nothing;
 5. the bars that were rejected, and a failure where one is to be asked for again;
-6. that the audit's numbers of these days are out of date.
+6. that the audit's numbers of these days are out of date, and from which bar on the
+   series have changed.
 
 Why these statements: see docs/decisions/writing-klines.md.
 """
@@ -39,6 +40,7 @@ from ..engine.errors import LostLease
 from ..engine.ports import Beat, Failure, Part, Progress, Saved, Window
 from ..models import Coverage, SyncShard
 from ..models.fetched import FetchedWindows
+from .changes import earliest, note_changes
 from .comparing import note_compared
 from .failures import CoverageChange, FailureBooks
 from .overlap import Judge
@@ -152,6 +154,7 @@ class DatabaseStore:
             if staged := self._restating.begin(judged.staged):
                 write_klines(staged, table=STAGED)
             swapped = self._restating.swap(staged, at=at)
+            note_changes(earliest(judged.changed_from, swapped.changes), at=at)
             stored = [*judged.parts, *swapped.parts]
             changes = write_coverage(stored)
             write_unreached(stored, at=at)

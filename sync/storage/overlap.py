@@ -31,6 +31,7 @@ from ..engine.overlap import Restated, Revised, Same, Unlike, Verdict, compare
 from ..engine.ports import Failure, Kline, Part, Task, Window
 from ..models import Kline as StoredKline
 from ..models import Restatement, RestatementState, Revision, SyncRun
+from .changes import Changes, earliest
 from .stored import VALUES, Key, Look, delete_klines, read, read_exactly
 
 logger = logging.getLogger(__name__)
@@ -47,7 +48,8 @@ class Judged:
 
     Of `parts` those in `written` have bars that are not stored yet, or not so. `looks`
     are the stored bars that were compared. `changed` are the times at which something
-    came or went besides what was asked for.
+    came or went besides what was asked for, `changed_from` is the first bar of each
+    series that is written, corrected or removed.
     """
 
     looks: Sequence[Look] = ()
@@ -58,6 +60,13 @@ class Judged:
     failures: list[Failure] = field(default_factory=list)
     changed: list[tuple[Task, Sequence[datetime]]] = field(default_factory=list)
     contradicted: bool = False
+    changed_from: Changes = field(default_factory=dict)
+
+    def note(self, key: Key, *times: datetime) -> None:
+        """记下一个序列里变了的时间。"""
+        self.changed_from = earliest(
+            self.changed_from, *({key: time} for time in times)
+        )
 
 
 class Judge:
@@ -169,18 +178,23 @@ class Judge:
         found.parts.append(look.part)
         if not (isinstance(verdict, Same) and look.is_stored()):
             found.written.append(look.part)
+            if since := look.changed_from():
+                found.note(look.key, since)
         if isinstance(verdict, Revised):
             corrected = [new for _, new in verdict.changes]
             found.corrections.append(replace(look.part, klines=corrected))
+            found.note(look.key, *(kline.time for kline in corrected))
             for old, new in verdict.changes:
                 self._revised(look, old.time, old[1:], new[1:])
         if isinstance(verdict, Same | Revised) and (missing := look.filling()):
             found.corrections.append(replace(look.part, klines=missing))
             found.changed.append((look.part.task, [kline.time for kline in missing]))
+            found.note(look.key, *(kline.time for kline in missing))
         if gone := look.taken_back(anew=self._anew):
             for time in filter(look.is_final, gone):
                 self._revised(look, time, look.values(time), None)
             delete_klines(look.key, gone)
+            found.note(look.key, min(gone))
 
     def _take_back(self, looks: Sequence[Look], found: Judged) -> None:
         """去掉覆盖范围里服务商没有了的;一天里太多的股票没有,是服务商自己缺了。"""
@@ -205,6 +219,7 @@ class Judge:
             if gone:
                 delete_klines(look.key, gone)
                 found.changed.append((task, gone))
+                found.note(look.key, *gone)
 
     def _revised(
         self,

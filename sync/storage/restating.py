@@ -24,6 +24,7 @@ from ..engine.overlap import Restated, Unlike, compare
 from ..engine.ports import Failure, Part, Window
 from ..engine.ports import Kline as Values
 from ..models import Kline, Restatement, RestatementState, StagedKline
+from .changes import ALL, Changes
 
 Key = tuple[int, str]
 COLUMNS = "stock_id, period, time, open, high, low, close, volume, turnover"
@@ -37,6 +38,7 @@ class Swapped:
 
     parts: list[Part] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    changes: Changes = field(default_factory=dict)
 
 
 class Restating:
@@ -75,6 +77,7 @@ class Restating:
                 done.failures.append(failure)
             else:
                 done.parts.append(replace(part, covered=more))
+                done.changes[part.key] = ALL
         return done
 
     def committed(self) -> None:

@@ -77,6 +77,19 @@ class Look:
             and not _is_equal(old, kline)
         ]
 
+    def changed_from(self) -> datetime | None:
+        """要写的里最早的一根新的或者不同的;都是存下的样子就是 None。"""
+        stored, shape = self.stored, _shape()
+        return min(
+            (
+                kline.time
+                for kline in self.part.klines
+                if not (old := stored.get(kline.time))
+                or (old != shape(kline) and not _is_equal(old, kline))
+            ),
+            default=None,
+        )
+
     def values(self, time: datetime) -> Iterable[str | float]:
         """返回存下的一根的值。"""
         shape = self.stored[time]

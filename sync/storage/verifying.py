@@ -10,6 +10,7 @@ from django.db import transaction
 from ..engine.ports import Part
 from ..models import Verification
 from ..models.verification import Compared
+from .changes import note_changes
 from .klines import read_coverage, write_klines
 from .overlap import Judge
 from .stored import Look
@@ -27,6 +28,7 @@ def verify_part(part: Part, *, calls: int, at: datetime) -> Compared:
     judged = Judge(None, covered, at=at).judge([part])
     found = compared(judged.looks, calls=calls)
     write_klines([*judged.written, *judged.corrections])
+    note_changes(judged.changed_from, at=at)
     mark(Touched().begin(judged.written), at=at)
     Verification.objects.add(part.task.market, at.date(), found)
     return found

@@ -114,7 +114,7 @@ def test_json_says_what_was_written(stocks: list[Stock], tmp_path: Path) -> None
 
 
 def test_nothing_to_export_is_said(db: None, tmp_path: Path) -> None:
-    assert "nothing to export" in run(to=str(tmp_path))
+    assert "Nothing was written" in run(to=str(tmp_path))
     assert json.loads(run(to=str(tmp_path), json=True))["files"] == []
 
 
@@ -148,7 +148,7 @@ def test_a_folder_that_cannot_be_written_to_is_one_sentence(
     there.write_text("")
 
     with pytest.raises(CommandError, match="cannot be written: Not a dir"):
-        run(to=str(there))
+        run(to=str(there / "below"))
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_nothing_half(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -49,6 +50,10 @@ class Command(SpokenCommand):
             "--resample",
             default="",
             help="make week or month of stored days, 5m 15m 30m 60m of stored 1m",
+        )
+        parser.add_argument(
+            "--changed-since",
+            help="a moment, such as 2026-03-09T18:00:00Z: only what changed since",
         )
         parser.add_argument("--no-progress", action="store_true")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -109,13 +114,25 @@ def _request(options: dict[str, Any]) -> services.ExportRequest:
         start=date_option("start", start) if start else None,
         end=date_option("end", end) if end else None,
         adjust=options["adjust"],
+        changed_since=_moment(options["changed_since"]),
         resample=options["resample"],
     )
 
 
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        message = "--changed-since %r is no moment: write it as 2026-03-09T18:00:00Z."
+        raise services.BadRequest("changed_since", message % text) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def _in_words(written: services.Written) -> str:
     if not written.rows:
-        return "There is nothing to export: no K-line matches."
+        return "Nothing was written: there is no such K-line, or none has changed."
     return (
         f"{written.rows:,} K-lines in {len(written.files):,} files, "
         f"{written.bytes:,} bytes, {written.seconds:.1f} seconds"

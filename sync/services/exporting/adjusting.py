@@ -16,12 +16,11 @@ from datetime import date
 from decimal import Decimal, localcontext
 from fractions import Fraction
 
-from sync.engine import markets, splits
-from sync.engine.periods import PERIODS
-from sync.engine.ports import Window
+from sync.engine import splits
 from sync.models import Split
 
 from ..splits.judging import look_at
+from .reading import beginning
 from .request import Listed
 from .resampling import plain
 
@@ -70,7 +69,11 @@ def adjusted(
     lines: Sequence[str], applied: Sequence[Applied], *, period: str
 ) -> list[str]:
     """把一只股票的行调整到最新一天的口径;`applied` 旧的在前。"""
-    known = [(_midnight(one, period), one.factor) for one in applied if one.factor]
+    known = [
+        (beginning(one.ex_date, market=one.market, period=period), one.factor)
+        for one in applied
+        if one.factor
+    ]
     # What is left of it: the splits that are still to come.
     factor = math.prod((each for _day, each in known), start=Fraction(1))
     done: list[str] = []
@@ -93,14 +96,6 @@ def _judged(row: Split, stock: Listed, period: str) -> Applied | None:
     if ratio:
         factor = splits.shares(ratio, splits.Written(written))
     return Applied(row.market, row.stock_code, row.ex_date, factor)
-
-
-def _midnight(each: Applied, period: str) -> str:
-    """拆股那天开始的时间,写成行里的样子:比它早的要调整。"""
-    day = Window(each.ex_date, each.ex_date)
-    since, _until = markets.bounds(day, market=each.market, period=period)
-    style = "%Y-%m-%dT%H:%M:%SZ" if PERIODS[period].intraday else "%Y-%m-%d"
-    return since.strftime(style)
 
 
 def _moved(line: str, factor: Fraction) -> str:

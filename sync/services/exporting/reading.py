@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from itertools import groupby
 from operator import itemgetter
@@ -55,6 +55,14 @@ def read_series(
         found = _read(chunk, period=period, window=window)
         for stock in chunk:
             yield Series(stock, found.pop(stock.pk, []))
+
+
+def beginning(day: date, *, market: str, period: str) -> str:
+    """一天的开始,写成行里的时间。"""
+    since, _until = markets.bounds(Window(day, day), market=market, period=period)
+    return since.strftime(
+        "%Y-%m-%dT%H:%M:%SZ" if PERIODS[period].intraday else "%Y-%m-%d"
+    )
 
 
 def _together(period: str, window: Window) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from itertools import groupby
 from operator import attrgetter
 
@@ -44,7 +44,7 @@ class ExportRequest:
     No markets means all, no codes all stocks, those included that have been deleted: a
     market without its dead is no sample. Without a start or an end there is no bound on
     that side. `resample` makes bars of that period from shorter ones, `adjust` is none
-    or split.
+    or split. `changed_since` leaves what has not changed since that moment.
     """
 
     markets: tuple[str, ...] = ()
@@ -54,6 +54,7 @@ class ExportRequest:
     end: date | None = None
     adjust: str = "none"
     resample: str = ""
+    changed_since: datetime | None = None
 
     def checked(self) -> ExportRequest:
         """检查请求;不对时抛出 BadRequest。"""

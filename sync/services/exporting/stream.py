@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from operator import attrgetter
 
 from sync.engine.markets import unit_start
 from sync.engine.periods import PERIODS
 from sync.engine.ports import Window
 
+from ..clock import now
 from .adjusting import Applied, adjusted, splits_of
-from .reading import Series, read_series
+from .changes import changed
+from .reading import Series, beginning, read_series
 from .request import ExportRequest, Listed, by_market
 from .resampling import begins, resampled
 
@@ -35,11 +38,13 @@ class Counted:
 class Export:
     """一次导出:检查过的请求和它的股票。
 
-    Made by `export`. Each iteration reads the database anew.
+    Made by `export`. Each iteration reads the database anew. `as_of` is what to ask for
+    the next time as `changed_since`.
     """
 
     request: ExportRequest
     stocks: Sequence[Listed]
+    as_of: datetime
     splits: dict[Listed, Sequence[Applied]] = field(default_factory=dict)
     counted: Counted = field(default_factory=Counted)
 
@@ -66,8 +71,31 @@ class Export:
     def text(self) -> Iterator[str]:
         """逐只股票给出 CSV,第一块是列名。"""
         yield HEADER
+        if self.request.changed_since:
+            yield from self._changes(self.request.changed_since)
+            return
         for some in by_market(self.stocks).values():
             yield from self.part(some, window=self.request.window)
+
+    def _changes(self, after: datetime) -> Iterator[str]:
+        """变了的股票:先是一行没有数字的,说从哪天起,然后是那天起的全部行。"""
+        window = self.request.window
+        found = changed(self.request, self.stocks, after=after).since
+        days = sorted({max(day, window.start) for day in found.values()})
+        for day in days:
+            some = [stock for stock in found if max(found[stock], window.start) == day]
+            if day > window.end:
+                continue
+            for stocks in by_market(sorted(some, key=attrgetter("key"))).values():
+                mark = beginning(day, market=stocks[0].market, period=self.request.made)
+                yield from self._marked(stocks, Window(day, window.end), mark=mark)
+
+    def _marked(
+        self, stocks: Sequence[Listed], window: Window, *, mark: str
+    ) -> Iterator[str]:
+        head = f"{{}},{{}},{self.request.made},{mark},,,,,,\n"
+        yield "".join(head.format(*stock.key) for stock in stocks)
+        yield from self.part(stocks, window=window)
 
     def part(self, stocks: Sequence[Listed], *, window: Window) -> Iterator[str]:
         """逐只给出一个市场的这些股票在区间里的行,没有列名。"""
@@ -122,8 +150,9 @@ def _inside(lines: list[str], window: Window, period: str) -> list[str]:
 def export(request: ExportRequest) -> Export:
     """检查请求,找出它的股票;不对时抛出 BadRequest。"""
     checked = request.checked()
+    as_of = now()
     stocks, splits = checked.stocks(), {}
     if checked.adjust == "split":
         since = checked.window.start
         splits = splits_of(stocks, period=checked.source, since=since)
-    return Export(checked, stocks, splits)
+    return Export(checked, stocks, as_of, splits)

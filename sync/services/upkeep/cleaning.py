@@ -13,12 +13,14 @@ from sync.models import Activity, FailureStatus, SyncFailure, SyncRun
 from sync.models.runs import ACTIVE
 from tokens import history
 
+from ..exporting.changes import forget_changes
 from .samples import clean_samples
 
 logger = logging.getLogger(__name__)
 
 KEEP_RUNS = timedelta(days=90)
 KEEP_JOBS = timedelta(days=30)
+KEEP_CHANGES = timedelta(days=400)
 CHUNK = 200
 
 
@@ -40,6 +42,7 @@ def clean_up(*, at: datetime) -> Cleaned:
     still open or was given up, because they tell where it came from. Failures stay; one
     that was retried successfully merely loses its run. Samples: see `samples`.
     """
+    forget_changes(before=at - KEEP_CHANGES)
     cleaned = Cleaned(
         runs=_delete_runs(at - KEEP_RUNS),
         jobs=_delete_jobs(at),
