@@ -16,8 +16,8 @@ from sync.models import SyncRun
 from ..display import asked, duration, lanes
 
 FEW_DAYS = 7
-# A token that saves less than this share of the time changes little.
-LITTLE = 0.03
+# A token that saves less than this share of the time, or few seconds, changes little.
+LITTLE, FEW_SECONDS = 0.03, 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,6 @@ class Preview:
         if more is None or more.seconds is None or not self.forecast.ends_at:
             return ""
         told = {"lanes": more.lanes, "time": duration(more.seconds)}
-        if more.seconds > seconds * (1 - LITTLE):
+        if seconds - more.seconds < max(seconds * LITTLE, FEW_SECONDS):
             return _("One more token would change little: lanes %(lanes)d.") % told
         return _("One more token: lanes %(lanes)d, %(time)s in all.") % told

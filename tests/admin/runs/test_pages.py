@@ -117,6 +117,79 @@ def test_the_list_costs_the_same_few_queries_however_many_runs(
 # --- one run ---
 
 
+def test_what_is_not_done_is_hatched_and_the_hatching_is_there() -> None:
+    stocks(4)
+    page = text(vera().get(page_of(run(succeeded=1))))
+
+    assert 'class="unknown"' in page
+    assert 'id="chart-hatch"' in page
+
+
+def test_lanes_are_shown_with_their_stock_and_tokens() -> None:
+    made, now = run(), timezone.now().timestamp()
+    token = {"id": 1, "label": "one ****1234", "used": 3, "minute": 5, "why": ""}
+    held = {**token, "state": "held", "until": None}
+    refused = {**token, "state": "refused", "until": None, "why": "no such key"}
+    lane = {"number": 0, "code": "700", "more": 2, "since": now - 9, "tokens": [held]}
+    SyncShard.objects.update(
+        state="running", work={"at": now, "lanes": [lane], "out": [refused]}
+    )
+
+    client = vera()
+    page = text(client.get(page_of(made)))
+    SyncShard.objects.update(work={"at": now - 60, "lanes": [lane], "out": []})
+    stale = text(client.get(page_of(made)))
+
+    assert '<b>700</b> <span class="quiet">+2</span>' in page
+    assert 'aria-label="one ****1234: 3/5, held"' in page
+    assert "no such key" in page
+    assert "<b>700</b>" not in stale
+
+
+def test_what_was_really_fetched_stands_beside_what_was_requested() -> None:
+    made = run("succeeded", fetched={"newer": ["2026-03-09", "2026-03-09", 12]})
+
+    words = " ".join(re.sub(r"<[^>]+>", " ", text(vera().get(page_of(made)))).split())
+
+    assert "2026-03-02 – 2026-03-09 requested" in words
+    assert "2026-03-09 – 2026-03-09 newer than what is stored 12" in words
+
+
+def test_what_failed_is_retried_from_the_page(make_token: MakeToken) -> None:
+    make_token()
+    stocks(2)
+    made, other = run("partial"), run("partial")
+    recorded("0", made)
+    recorded("1", other)
+    SyncFailure.objects.update(run=None)
+    client = otto()
+
+    shown = text(client.get(page_of(made)))
+    page = client.post(page_of(made, "retry"), follow=True)
+
+    new = SyncRun.objects.get(kind="retry")
+    assert "Retry the 1 failed" in shown
+    assert page.redirect_chain == [(page_of(new), 302)]
+    assert list(SyncFailure.objects.filter(run=new).values_list("stock_code")) == [
+        ("0",)
+    ]
+
+
+def test_its_stocks_are_filtered_and_nonsense_in_the_address_is_no_error() -> None:
+    stocks(30)
+    made = run("partial")
+    recorded("7", made)
+    client = vera()
+
+    failed = client.get(page_of(made), {"stocks": "failed"}).context["stocks"]
+    second = client.get(page_of(made), {"page": "2"}).context["stocks"]
+    strange = client.get(page_of(made), {"stocks": "x", "page": "-1", "code": "'"})
+
+    assert [row.code for row in failed["rows"]] == ["7"]
+    assert (len(second["rows"]), second["next"]) == (5, "")
+    assert strange.status_code == 200
+
+
 @pytest.mark.parametrize("state", RunState.values)
 def test_the_page_asks_for_more_while_the_run_is_active_and_stops_when_it_ended(
     state: str,
