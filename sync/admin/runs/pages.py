@@ -18,7 +18,7 @@ from django.http import (
 )
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -44,8 +44,10 @@ from ..readonly import ReadOnlyAdmin
 from .charts import LIST_BARS, duration_bars, result_bar
 from .filters import ByFilter, KindFilter, StateFilter
 from .progress import details
-from .start import StartForm
+from .start import GapsPreview, StartForm
 from .stocks import stocks_section
+
+GAPS, RETRY = "gaps", "retry"
 
 
 def _numbers(name: str) -> Callable[[SyncRun], SafeString]:
@@ -190,8 +192,12 @@ class SyncRunAdmin(ReadOnlyAdmin):
             message = _("%s is queued.") % self.shown_run(run).capitalize()
             self.message_user(request, message, messages.SUCCESS)
             return HttpResponseRedirect(run_url(run.pk))
+        retrying = step in {GAPS, RETRY} and self.has_retry_permission(request)
+        if step == RETRY and retrying:
+            return self._gaps_filled(request, form)
         # Without a script the forecast is asked for by a button.
-        preview = form.preview(at=at) if step == "preview" and form.is_bound else None
+        asked = request.method == "POST" and step == "preview"
+        preview = form.preview(at=at) if asked else None
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -199,8 +205,23 @@ class SyncRunAdmin(ReadOnlyAdmin):
             "form": form,
             "presets": services.Preset.choices,
             "preview": preview,
+            "may_retry": self.has_retry_permission(request),
+            "gaps": GapsPreview.of(form, at=at) if retrying else None,
         }
         return TemplateResponse(request, "admin/sync/syncrun/start.html", context)
+
+    def _gaps_filled(self, request: HttpRequest, form: StartForm) -> HttpResponse:
+        try:
+            by = request.user.get_username()
+            run = services.retry_failed(
+                rows=form.gaps(), at=services.now(), by=by, background=True
+            )
+        except services.Refused as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return HttpResponseRedirect(reverse("admin:sync_syncrun_start"))
+        message = _("%s is queued.") % self.shown_run(run).capitalize()
+        self.message_user(request, message, messages.SUCCESS)
+        return HttpResponseRedirect(run_url(run.pk))
 
     def forecast_view(self, request: HttpRequest) -> HttpResponse:
         """表单旁边的预演,一边填一边变,给 htmx。"""

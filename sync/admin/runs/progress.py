@@ -320,12 +320,13 @@ class EventRow:
     at: datetime
     text: str
     by: str
+    way: str
     bad: bool
 
 
 def _events(run: SyncRun) -> list[EventRow]:
     return [
-        EventRow(event.at, event.text.words, who(event.by), event.bad)
+        EventRow(event.at, event.text.words, who(event.by), event.way, event.bad)
         for event in services.events_of(run)
     ]
 

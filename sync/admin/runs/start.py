@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from django import forms
@@ -10,8 +11,11 @@ from django.utils.translation import gettext_lazy as _
 
 from sync import services
 from sync.engine.periods import PERIODS
-from sync.models import Stock, SyncRun
+from sync.models import Stock, SyncFailure, SyncRun
+from sync.models.counting import AtLeast, bounded_count
+from sync.models.failures import SyncFailureQuerySet
 
+from ..display import duration
 from .preview import Preview
 
 
@@ -90,6 +94,14 @@ class StartForm(WindowFields):
         filled["start"], filled["end"] = str(start), str(end or "")
         return cls(filled)
 
+    def gaps(self) -> SyncFailureQuerySet:
+        """登记为缺失、等待补拉的记录;选了市场的,只是那些市场的。"""
+        known = [market for market, _label in _markets()]
+        ticked = self["markets"].data or []
+        wanted = [one for one in ticked if one in known]
+        rows = SyncFailure.objects.waiting()
+        return rows.filter(market__in=wanted) if wanted else rows
+
     def request(self) -> services.SyncRequest:
         """检查过的表单对应的请求。"""
         wanted = self.cleaned_data
@@ -122,6 +134,28 @@ class StartForm(WindowFields):
         except services.Refused as error:
             self.refuse(error)
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class GapsPreview:
+    """补上登记的缺口要多少;`count` 数到一万为止,那时不知道要多少请求。"""
+
+    count: int
+    cost: services.RetryCost | None
+
+    @classmethod
+    def of(cls, form: StartForm, *, at: datetime) -> GapsPreview:
+        """算出表单选的市场的。"""
+        rows = form.gaps()
+        count = bounded_count(rows)
+        few = not isinstance(count, AtLeast)
+        return cls(count, services.retry_cost(rows, at=at) if few else None)
+
+    @property
+    def took(self) -> str:
+        """写出大约要多久;说不出来时为空。"""
+        seconds = self.cost.seconds if self.cost else None
+        return "" if seconds is None else duration(seconds)
 
 
 def _markets() -> list[tuple[str, str]]:

@@ -26,6 +26,9 @@ class StockState(StrEnum):
     FAILED = "failed"
 
 
+COMPLETE = StockState.COMPLETE
+
+
 @dataclass(frozen=True, slots=True)
 class RunStock:
     """一次运行的一只股票;取不到的有原因和失败记录的编号。"""
@@ -72,8 +75,7 @@ def run_stocks(
     )
     stocks = stocks.filter(stock_code__startswith=code)
     if state:
-        whole = _is_whole(due)
-        stocks = stocks.filter(whole if state == StockState.COMPLETE else ~whole)
+        stocks = stocks.filter(_is_whole(due) if state == COMPLETE else _is_short(due))
     seen = list(stocks.order_by("market", "stock_code")[first : first + size + 1])
     failed = _failed_codes(run, seen)
     return StockPage([_row(one, due, failed) for one in seen[:size]], len(seen) > size)
@@ -110,6 +112,16 @@ def _is_whole(due: Due) -> Q:
             known__end_date__gte=window.end,
         )
     return whole
+
+
+def _is_short(due: Due) -> Q:
+    # Spelled out: what Django makes of ~_is_whole takes twice as long.
+    short = Q(pk__in=[])
+    for market, window in due.items():
+        lacks = Q(known__start_date__gt=window.start) | Q(known=None)
+        lacks |= Q(known__end_date__lt=window.end)
+        short |= Q(market=market) & lacks
+    return short
 
 
 Failed = dict[tuple[str, str], tuple[str, int]]

@@ -452,8 +452,8 @@ def test_the_live_part_costs_few_queries(
     client = vera()
 
     # Session, user, permissions (2); run, stocks, shards, tokens, failures, samples,
-    # events.
-    with django_assert_num_queries(11):
+    # events, activity.
+    with django_assert_num_queries(12):
         client.get(page_of(made, "progress"))
 
 

@@ -13,7 +13,7 @@ from django_q.models import OrmQ
 from pytest_django import Settings
 
 from common.messages import Message
-from sync.models import Stock, SyncRun, SyncShard
+from sync.models import Stock, SyncFailure, SyncRun, SyncShard
 from sync.services import NoUsableToken
 from tests.fixtures import MakeToken
 from tokens.models import ApiToken
@@ -266,6 +266,41 @@ def test_usual_windows_are_filled_in_and_the_rest_of_the_form_stays() -> None:
     assert start == end < timezone.now().date()
     assert filled["1y"] == (str(end - timedelta(days=365)), "")
     assert filled["5y"] == (str(end - timedelta(days=5 * 365)), "")
+
+
+def test_gaps_are_filled_by_a_retry_of_the_markets_that_were_ticked(
+    make_token: MakeToken,
+) -> None:
+    make_token(minute_limit=0)
+    stocks(3)
+    stocks(3, "US")
+    for number in range(2):
+        failure(str(number))
+    failure("0", market="US")
+    client = otto()
+
+    shown = text(client.post(START_PAGE, FORM | {"step": "gaps"}))
+    page = client.post(START_PAGE, FORM | {"step": "retry"}, follow=True)
+
+    new = SyncRun.objects.get()
+    assert "2 recorded failures wait to be fetched again. About 2 calls." in shown
+    assert page.redirect_chain == [(page_of(new), 302)]
+    assert (new.kind, new.requested_by) == ("retry", "otto")
+    held = SyncFailure.objects.filter(run=new).values_list("market", flat=True)
+    assert list(held) == ["HK", "HK"]
+
+
+def test_who_may_not_retry_fills_no_gaps(make_token: MakeToken) -> None:
+    make_token()
+    stocks(1)
+    failure("0")
+    client = signed_in("rita", "Viewers")
+    grant(client, "stock:sync:run")
+
+    page = text(client.post(START_PAGE, FORM | {"step": "retry"}))
+
+    assert 'value="gaps"' not in page
+    assert not SyncRun.objects.exists()
 
 
 def test_the_form_opens_with_the_window_since_the_last_run() -> None:

@@ -9,7 +9,14 @@ import pytest
 from common.messages import Message
 from sync.engine.snapshot import TokenState
 from sync.models import Coverage, RunEvent, Stock, SyncFailure
-from sync.services import StockState, at_work, events_of, run_stocks
+from sync.services import (
+    StockState,
+    activity,
+    at_work,
+    cancel,
+    events_of,
+    run_stocks,
+)
 from tests.rows import AT, SECOND, WINDOW, queued_shard, run, stock
 
 pytestmark = pytest.mark.django_db
@@ -99,6 +106,17 @@ def test_events_are_those_stored_and_those_of_the_run_itself_newest_first() -> N
         ("It waits.", ""),
         ("Requested.", "otto"),
     ]
+
+
+def test_who_stopped_a_run_and_by_which_way_is_told_by_the_log_of_activity() -> None:
+    made = run(state="running", requested_by="otto", request_key="key")
+    with activity.acting(activity.Actor("vera", activity.Way.KEY, through="a key")):
+        cancel(made.pk, at=AT + SECOND, by="vera")
+    made.refresh_from_db()
+
+    stopped = next(one for one in events_of(made) if one.text == "Asked to stop.")
+
+    assert (stopped.by, stopped.way) == ("vera", "API key")
 
 
 def test_lanes_are_read_from_the_heartbeat_and_what_is_not_understood_is_not() -> None:
