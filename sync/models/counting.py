@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from django.db import models
@@ -25,6 +26,13 @@ def bounded_count(rows: models.QuerySet[Any]) -> int:
     """有多少行;超过一万时是 AtLeast,不再数下去。"""
     found = rows.order_by()[: BOUND + 1].count()
     return AtLeast(BOUND) if found > BOUND else found
+
+
+def added(counts: Iterable[int]) -> int:
+    """把几个数加起来;其中有没有数完的,和也是 AtLeast。"""
+    known = list(counts)
+    least = any(isinstance(count, AtLeast) for count in known)
+    return AtLeast(sum(known)) if least else sum(known)
 
 
 class CountingQuerySet(models.QuerySet[Row]):

@@ -9,8 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from sync.models import FailureStatus
-from sync.services import Need, NeedKind, Upkeep
+from sync.services import Acts, Need, NeedKind, Upkeep
 
 from ..display import failures_url
 from .markets import stocks_url
@@ -80,9 +79,9 @@ def _rows(need: Need) -> str:
             "%s series have another history at the provider: keep or take them over.",
             need.count,
         ),
-        NeedKind.UNKNOWN_CODES: ngettext(
-            "%s failure: the provider does not know the code.",
-            "%s failures: the provider does not know the codes.",
+        NeedKind.FAILURES: ngettext(
+            "%s failure waits for you: no retry heals it.",
+            "%s failures wait for you: no retry heals them.",
             need.count,
         ),
         NeedKind.GIVEN_UP: ngettext(
@@ -101,17 +100,16 @@ def _rows(need: Need) -> str:
 
 def _list(kind: NeedKind) -> tuple[str, str]:
     """按钮上的字,和它去的列表。"""
-    waiting = FailureStatus.WAITING.value
     restated = reverse("admin:sync_restatement_changelist")
     return {
         NeedKind.RESTATED: (_("Decide"), f"{restated}?state__exact=flagged"),
-        NeedKind.UNKNOWN_CODES: (
+        NeedKind.FAILURES: (
             _("Look"),
-            failures_url(status=waiting, reason="unknown_symbol"),
+            failures_url(acts=Acts.YOU.value),
         ),
         NeedKind.GIVEN_UP: (
             _("Look"),
-            failures_url(status=FailureStatus.GIVEN_UP.value),
+            failures_url(acts=Acts.GIVEN_UP.value),
         ),
         NeedKind.GONE: (_("Look"), stocks_url(gone="1")),
     }[kind]

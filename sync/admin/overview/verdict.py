@@ -10,9 +10,8 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from sync.models import FailureStatus
 from sync.models.counting import AtLeast
-from sync.services import Attention, Freshness, Upkeep
+from sync.services import Acts, Attention, Freshness, Upkeep
 
 from ..completeness.words import day_url
 from ..display import failures_url
@@ -109,7 +108,7 @@ def _lacking(found: Sequence[Freshness]) -> Iterator[Clause]:
 def _failures(attention: Attention, upkeep: Upkeep) -> Iterator[Clause]:
     """多少失败自己补上,什么时候;多少要人来。"""
     if healing := attention.healing:
-        url = failures_url(status=FailureStatus.WAITING.value)
+        url = failures_url(acts=Acts.ITSELF.value)
         yield Clause(_healing(healing, upkeep), "", url)
     if needing := attention.failures:
         message = ngettext("%s failure needs you", "%s failures need you", needing)

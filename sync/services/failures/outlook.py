@@ -74,6 +74,7 @@ _ADVICE = {
     AddressRefused.reason: Advice.TOKENS,
     MarketNotAllowed.reason: Advice.TOKENS,
 }
+NEEDS_YOU = tuple(_ADVICE)
 
 
 @dataclass(frozen=True, slots=True)

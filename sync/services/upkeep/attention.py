@@ -6,19 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
+from sync.engine.markets import MARKETS
 from sync.models import FailureStatus, Restatement, SilentStock, SyncFailure
-from sync.models.counting import AtLeast, bounded_count
+from sync.models.counting import added, bounded_count
 from tokens.conditions import DISABLED
 from tokens.models import ApiToken
 
+from ..failures.outlook import NEEDS_YOU
 from ..tokens.serving import PROVIDER, serving
 from .nexts import Upkeep
-
-UNKNOWN = ("unknown_symbol", "unknown_stock")
 
 
 class NeedKind(StrEnum):
@@ -30,7 +29,7 @@ class NeedKind(StrEnum):
     UNSERVED = "unserved"
     REFUSED_TOKENS = "refused_tokens"
     RESTATED = "restated"
-    UNKNOWN_CODES = "unknown_codes"
+    FAILURES = "failures"
     GIVEN_UP = "given_up"
     GONE = "gone"
 
@@ -57,10 +56,8 @@ class Attention:
     @property
     def failures(self) -> int:
         """数出要人来处理的失败。"""
-        kinds = {NeedKind.UNKNOWN_CODES, NeedKind.GIVEN_UP}
-        counts = [need.count for need in self.needs if need.kind in kinds]
-        total = sum(counts)
-        return AtLeast(total) if any(_is_bound(count) for count in counts) else total
+        kinds = {NeedKind.FAILURES, NeedKind.GIVEN_UP}
+        return added(need.count for need in self.needs if need.kind in kinds)
 
 
 def attention(markets: Sequence[str], *, upkeep: Upkeep, at: datetime) -> Attention:
@@ -68,32 +65,38 @@ def attention(markets: Sequence[str], *, upkeep: Upkeep, at: datetime) -> Attent
 
     Failures are counted to 10,000 only: a number so large is read as "many".
     """
-    waiting = SyncFailure.objects.waiting()
-    unknown = _bounded(NeedKind.UNKNOWN_CODES, waiting.filter(reason_class__in=UNKNOWN))
+    unserved = serving(tuple(MARKETS), at=at).unserved
+    healing, needing = _waiting(unserved, upkeep)
+    unserved = tuple(market for market in unserved if market in set(markets))
+    given_up = SyncFailure.objects.filter(status=FailureStatus.GIVEN_UP)
+    gone = SilentStock.objects.gone().filter(stock__deleted=False)
     counted = (
-        *(*_worker(upkeep), *_tokens(markets, at=at)),
-        _bounded(NeedKind.RESTATED, Restatement.objects.flagged()),
-        unknown,
-        _bounded(
-            NeedKind.GIVEN_UP, SyncFailure.objects.filter(status=FailureStatus.GIVEN_UP)
-        ),
-        _bounded(
-            NeedKind.GONE, SilentStock.objects.gone().filter(stock__deleted=False)
-        ),
+        *(*_worker(upkeep), *_tokens(unserved, at=at)),
+        Need(NeedKind.RESTATED, bounded_count(Restatement.objects.flagged())),
+        Need(NeedKind.FAILURES, needing),
+        Need(NeedKind.GIVEN_UP, bounded_count(given_up)),
+        Need(NeedKind.GONE, bounded_count(gone)),
     )
-    healing = waiting.exclude(reason_class__in=UNKNOWN)
-    return Attention(
-        needs=[need for need in counted if need.count],
-        healing=bounded_count(healing),
-    )
+    return Attention([need for need in counted if need.count], healing)
 
 
-def _is_bound(count: int) -> bool:
-    return isinstance(count, AtLeast)
+def _waiting(unserved: Sequence[str], upkeep: Upkeep) -> tuple[int, int]:
+    """数出等着的失败:自己补得上的,和要人来的,同 `failures.outlook` 的判断一样。
 
-
-def _bounded(kind: NeedKind, rows: QuerySet[Any]) -> Need:
-    return Need(kind, bounded_count(rows))
+    By the index of reasons; attempts that are used up, which has none and comes only
+    where the most was lowered, are left to the list of failures.
+    """
+    waiting = SyncFailure.objects.waiting()
+    if upkeep.retry_at is None:
+        return 0, bounded_count(waiting)
+    healing = waiting.exclude(reason_class__in=NEEDS_YOU)
+    needing = [waiting.filter(reason_class__in=NEEDS_YOU)]
+    if len(unserved) == len(MARKETS):
+        return 0, bounded_count(waiting)
+    if unserved:
+        needing.append(healing.filter(market__in=unserved))
+        healing = healing.exclude(market__in=unserved)
+    return bounded_count(healing), added(bounded_count(rows) for rows in needing)
 
 
 def _worker(upkeep: Upkeep) -> list[Need]:
@@ -104,14 +107,13 @@ def _worker(upkeep: Upkeep) -> list[Need]:
     ]
 
 
-def _tokens(markets: Sequence[str], *, at: datetime) -> list[Need]:
+def _tokens(unserved: Sequence[str], *, at: datetime) -> list[Need]:
     """没有可用的,有的市场没有,被服务商拒绝的。"""
     kept = ApiToken.objects.filter(deleted=False)
     refused = kept.filter(~Q(last_error=""), status=DISABLED).count()
     if not ApiToken.objects.usable(PROVIDER, at=at).exists():
         return [Need(NeedKind.NO_TOKEN, 1), Need(NeedKind.REFUSED_TOKENS, refused)]
-    unserved = tuple(serving(markets, at=at).unserved)
     return [
-        Need(NeedKind.UNSERVED, len(unserved), unserved),
+        Need(NeedKind.UNSERVED, len(unserved), tuple(unserved)),
         Need(NeedKind.REFUSED_TOKENS, refused),
     ]

@@ -22,7 +22,15 @@ from sync.models import (
     Stock,
     SyncRun,
 )
-from sync.services import audit, freshness, setup_schedules
+from sync.services import (
+    Acts,
+    Outlooks,
+    attention,
+    audit,
+    freshness,
+    setup_schedules,
+    upkeep,
+)
 from tests.fixtures import MakeToken
 from tests.rows import bar, stock
 
@@ -104,7 +112,33 @@ def test_missing_bars_are_counted_in_the_verdict_and_link_to_their_day() -> None
     assert "market=HK&period=day&day=" in clause.url
 
 
-def test_failures_heal_by_themselves_where_somebody_works() -> None:
+@pytest.mark.parametrize("markets", ["", "HK"])
+def test_what_heals_and_what_needs_you_is_as_the_list_of_failures_says(
+    make_token: MakeToken, markets: str
+) -> None:
+    setup_schedules(at=timezone.now())
+    make_token(markets=markets)
+    stock("1")
+    failures(3)
+    failure("4", market="US")
+    failure("5", market="US", reason_class="unknown_symbol")
+    for reason in ("contradiction", "token_rejected", "no_token", ""):
+        failure("6", reason_class=reason)
+    failure("7", status=2)
+    at = timezone.now()
+
+    found = attention(["HK"], upkeep=upkeep(at=at), at=at)
+
+    outlooks = Outlooks(at=at)
+    counts = outlooks.counts(outlooks.cells()).counts
+    assert found.healing == counts[Acts.ITSELF] > 0
+    assert found.failures == counts[Acts.YOU] + counts[Acts.GIVEN_UP] > 1
+
+
+def test_failures_heal_by_themselves_where_somebody_works(
+    make_token: MakeToken,
+) -> None:
+    make_token()
     failures(3)
     failure("7", reason_class="unknown_symbol")
     failure("8", status=2)
@@ -152,7 +186,7 @@ def test_needs_you_lists_what_no_schedule_can_do(make_token: MakeToken) -> None:
             "1 series has another history at the provider: keep it or take it over.",
             True,
         ),
-        ("1 failure: the provider does not know the code.", True),
+        ("1 failure waits for you: no retry heals it.", True),
         ("1 failure was given up after all attempts.", True),
         ("1 stock is gone at the provider.", True),
     ]
