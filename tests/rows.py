@@ -13,7 +13,7 @@ from django.db import connection
 
 from sync.engine.ports import Beat, Failure, Kline, Part, Task, Window
 from sync.models import Kline as StoredKline
-from sync.models import Stock, SyncRun, SyncShard
+from sync.models import MarketDay, Stock, SyncRun, SyncShard
 from sync.services.processes import this_process
 from sync.storage.failures import BatchFailures
 from sync.storage.klines import DatabaseStore
@@ -40,6 +40,20 @@ def bar(of: Stock, day: date, *, period: str = "day") -> None:
     numbers = dict.fromkeys(("open", "high", "low", "close", "volume", "turnover"), 1)
     at = datetime(day.year, day.month, day.day, tzinfo=UTC)
     StoredKline.objects.create(stock=of, period=period, time=at, **numbers)
+
+
+def session(day: date, *, period: str = "day", present: int = 9) -> MarketDay:
+    """HK 的一个交易日,核对过:十根里有 `present` 根。"""
+    return MarketDay.objects.create(
+        market="HK",
+        period=period,
+        day=day,
+        expected=10,
+        present=present,
+        suspended=0,
+        missing=10 - present,
+        audited_at=AT,
+    )
 
 
 def run(**columns: Any) -> SyncRun:

@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, gettext_noop
+from django.utils.translation import gettext_lazy
 
 from common.admin.display import moment
 from common.admin.filters import Choices, ColumnFilter
@@ -24,20 +24,8 @@ from sync.models.rejected import NO_TIME
 from ..counting import BoundedPaginator
 from ..display import run_url
 from ..readonly import ReadOnlyAdmin
+from ..told import told
 from .filters import PeriodFilter, RunFilter
-
-# What the client says of a bar, to be translated; anything else is shown as it is.
-KNOWN = (
-    gettext_noop("a field is missing"),
-    gettext_noop("a field is not a number"),
-    gettext_noop("a number is out of range"),
-    gettext_noop("a price is not above zero"),
-    gettext_noop("a price is out of range"),
-    gettext_noop("a weekend, and nothing was traded"),
-    gettext_noop("high is below low"),
-    gettext_noop("open or close lies outside low and high"),
-    gettext_noop("volume or turnover is out of range"),
-)
 
 
 class MarketFilter(ColumnFilter):
@@ -110,7 +98,7 @@ class RejectedBarAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("reason"))
     def shown_reason(self, bar: RejectedBar) -> str:
         """为什么不能用。"""
-        return _(bar.reason) if bar.reason in KNOWN else bar.reason
+        return told(bar.reason)
 
     @admin.display(description=gettext_lazy("last seen"))
     def shown_seen(self, bar: RejectedBar) -> SafeString:

@@ -13,7 +13,6 @@ from django.urls import reverse
 from sync.models import (
     Coverage,
     Kline,
-    MarketDay,
     RejectedBar,
     Revision,
     Stock,
@@ -21,7 +20,7 @@ from sync.models import (
     SyncRun,
 )
 from tests.fixtures import MakeToken
-from tests.rows import AT, bar, stock
+from tests.rows import AT, bar, session, stock
 
 from ..people import failure, nora, otto, text, vera
 
@@ -37,16 +36,7 @@ def spoiled() -> Stock:
     for day in DAYS:
         if day != MISSING:
             bar(one, day)
-        MarketDay.objects.create(
-            market="HK",
-            period="day",
-            day=day,
-            expected=9,
-            present=8,
-            suspended=0,
-            missing=1,
-            audited_at=AT,
-        )
+        session(day)
     Coverage.objects.create(
         stock=one, period="day", start_date=DAYS[0], end_date=DAYS[-1]
     )

@@ -7,9 +7,9 @@ from datetime import date
 import pytest
 
 from sync import services
-from sync.models import MarketDay, SyncFailure
+from sync.models import SyncFailure
 from tests.fixtures import MakeToken
-from tests.rows import AT, stock
+from tests.rows import AT, session, stock
 
 pytestmark = pytest.mark.django_db
 
@@ -18,16 +18,7 @@ START, END = date(2026, 3, 3), date(2026, 3, 4)
 
 def traded() -> None:
     for day in range(2, 7):
-        MarketDay.objects.create(
-            market="HK",
-            period="day",
-            day=date(2026, 3, day),
-            expected=9,
-            present=9,
-            suspended=0,
-            missing=0,
-            audited_at=AT,
-        )
+        session(date(2026, 3, day))
 
 
 def test_a_gap_becomes_a_failure_that_a_run_in_the_background_holds(

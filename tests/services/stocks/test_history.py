@@ -20,7 +20,7 @@ from sync.models import (
     SyncFailure,
 )
 from sync.services.stocks import history as module
-from tests.rows import AT, bar, run, stock
+from tests.rows import AT, bar, run, session, stock
 
 pytestmark = pytest.mark.django_db
 
@@ -28,20 +28,9 @@ pytestmark = pytest.mark.django_db
 DAYS = [date(2026, 3, day) for day in (2, 3, 4, 5, 6, 9, 10, 11, 12, 13)]
 
 
-def traded(*days: date, period: str = "day", present: int = 9) -> None:
-    MarketDay.objects.bulk_create(
-        MarketDay(
-            market="HK",
-            period=period,
-            day=day,
-            expected=10,
-            present=present,
-            suspended=0,
-            missing=1,
-            audited_at=AT,
-        )
-        for day in days
-    )
+def traded(*days: date, period: str = "day") -> None:
+    for day in days:
+        session(day, period=period)
 
 
 def made(*without: date, audited: bool = True) -> Stock:
