@@ -27,6 +27,8 @@ print(adjusted.equals(stock), weeks.time.dt.day.tolist())
 print(everything.shape, sorted(set(everything.market)), recent.shape)
 print(frame.shape, frame.schema["stock_code"], frame.schema["time"])
 print(highest.values.tolist())
+pd.testing.assert_frame_equal(copy, market, check_dtype=False)
+print(len(rows), as_of > "2026")
 """
 
 
@@ -73,6 +75,7 @@ def test_every_block_of_python_runs_as_it_stands(
         "(12, 4) ['HK', 'SZ'] (9, 11)",
         "(9, 10) String Date",
         "[['5', 1.0, 3], ['700', 1.0, 3], ['NA', 1.0, 3]]",
+        "12 True",
     ]
 
 
