@@ -9,13 +9,12 @@ from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import NotFound
-from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 
 from .. import services
 from ..models import Stock
 from .forms import ExportForm, checked
-from .guard import Guarded
+from .guard import OneFormat
 from .permissions import MayList
 from .schema import answers
 from .streams import stream
@@ -23,7 +22,7 @@ from .streams import stream
 MOST_NAMED = 50  # splits in a header
 
 
-class KlineCsv(Guarded):
+class KlineCsv(OneFormat):
     """一个市场或一只股票的 K 线,CSV。"""
 
     permission_classes = (MayList,)
@@ -59,14 +58,6 @@ class KlineCsv(Guarded):
             answer["X-Splits-Applied"] = _named(export.applied)
             answer["X-Splits-Unknown"] = _named(export.unknown)
         return answer
-
-    def perform_content_negotiation(
-        self,
-        request: Request,
-        force: bool = False,  # noqa: FBT001, FBT002 Django passes it by position
-    ) -> tuple[BaseRenderer, str]:
-        """只有一种格式,问什么都给它;JSON 是给错误的。"""
-        return JSONRenderer(), JSONRenderer.media_type
 
 
 def _named(splits: Sequence[object]) -> str:

@@ -10,6 +10,7 @@ from rest_framework.exceptions import (
     NotAuthenticated,
     PermissionDenied,
 )
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -39,3 +40,15 @@ class Guarded(APIView):
         """错误的回答也一样:代理和浏览器都不留一份。"""
         patch_cache_control(response, no_store=True)
         return super().finalize_response(request, response, *args, **kwargs)
+
+
+class OneFormat(Guarded):
+    """只有一种格式、不是 JSON 的接口:问什么都给它;JSON 是给错误的。"""
+
+    def perform_content_negotiation(
+        self,
+        request: Request,
+        force: bool = False,  # noqa: FBT001, FBT002 Django passes it by position
+    ) -> tuple[BaseRenderer, str]:
+        """不看对方要什么。"""
+        return JSONRenderer(), JSONRenderer.media_type

@@ -16,7 +16,6 @@ from drf_spectacular.utils import extend_schema
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
-from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 
 from tokens.models import ApiToken
@@ -24,7 +23,7 @@ from tokens.models import ApiToken
 from .. import services
 from ..models import Restatement, RunState, ShardState, SyncFailure, SyncRun
 from ..models.shards import SyncShard
-from .guard import Guarded
+from .guard import OneFormat
 from .permissions import StaffOrListingKey
 from .schema import answers
 
@@ -32,7 +31,7 @@ WAITING = "metrics-failures-waiting"
 REMEMBERED = 30  # seconds
 
 
-class Metrics(Guarded):
+class Metrics(OneFormat):
     """给 Prometheus 的指标。"""
 
     permission_classes = (StaffOrListingKey,)
@@ -51,14 +50,6 @@ class Metrics(Guarded):
         return HttpResponse(
             generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4
         )
-
-    def perform_content_negotiation(
-        self,
-        request: Request,
-        force: bool = False,  # noqa: FBT001, FBT002 Django passes it by position
-    ) -> tuple[BaseRenderer, str]:
-        """只有一种格式,问什么都给它;JSON 是给错误的。"""
-        return JSONRenderer(), JSONRenderer.media_type
 
 
 class Numbers:
