@@ -36,7 +36,7 @@ from .exporting.request import ADJUSTMENTS, ExportRequest
 from .exporting.resampling import SOURCES as RESAMPLED
 from .exporting.stream import Export, export
 from .failures.decide import give_up, note_failure, reopen
-from .failures.market_day import accept_day, retry_day
+from .failures.market_day import accept_day, note_day, retry_day
 from .failures.outlook import Acts, Advice, Outlook, Outlooks
 from .failures.repair import repair
 from .failures.retry import retry_failed
@@ -200,6 +200,7 @@ __all__ = [
     "markets_with",
     "newest_bars",
     "next_syncs",
+    "note_day",
     "note_failure",
     "now",
     "pause",

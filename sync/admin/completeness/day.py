@@ -33,7 +33,7 @@ LACKS: dict[Lack, Promise] = {
 }
 DEEDS: dict[Lack, tuple[str, ...]] = {
     Lack.HOLE: ("retry", "again", "accept"),
-    Lack.FAILED: ("retry", "again", "accept"),
+    Lack.FAILED: ("retry", "again", "accept", "note"),
     Lack.LATE: ("fetch",),
     Lack.SUSPENDED: ("again",),
     Lack.GONE: (),
@@ -43,6 +43,7 @@ BUTTONS: dict[str, Promise] = {
     "again": _("Re-download"),
     "accept": _("Accept as suspended"),
     "fetch": _("Fetch"),
+    "note": _("Note"),
 }
 
 

@@ -25,6 +25,7 @@ class Deed:
     name: str
     cell: Cell
     ids: Sequence[int]
+    text: str = ""
 
     @property
     def question(self) -> str:
@@ -46,6 +47,11 @@ class Deed:
                 "Accept that %(count)d stocks of %(market)s were suspended on %(day)s?",
                 count,
             ),
+            "note": ngettext(
+                "Write a note on %(day)s of %(count)d stock of %(market)s",
+                "Write a note on %(day)s of %(count)d stocks of %(market)s",
+                count,
+            ),
             "fetch": ngettext(
                 "Fetch %(count)d stock of %(market)s up to %(day)s?",
                 "Fetch %(count)d stocks of %(market)s up to %(day)s?",
@@ -56,18 +62,18 @@ class Deed:
         return message % {"count": count, "market": cell.market, "day": cell.day}
 
     def calls(self, *, at: datetime) -> int | None:
-        """算出大约要几次请求;当作停牌的一次也不要。
+        """算出大约要几次请求;当作停牌、写备注的一次也不要。
 
         Raises Refused as a run does that cannot be started.
         """
-        if self.name == "accept":
+        if self.name in {"accept", "note"}:
             return None
         if self.name == "retry":
             return len(self.ids)
         return services.forecast(self._request(), at=at).calls_needed
 
     def do(self, *, at: datetime, by: str) -> SyncRun | int:
-        """做;返回登记的运行,或者当作停牌的有几只。
+        """做;返回登记的运行,或者当作停牌的、写了备注的有几个。
 
         Raises Refused.
         """
@@ -80,7 +86,22 @@ class Deed:
             return services.retry_day(
                 cell.market, cell.period, cell.day, self.ids, at=at, by=by
             )
+        if self.name == "note":
+            where = (cell.market, cell.period, cell.day, self.ids)
+            return services.note_day(*where, text=self.text, at=at, by=by)
         return services.start(self._request(), at=at, by=by, background=True)
+
+    def done(self, count: int) -> str:
+        """做了以后说的话。"""
+        if self.name == "note":
+            message = ngettext(
+                "The note is on %d failure.", "The note is on %d failures.", count
+            )
+        else:
+            message = ngettext(
+                "%d stock counts as suspended.", "%d stocks count as suspended.", count
+            )
+        return message % count
 
     def _request(self) -> services.SyncRequest:
         """重新取的只要那一天;还没有取过的从它缺的地方取起。"""
@@ -106,4 +127,5 @@ def deed_of(asked: QueryDict, cell: Cell) -> Deed:
     numbers = [text for text in texts if text.isascii() and text.isdigit()]
     if not 1 <= len(numbers) <= MOST or len(numbers) < len(texts):
         raise services.Refused(_("Choose 1 to %d stocks.") % MOST)
-    return Deed(asked.get("do", ""), cell, [int(number) for number in numbers])
+    ids = [int(number) for number in numbers]
+    return Deed(asked.get("do", ""), cell, ids, asked.get("text", ""))

@@ -19,7 +19,6 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from sync import services
@@ -41,7 +40,7 @@ COLUMNS = (
     *("missing", "waiting", "audited_at"),
 )
 # Who may start runs may fetch anew; who may retry may decide about failures.
-RUNS, RETRIES = {"again", "fetch"}, {"retry", "accept"}
+RUNS, RETRIES = {"again", "fetch"}, {"retry", "accept", "note"}
 
 
 @admin.register(MarketDay)
@@ -154,7 +153,8 @@ class MarketDayAdmin(ReadOnlyAdmin):
             deed = deed_of(request.POST, cell)
             if "confirmed" not in request.POST:
                 return self._ask(request, deed, calls=deed.calls(at=at))
-            self._tell(request, deed.do(at=at, by=request.user.get_username()))
+            done = deed.do(at=at, by=request.user.get_username())
+            self._tell(request, deed, done)
         except services.Refused as error:
             self.message_user(request, str(error), messages.ERROR)
         return HttpResponseRedirect(cell.url)
@@ -170,7 +170,7 @@ class MarketDayAdmin(ReadOnlyAdmin):
         }
         return TemplateResponse(request, "admin/sync/marketday/confirm.html", context)
 
-    def _tell(self, request: HttpRequest, done: SyncRun | int) -> None:
+    def _tell(self, request: HttpRequest, deed: Deed, done: SyncRun | int) -> None:
         if isinstance(done, SyncRun):
             text = format_html(
                 '{} <a href="{}">{}</a>',
@@ -179,10 +179,7 @@ class MarketDayAdmin(ReadOnlyAdmin):
                 _("run %d") % done.pk,
             )
         else:
-            message = ngettext(
-                "%d stock counts as suspended.", "%d stocks count as suspended.", done
-            )
-            text = format_html("{}", message % done)
+            text = format_html("{}", deed.done(done))
         self.message_user(request, text, messages.SUCCESS)
 
     def _allowed(self, request: HttpRequest) -> set[str]:

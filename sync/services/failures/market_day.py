@@ -19,6 +19,7 @@ from ..errors import Refused
 from ..quality.audit import Hole, file_holes, recount
 from ..quality.lacking import window_of
 from ..tokens.serving import require_token
+from .decide import note_failure
 from .retry import retry_failed
 
 # More than that is a run over the market.
@@ -70,6 +71,31 @@ def accept_day(
             note(Verb.DAYS_ACCEPTED, stock, period=period, day=f"{window.start}")
     recount(market, period, [window.start], at=at)
     return len(stocks)
+
+
+def note_day(
+    market: str,
+    period: str,
+    day: date,
+    ids: Sequence[int],
+    *,
+    text: str,
+    at: datetime,
+    by: str,
+) -> int:
+    """在这些股票这一天等着补拉的失败记录上写一句备注,返回写了几条。
+
+    Raises Refused: nothing is written, or no failure is there to write it on.
+    """
+    stocks, window = _stocks(market, period, ids), window_of(day, period)
+    codes = {stock.stock_code for stock in stocks}
+    with transaction.atomic():
+        rows = list(_failures(market, period, codes, window))
+        if not rows:
+            raise Refused(_("No failure waits there to be noted on."))
+        for row in rows:
+            note_failure(row, text, at=at, by=by)
+    return len(rows)
 
 
 def _stocks(market: str, period: str, ids: Sequence[int]) -> list[Stock]:

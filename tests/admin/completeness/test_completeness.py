@@ -28,6 +28,7 @@ DO, AUDIT, CSV, WORST = (
     reverse(f"admin:sync_marketday_{name}") for name in ("do", "audit", "csv", "worst")
 )
 DAY = SESSIONS[4]
+DEEDS = ("retry", "again", "accept", "note")
 CELL = {"market": "HK", "period": "day", "day": str(DAY)}
 BUTTON = re.compile(r'<button[^>]*name="do" value="(\w+)"')
 
@@ -40,8 +41,10 @@ def market() -> dict[str, int]:
     return {stock.stock_code: stock.pk for stock in stocks}
 
 
-def sent(client: Client, do: str, *ids: int, confirmed: bool = True) -> Any:
-    fields = {**CELL, "do": do, "stock": [str(pk) for pk in ids]}
+def sent(
+    client: Client, do: str, *ids: int, confirmed: bool = True, **more: str
+) -> Any:
+    fields = {**CELL, **more, "do": do, "stock": [str(pk) for pk in ids]}
     return client.post(DO, fields | ({"confirmed": "1"} if confirmed else {}))
 
 
@@ -104,6 +107,24 @@ def test_accepting_asks_first_and_then_the_day_is_complete(
     assert MarketDay.objects.get(day=DAY).missing == 0
 
 
+def test_a_note_goes_to_the_failure_of_the_day(market: dict[str, int]) -> None:
+    row = failure("hole", start_date=DAY, end_date=DAY)
+    client = otto()
+
+    asked = text(sent(client, "note", market["hole"], confirmed=False))
+    empty = told(client, sent(client, "note", market["hole"], text=" "))
+    none = told(client, sent(client, "note", market["1"], text="x"))
+    done = told(client, sent(client, "note", market["hole"], text="ask the desk"))
+
+    assert 'name="text"' in asked
+    assert "Write something." in empty
+    assert "No failure waits there" in none
+    assert "The note is on 1 failure." in done
+    assert [(note.text, note.by) for note in row.notes.all()] == [
+        ("ask the desk", "otto")
+    ]
+
+
 def test_retry_and_download_again_start_runs(
     market: dict[str, int], make_token: MakeToken
 ) -> None:
@@ -136,7 +157,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(market: dict[str, int]) -> No
 def test_a_viewer_changes_nothing(market: dict[str, int]) -> None:
     client = vera()
 
-    answers = [sent(client, do, market["hole"]) for do in ("retry", "again", "accept")]
+    answers = [sent(client, do, market["hole"]) for do in DEEDS]
     answers.append(client.post(AUDIT, CELL))
 
     assert {answer.status_code for answer in answers} == {403}
