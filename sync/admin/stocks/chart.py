@@ -75,7 +75,8 @@ class Clock:
 
     def __init__(self, stock: Stock, period: str) -> None:
         self.intraday = PERIODS[period].intraday
-        self._zone = ZoneInfo(markets.MARKETS[stock.market].zone)
+        zone = markets.MARKETS[stock.market].zone if self.intraday else "UTC"
+        self._zone = ZoneInfo(zone)
 
     def of(self, moment: datetime) -> Time:
         """一根 K 线的时间。"""
@@ -86,9 +87,8 @@ class Clock:
 
     def written(self, moment: datetime) -> str:
         """一根 K 线的时间,写给人看。"""
-        if not self.intraday:
-            return f"{moment.astimezone(UTC):%Y-%m-%d}"
-        return f"{moment.astimezone(self._zone):%Y-%m-%d %H:%M}"
+        there = moment.astimezone(self._zone)
+        return f"{there:%Y-%m-%d %H:%M}" if self.intraday else f"{there:%Y-%m-%d}"
 
     def day(self, day: date) -> Time:
         """一天的开头;分钟线上是那天的正午,好落在交易时间里。"""

@@ -234,3 +234,10 @@ def test_the_table_of_bars_leads_to_the_same_as_csv() -> None:
     answer: Any = client.get(url.replace("&amp;", "&"))
     lines = b"".join(answer.streaming_content).splitlines()
     assert len(lines) == 1 + 4
+
+
+def test_a_stock_of_a_market_that_nobody_knows_has_a_page() -> None:
+    one = stock(market="XX")
+    bar(one, DAYS[0])
+
+    assert "candle-drawing" in page_of(vera(), one)
