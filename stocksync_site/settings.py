@@ -70,7 +70,7 @@ INSTALLED_APPS = [
     "stocksync_site.admin.StocksyncAdminConfig",
     *("django.contrib.auth", "django.contrib.contenttypes"),
     *("django.contrib.sessions", "django.contrib.messages"),
-    *("django.contrib.staticfiles", "django.contrib.humanize"),
+    *("django.contrib.staticfiles", "django.contrib.humanize", "django.forms"),
     "django_htmx",
     *("rest_framework", "drf_spectacular", "drf_spectacular_sidecar"),
     *("stocksync_site", "tokens", "sync"),
@@ -109,6 +109,9 @@ TEMPLATES = [
         },
     },
 ]
+
+# Widgets, too, are looked for among our templates first.
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 # --- Database -----------------------------------------------------------------------
 _SQLITE = {

@@ -30,6 +30,7 @@ from scripts.messages import (
 
 PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|%[a-z]|\{\w*\}")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
+HALF_WIDTH = re.compile(r"[,;:!?](?=\s|$|%\()|\.(?=$|\n)")
 CONTEXT = re.compile(r"n?pgettext|{% (?:block)?trans(?:late)? [^%]*\bcontext ")
 # Names, and one of which nothing but numbers and signs is left.
 NO_CHINESE = {
@@ -105,6 +106,18 @@ def test_every_translation_has_full_width_punctuation() -> None:
     pairs = translated(catalog())
 
     assert {string for _text, string in pairs if full_width(string) != string} == set()
+
+
+def test_no_half_width_mark_ends_a_phrase_of_chinese() -> None:
+    """After a Latin word or a value, too: full_width leaves those alone."""
+    left = {
+        string
+        for _text, string in translated(catalog())
+        if CHINESE.search(string) and HALF_WIDTH.search(string)
+    }
+
+    assert left == set()
+    assert HALF_WIDTH.search("没有可用的 Token: %(why)s")
 
 
 def test_every_translation_is_in_chinese() -> None:

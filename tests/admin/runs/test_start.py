@@ -145,7 +145,7 @@ def test_a_refusal_is_in_the_language_of_the_reader() -> None:
 
     page = otto().post(page_of(made, "again"), follow=True, headers=chinese)
 
-    assert "没有可用的 Token:还没有 itick 的 Token" in text(page)
+    assert "没有可用的 Token：还没有 itick 的 Token" in text(page)
     assert "There is no token" not in text(page)
 
 
@@ -429,6 +429,6 @@ def test_why_a_run_failed_is_in_the_language_of_the_reader() -> None:
 
     page = client.get(page_of(made), headers={"accept-language": "zh-hans"})
 
-    assert "没有可用的 Token:itick 可用的 Token 都不支持 HK" in text(page)
+    assert "没有可用的 Token：itick 可用的 Token 都不支持 HK" in text(page)
     assert "No usable token" not in text(page)
     assert "没有可用的 Token: No usable token" in text(client.get(page_of(made)))
