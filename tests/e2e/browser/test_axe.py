@@ -58,7 +58,7 @@ def faults(browser: Browser, *rules: str) -> list[str]:
     found: Any = browser.driver.execute_async_script(RUN, list(rules) or None)
     assert isinstance(found, list), found
     return [
-        f"{fault['id']}: {node['html'][:160]} {node['any'][0]['message'] if node['any'] else ''}"
+        f"{fault['id']}: {node['html'][:160]} {node['failureSummary']}"
         for fault in found
         if fault["impact"] in BAD
         for node in fault["nodes"]
