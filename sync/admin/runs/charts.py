@@ -63,32 +63,45 @@ class Chart:
 
 def throughput_charts(run: SyncRun, speed: services.Throughput) -> list[Chart]:
     """把速度画成两条折线:每秒 K 线,每分钟请求和允许的上限。"""
-    if len(speed.at) < 2:  # noqa: PLR2004 - a line needs two points
-        return []
-    klines = [value for value in speed.klines if value is not None]
-    calls = [value for value in speed.calls if value is not None]
-    allowed = speed.allowed if run.state == RunState.RUNNING else None
-    limit = _(" of %s allowed") % intcomma(allowed) if allowed else ""
+    if len(speed.at) < 2 or not elapsed(run, at=speed.at[-1]):  # noqa: PLR2004
+        return []  # a line needs two points
+    limit = _(" of %s allowed") % intcomma(speed.allowed) if speed.allowed else ""
+    running, seconds = run.state == RunState.RUNNING, elapsed(run, at=speed.at[-1])
+    average = {"klines": run.klines / seconds, "calls": run.calls / seconds * 60}
     return [
-        _chart(_("K-lines a second"), speed.klines, klines, limit=None, of=""),
-        _chart(_("calls a minute"), speed.calls, calls, limit=speed.allowed, of=limit),
+        _chart(
+            _("K-lines a second"),
+            speed.klines,
+            average=None if running else average["klines"],
+        ),
+        _chart(
+            _("calls a minute"),
+            speed.calls,
+            average=None if running else average["calls"],
+            limit=speed.allowed,
+            of=limit if running else "",
+        ),
     ]
 
 
 def _chart(
     title: str,
     values: Sequence[float | None],
-    known: Sequence[float],
     *,
-    limit: int | None,
-    of: str,
+    average: float | None,
+    limit: int | None = None,
+    of: str = "",
 ) -> Chart:
+    """画一条折线;还在进行的写此刻的,结束了的写平均。"""
+    known = [value for value in values if value is not None]
     now = intcomma(round(known[-1])) if known else "–"
+    if average is not None:
+        now = _("%s on average") % intcomma(round(average))
     peak = intcomma(round(max(known))) if known else "–"
-    told = _("%(title)s: %(now)s now, %(peak)s at most")
+    told = _("%(title)s: %(now)s, %(peak)s at most")
     drawn = sparkline(
         values,
-        label=told % {"title": title, "now": now, "peak": peak},
+        label=told % {"title": title, "now": now + of, "peak": peak},
         limit=limit,
         width=CHART_WIDTH,
         height=CHART_HEIGHT,

@@ -14,7 +14,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from common.messages import Message
 from sync.admin.runs.progress import details, progress_of
-from sync.models import Stock, SyncFailure, SyncRun, SyncShard
+from sync.models import RunSample, Stock, SyncFailure, SyncRun, SyncShard
 from sync.models.runs import ACTIVE, RunState
 from tests.fixtures import MakeToken
 from tests.rows import bar
@@ -144,6 +144,23 @@ def test_lanes_are_shown_with_their_stock_and_tokens() -> None:
     assert 'aria-label="one ****1234: 3/5, held"' in page
     assert "no such key" in page
     assert "<b>700</b>" not in stale
+
+
+def test_a_run_at_work_tells_its_speed_now_and_an_ended_one_its_average() -> None:
+    made = run("running", klines=9_000, calls=90, heartbeat_at=AT + 100 * SECOND)
+    for second in (30, 60, 90):
+        RunSample.objects.create(
+            run=made, at=AT + second * SECOND, klines=second * 80, calls=second
+        )
+    client = vera()
+
+    working = text(client.get(page_of(made)))
+    SyncRun.objects.update(state="succeeded", finished_at=AT + 100 * SECOND)
+    ended = text(client.get(page_of(made)))
+
+    assert "<b>180</b>" in working  # (9,000 - 7,200) in 10 seconds
+    assert "<b>90 on average</b>" in ended
+    assert "<b>54 on average</b>" in ended  # calls a minute
 
 
 def test_what_was_really_fetched_stands_beside_what_was_requested() -> None:
