@@ -29,8 +29,9 @@ ROOT = Path(__file__).resolve().parent.parent
 # The databases of a group, the first that is there or, for writing, all.
 USUAL = (
     *("writing", "lanes", "pipeline", "idle", "topup", "limits", "size"),
-    "clusters",
+    *("clusters", "export"),
 )
+BOTH = {"writing", "export"}
 GROUPS = (*USUAL, "pages")  # filling the tables for the pages takes minutes
 
 
@@ -61,7 +62,7 @@ def measure(
     with places.databases() as databases:
         for name in names:
             # A run is measured where big markets are kept; writing on both.
-            wanted = list(databases) if name == "writing" else list(databases)[-1:]
+            wanted = list(databases) if name in BOTH else list(databases)[-1:]
             for database in wanted:
                 answer = worker(name, url=databases[database](), quick=quick)
                 figures += map(Figure.from_json, answer["figures"])

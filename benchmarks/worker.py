@@ -28,6 +28,7 @@ def _measured(group: str, *, quick: bool) -> dict[str, Any]:
 
     from . import (  # noqa: PLC0415
         clusters,
+        exports,
         idle,
         lanes,
         limits,
@@ -47,6 +48,7 @@ def _measured(group: str, *, quick: bool) -> dict[str, Any]:
         "limits": limits.measure,
         "size": size.measure,
         "clusters": clusters.measure,
+        "export": exports.measure,
         "pages": pages.measure,
     }
     call_command("migrate", verbosity=0)

@@ -42,10 +42,10 @@ class KlineCsv(OneFormat):
         "Rows go by stock, then time, which is a date for day, week and month and "
         "otherwise the bar's start in UTC. With `start` and `end` the same day: one "
         "day of a market. Compressed with gzip for whoever accepts it. An answer that "
-        "breaks off is cut without its last chunk. 503 with Retry-After where too "
-        "many are being read already.",
+        "breaks off is cut without its last chunk. 429 with Retry-After where "
+        "too many are being read already.",
         parameters=[ExportForm],
-        responses=answers({(200, "text/csv"): OpenApiTypes.STR}, 400, 404, 503),
+        responses=answers({(200, "text/csv"): OpenApiTypes.STR}, 400, 404),
     )
     def get(self, request: Request) -> StreamingHttpResponse:
         """返回 CSV 的流。"""

@@ -19,7 +19,6 @@ _SAID = {
     409: "Not now: the text says why.",
     415: "The body is neither JSON nor a form.",
     429: "Too many calls; Retry-After says how long to wait.",
-    503: "Too many are being read; Retry-After says how long to wait.",
 }
 # Words for choices that cannot be names.
 WORDS: dict[str, dict[Any, str]] = {

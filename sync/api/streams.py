@@ -29,7 +29,7 @@ _slots = BoundedSemaphore(settings.API_EXPORTS_AT_ONCE)
 class Busy(APIException):
     """已经有太多导出在进行。"""
 
-    status_code = 503
+    status_code = 429  # not 503: that is logged as an error of ours
     default_detail = "Too many exports are being read: try again in a moment."
     default_code = "busy"
     wait = WAIT

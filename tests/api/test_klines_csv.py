@@ -123,7 +123,7 @@ def test_beyond_so_many_at_once_the_next_has_to_wait(
 
     refused = viewer.get(PATH, {"market": "HK"})
 
-    assert (refused.status_code, refused["Retry-After"]) == (503, "5")
+    assert (refused.status_code, refused["Retry-After"]) == (429, "5")
     assert "moment" in refused.json()["detail"]
     hang_up(held.pop())  # before the first line
     assert len(read(viewer)) == 4

@@ -14,7 +14,7 @@ ERRORS = {
     "completeness_list": {"400", "404"},
     "split_list": {"400", "404"},
     "failure_list": {"400", "404"},
-    "kline_csv": {"400", "404", "503"},
+    "kline_csv": {"400", "404"},
     "retry_failed": {"400", "409", "415"},
     "run_list": {"400", "404"},
     "run_start": {"400", "409", "415"},

@@ -12,10 +12,20 @@ from django.db import connection
 from rich.console import Console
 
 from benchmarks import __main__ as command
-from benchmarks import figures, machine, provider, rivals, samples, tables, writing
+from benchmarks import (
+    exports,
+    figures,
+    machine,
+    provider,
+    rivals,
+    samples,
+    tables,
+    writing,
+)
 from benchmarks.figures import Against, Figure, higher, lower
 from sync.models import Kline
 from sync.storage.klines import TOGETHER, write_klines
+from tests.e2e.processes import database_url
 
 FIGURE = Figure(
     "new K-lines",
@@ -131,3 +141,17 @@ def test_all_ways_of_writing_store_the_same(bars: int) -> None:
     assert len(stored[0]) == 2 * bars
     assert stored[0] == stored[1] == stored[2]
     assert tables.database() in {"SQLite", "MariaDB"}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.runs_on("sqlite")
+def test_exports_are_measured_beside_the_databases_own_client(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url())
+
+    measured = {figure.name: figure for figure in exports.measure(quick=True)}
+
+    rivals_met = {each.what for each in measured["CSV by market"].against}
+    assert {"pandas.read_sql", "wanted"} <= rivals_met
+    assert {"CSV by stock", "Parquet by year", "one day of 30 stocks"} <= set(measured)

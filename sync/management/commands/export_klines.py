@@ -11,6 +11,7 @@ from threading import Event
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+from django.db import connection
 
 from common.commands import SpokenCommand
 from sync import services
@@ -102,6 +103,9 @@ class Command(SpokenCommand):
         for text in export.text():
             if stop.is_set():
                 raise services.ExportInterrupted
+            # Whoever reads may take their time, and the server hangs up after a minute.
+            if not connection.in_atomic_block:
+                connection.close()
             self.stdout.write(text, ending="")
 
 
