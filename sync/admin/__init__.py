@@ -1,6 +1,6 @@
 """管理页面:一个房间一种东西,`pages` 登记列表和它的页面。"""
 
-from . import access
+from . import access, users
 from .activity import jobs
 from .activity.pages import ActivityAdmin
 from .activity.schedules import ScheduledJobAdmin
@@ -27,4 +27,5 @@ __all__ = [
     "SyncRunAdmin",
     "access",
     "jobs",
+    "users",
 ]

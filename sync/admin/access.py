@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from common.activity import note
+from common.admin.strict import StrictAdmin
 
 from ..models import AccessKey, Verb
 from ..models.access import AccessKeyQuerySet, check_expiry
@@ -41,7 +42,7 @@ class AccessKeyForm(ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(AccessKey)
-class AccessKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class AccessKeyAdmin(StrictAdmin):
     """每个工作人员管自己的密钥,超级用户管所有人的,限额只有超级用户能改。
 
     A key has no more rights than its user, so making one needs no permission. It is

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from common.admin.strict import StrictActions
+from common.admin.strict import StrictAdmin
 
 from ..models.permissions import Permission
 
@@ -16,7 +16,7 @@ def may_list(request: HttpRequest) -> bool:
     return request.user.has_perm(Permission.LIST)
 
 
-class ReadOnlyAdmin(StrictActions):
+class ReadOnlyAdmin(StrictAdmin):
     """同步的页面:只看 stock:sync:list;谁也不能在表单里添加、修改、删除。
 
     Django's own view, add, change and delete permissions have no say here.

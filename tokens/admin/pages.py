@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from common.activity import note
 from common.admin.display import badge, moment
 from common.admin.filters import DeletedFilter
-from common.admin.strict import StrictActions
+from common.admin.strict import StrictAdmin
 
 from .. import conditions
 from ..models import ApiToken, TokenEvent
@@ -59,7 +59,7 @@ class TokenList(ChangeList):
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(StrictActions):
+class ApiTokenAdmin(StrictAdmin):
     """Token 的页面:值只进不出,行不真的删掉。"""
 
     form = TokenForm

@@ -14,6 +14,8 @@ from django.http import HttpRequest
 from django_q.admin import FailAdmin, QueueAdmin, ScheduleAdmin, TaskAdmin
 from django_q.models import Failure, OrmQ, Schedule, Success
 
+from common.admin.strict import StrictAdmin
+
 
 class SuperusersOnly:
     """所有权限都归超级用户。"""
@@ -40,19 +42,19 @@ class SuperusersOnly:
         return actions if _is_superuser(request) else {}
 
 
-class JobAdmin(SuperusersOnly, TaskAdmin):  # type: ignore[misc]
+class JobAdmin(SuperusersOnly, StrictAdmin, TaskAdmin):  # type: ignore[misc]
     """成功的任务。"""
 
 
-class FailedJobAdmin(SuperusersOnly, FailAdmin):  # type: ignore[misc]
+class FailedJobAdmin(SuperusersOnly, StrictAdmin, FailAdmin):  # type: ignore[misc]
     """失败的任务。"""
 
 
-class QueuedJobAdmin(SuperusersOnly, QueueAdmin):  # type: ignore[misc]
+class QueuedJobAdmin(SuperusersOnly, StrictAdmin, QueueAdmin):  # type: ignore[misc]
     """排队的任务。"""
 
 
-class JobScheduleAdmin(SuperusersOnly, ScheduleAdmin):  # type: ignore[misc]
+class JobScheduleAdmin(SuperusersOnly, StrictAdmin, ScheduleAdmin):  # type: ignore[misc]
     """定时的任务。"""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -69,6 +69,7 @@ class ActivityAdmin(ReadOnlyAdmin):
 
     list_display_links = None
     list_filter = (WayFilter, ObjectFilter, WhoFilter)
+    linked = ("object_id",)
     list_per_page = 50
     list_max_show_all = 0
     sortable_by = ()
@@ -97,7 +98,3 @@ class ActivityAdmin(ReadOnlyAdmin):
             rows = answer.context_data["cl"].result_list
             answer.context_data["lines"] = lines(rows, request)
         return answer
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """一个对象的活动可以按它的编号找。"""
-        return lookup == "object_id" or super().lookup_allowed(lookup, value, request)

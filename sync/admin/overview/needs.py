@@ -102,7 +102,7 @@ def _list(kind: NeedKind) -> tuple[str, str]:
     """按钮上的字,和它去的列表。"""
     restated = reverse("admin:sync_restatement_changelist")
     return {
-        NeedKind.RESTATED: (_("Decide"), f"{restated}?state__exact=flagged"),
+        NeedKind.RESTATED: (_("Decide"), f"{restated}?state=flagged"),
         NeedKind.FAILURES: (
             _("Look"),
             failures_url(acts=Acts.YOU.value),
