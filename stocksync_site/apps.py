@@ -6,7 +6,7 @@ from django.db.models.signals import pre_migrate
 
 
 class SiteConfig(AppConfig):
-    """项目自己的应用:登记系统检查,`migrate` 之前整理字符集。"""
+    """项目自己的应用:登记系统检查,守住任务,`migrate` 之前整理字符集。"""
 
     name = "stocksync_site"
 
@@ -15,7 +15,10 @@ class SiteConfig(AppConfig):
         from . import (  # noqa: PLC0415  # checks need the apps to be ready
             charset,
             checks,  # noqa: F401
+            jobs,
         )
+
+        jobs.guard()
 
         register(charset.check, Tags.database)
         # Sent for apps with models only, for each of them once, before any migration.

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Collection
 from datetime import date
 from functools import wraps
-from typing import Any
+from typing import Any, NoReturn
 
 from django.conf import settings
 
@@ -64,6 +64,11 @@ def execute_shard(shard_id: int, **_: Any) -> str:
             logger.exception("Shard %d has failed", shard_id)
             return "failed"
     return "gone" if run is None else str(run.state)
+
+
+def refuse(func: str, **_: Any) -> NoReturn:
+    """拒绝一个不是我们的任务:时间表里写着别的函数。"""
+    raise ValueError(f"{func} is no job of stocksync and was not run")
 
 
 @_by_schedule
