@@ -5,7 +5,7 @@ PORT ?= 8000
 FAULTS ?= 100
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check serve bench faults
+.PHONY: help setup demo test check serve bench faults lock audit
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' \
@@ -37,3 +37,11 @@ bench: ## how fast it is here
 faults: ## kill and break everything, and look for what is lost (FAULTS=100)
 	@scripts/setup.sh test
 	@$(PYTHON) -m tests.faults --kills "$(FAULTS)"
+
+lock: ## the newest packages that the requirements allow, with hashes and licences
+	@scripts/setup.sh test
+	@scripts/lock.sh
+
+audit: ## are weaknesses known in the locked packages?
+	@scripts/setup.sh check
+	@scripts/audit.sh

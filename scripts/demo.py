@@ -81,12 +81,10 @@ def has_other_tokens(database: Path) -> bool:
     """库里有没有不是模拟器的 Token。"""
     if not database.exists():
         return False
-    query = (
-        f"SELECT 1 FROM stk_api_token WHERE base_url NOT LIKE '{SIMULATOR}%' LIMIT 1"
-    )
+    query = "SELECT 1 FROM stk_api_token WHERE base_url NOT LIKE ? LIMIT 1"
     with closing(sqlite3.connect(database)) as connection:
         try:
-            return connection.execute(query).fetchone() is not None
+            return connection.execute(query, [f"{SIMULATOR}%"]).fetchone() is not None
         except sqlite3.OperationalError:
             return False
 

@@ -76,18 +76,17 @@ make_venv() {
     rm -f var/setup-*.stamp
 }
 
-# pip_install NAME FILE… : once for each content of the files.
+# pip_install NAME LOCK [OPTION…] : once for each content of the lock files. What is not
+# exactly what was locked, or would run code of its own to be installed, is refused.
 pip_install() {
-    local name=$1 stamp=var/setup-$1.stamp wanted file
-    shift
-    wanted=$(cat requirements*.txt | cksum)
+    local name=$1 lock=$2 stamp=var/setup-$1.stamp wanted
+    wanted=$(cat requirements*.lock | cksum)
     [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
-    say "installing Python packages: $* (takes a minute or two the first time)"
-    local arguments=()
-    for file in "$@"; do arguments+=(-r "$file"); done
-    if ! .venv/bin/python -m pip install "${arguments[@]}" >"var/pip-$name.log" 2>&1; then
+    say "installing Python packages: $lock (takes a minute or two the first time)"
+    if ! .venv/bin/python -m pip install --require-hashes --only-binary :all: \
+        -r "$lock" "${@:3}" >"var/pip-$name.log" 2>&1; then
         grep -iE '^ *error' "var/pip-$name.log" | tail -n 5 >&2 || true
-        fail "pip could not install $*; its whole output is in var/pip-$name.log."
+        fail "pip could not install $lock; its whole output is in var/pip-$name.log."
     fi
     echo "$wanted" >"$stamp"
 }
@@ -127,7 +126,10 @@ mysqlclient() {
     # shellcheck disable=SC2046  # one word is one package
     install_missing "to build mysqlclient, the driver for MySQL and MariaDB" $(missing_for_build)
     rm -f var/setup-mysql.stamp
-    pip_install mysql requirements-mysql.txt
+    # It is built here, by the setuptools of the lock: its own environment for building
+    # would fetch one that nobody has looked at.
+    pip_install build requirements-build.lock
+    pip_install mysql requirements-mysql.lock --no-binary mysqlclient --no-build-isolation
     has_mysqlclient || fail "mysqlclient is installed and does not load; see .venv/bin/python -c 'import MySQLdb'."
 }
 
@@ -153,9 +155,9 @@ main() {
     fi
     make_venv
     case $level in
-    run) pip_install run requirements.txt ;;
+    run) pip_install run requirements.lock ;;
     check | test)
-        pip_install dev requirements-dev.txt
+        pip_install dev requirements-dev.lock
         cp var/setup-dev.stamp var/setup-run.stamp # the tools' file includes the other
         ;;
     *) fail "no such level: $level (run, check or test)" ;;

@@ -79,6 +79,7 @@ def test_every_make_target_has_a_line_of_help(root: Path) -> None:
     targets = re.findall(r"^([a-z]+):", makefile, re.MULTILINE)
 
     named = {"setup", "demo", "test", "check", "serve", "bench", "faults", "help"}
+    named |= {"lock", "audit"}
     assert named == set(targets)
     assert all(
         re.search(rf"^{name}: ## \w", makefile, re.MULTILINE) for name in targets

@@ -58,7 +58,7 @@ def checkout(root: Path, place: Path) -> Path:
     copy = place / "a check out"
     (copy / "bin").mkdir(parents=True)
     shutil.copytree(root / "scripts", copy / "scripts")
-    for path in root.glob("requirements*.txt"):
+    for path in root.glob("requirements*.lock"):
         shutil.copy(path, copy)
     return copy
 
@@ -108,14 +108,16 @@ def test_a_second_set_up_installs_nothing(ready: Path) -> None:
     second = set_up(ready, "run", path=os.environ["PATH"])
 
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
-    assert installs(ready) == ["-m pip install -r requirements.txt"]
+    assert installs(ready) == [
+        "-m pip install --require-hashes --only-binary :all: -r requirements.lock"
+    ]
     assert second.stdout == ""
 
 
 def test_changed_requirements_are_installed_again(ready: Path) -> None:
     set_up(ready, "run", path=os.environ["PATH"])
-    with (ready / "requirements.txt").open("a") as file:
-        file.write("another # because\n")
+    with (ready / "requirements.lock").open("a") as file:
+        file.write("another==1\n")
 
     set_up(ready, "run", path=os.environ["PATH"])
 
