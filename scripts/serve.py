@@ -51,16 +51,7 @@ def free(port: int) -> bool:
 
 def web(port: int) -> list[str]:
     """网站进程的命令行;只监听本机。"""
-    gunicorn = [sys.executable, "-m", "gunicorn", "stocksync_site.wsgi"]
-    options = [
-        "--bind",
-        f"127.0.0.1:{port}",
-        "--threads",
-        "8",
-        "--log-level",
-        "warning",
-    ]
-    return gunicorn + options
+    return [sys.executable, "-m", "stocksync_site.server", "--port", str(port)]
 
 
 def run_together(commands: Sequence[Sequence[str]]) -> int:

@@ -65,6 +65,8 @@ SECRET_KEY = _required("DJANGO_SECRET_KEY")
 DEBUG = _switch("DJANGO_DEBUG")
 ALLOWED_HOSTS = _list("DJANGO_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = _list("DJANGO_CSRF_TRUSTED_ORIGINS")
+# Whose X-Forwarded-For and X-Forwarded-Proto are believed: a proxy's address, or none.
+TRUSTED_PROXY = _text("TRUSTED_PROXY")
 
 INSTALLED_APPS = [
     "stocksync_site.admin.StocksyncAdminConfig",
