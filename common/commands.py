@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db.utils import DatabaseError
 
+from . import versions
 from .activity import Actor, Way, acting, system_user
 
 USAGE_ERROR = 2  # argparse's exit code
@@ -33,8 +34,13 @@ class SpokenCommand(BaseCommand):
             raise
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """执行命令,把数据库的错误变成一句话;做事的是启动它的系统用户。"""
+        """执行命令,把数据库的错误变成一句话;做事的是启动它的系统用户。
+
+        Refuses where program and database are not of one version.
+        """
         command = type(self).__module__.rpartition(".")[2]
+        if words := versions.mismatch():
+            raise CommandError(words)
         try:
             with acting(Actor(system_user(), Way.COMMAND, command)):
                 return super().execute(*args, **options)

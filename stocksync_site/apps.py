@@ -15,12 +15,14 @@ class SiteConfig(AppConfig):
         from . import (  # noqa: PLC0415  # checks need the apps to be ready
             charset,
             checks,  # noqa: F401
+            databases,
             jobs,
         )
 
         jobs.guard()
 
         register(charset.check, Tags.database)
+        register(databases.check, Tags.database)
         # Sent for apps with models only, for each of them once, before any migration.
         first = apps.get_app_config("contenttypes")
         pre_migrate.connect(charset.convert, sender=first)

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from django.conf import settings
 
+from common import versions
 from common.messages import Message
 
 from . import services
@@ -37,9 +38,26 @@ def _listed(values: Collection[object]) -> str:
     return ", ".join(map(str, values)) or NONE
 
 
+def _of_this_version(task: Callable[..., str]) -> Callable[..., str]:
+    """A cluster that was not stopped for an upgrade does nothing more.
+
+    Its shards stay queued, and are enqueued again for the clusters of the new version.
+    """
+
+    @wraps(task)
+    def refusing(*args: Any, **kwargs: Any) -> str:
+        if words := versions.mismatch():
+            logger.error(words, extra={"event": "job.refused"})
+            return words
+        return task(*args, **kwargs)
+
+    return refusing
+
+
 def _by_schedule(task: Callable[..., str]) -> Callable[..., str]:
     """Whatever these do, nobody has asked for it; what came of it is kept."""
 
+    @_of_this_version
     @wraps(task)
     def acting(*args: Any, **kwargs: Any) -> str:
         with services.scheduled(f"{__name__}.{task.__name__}") as job:
@@ -49,6 +67,7 @@ def _by_schedule(task: Callable[..., str]) -> Callable[..., str]:
     return acting
 
 
+@_of_this_version
 def execute_shard(shard_id: int, **_: Any) -> str:
     """执行一个分片,返回运行此后的状态。"""
     with (
@@ -129,6 +148,7 @@ def retry_hourly(**_: Any) -> str:
     return Message("run started: %(run)s", run=run or NONE)
 
 
+@_of_this_version
 def audit_market(market: str, period: str, day: str, **_: Any) -> str:
     """核对有人要核对的市场:`day` 是空的,就是最近一个月和没有核对过的。"""
     wanted = date.fromisoformat(day) if day else None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.management.base import CommandError
 from django.db import connection
 from django_q.management.commands import qcluster
 
+from common import versions
 from sync.management.draining import DrainingCluster
 
 
@@ -20,6 +22,8 @@ class Command(qcluster.Command):  # type: ignore[misc]
         # A database that is away is told here, in one sentence; django-q2's processes
         # would each show a traceback. They must not inherit the connection.
         connection.ensure_connection()
+        if words := versions.mismatch():
+            raise CommandError(words)
         connection.close()
         # django-q2's own command makes the cluster by this name.
         qcluster.Cluster = DrainingCluster
