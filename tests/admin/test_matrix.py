@@ -55,7 +55,7 @@ TABLE = """
 /admin/sync/accesskey/add/            in 200 200 200 200 200 |  in 200 200 200 200 200
 /admin/sync/accesskey/{}/history/     in 302 302 302 302 200 |  in 302 302 302 302 200
 /admin/sync/accesskey/{}/delete/      in 403 403 403 403 200 |  in 403 403 403 403 302
-/admin/sync/accesskey/{}/change/      in 302 302 302 302 200 |  in 403 403 403 403 403
+/admin/sync/accesskey/{}/change/      in 302 302 302 302 200 |  in 403 403 403 403 302
 /admin/sync/accesskey/{}/             in 302 302 302 302 302 |  in 302 302 302 302 302
 /admin/overview/                      in 403 200 200 200 200 |  in 405 405 405 405 405
 /admin/sync/marketday/do/             in 405 405 405 405 405 |  in 403 403 302 403 302

@@ -309,7 +309,8 @@ def _samples(run: SyncRun, column: str, reason: str) -> list[tuple[str, str]]:
     found = rows.values_list("market", "stock_code", "pk")[:SAMPLES]
     page = "admin:sync_syncfailure_change"
     return [
-        (f"{market} {code}", reverse(page, args=[pk])) for market, code, pk in found
+        (f"{market} {code}", reverse(page, args=[pk]))
+        for market, code, pk in sorted(found)
     ]
 
 
