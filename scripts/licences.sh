@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 ALLOWED=(
     MIT "MIT License" MIT-0 PSF-2.0
     "BSD License" BSD-2-Clause BSD-3-Clause
-    Apache-2.0 "Apache Software License"
+    Apache-2.0 "Apache Software License" "Zope Public License"
     "Apache-2.0 OR BSD-2-Clause" "Apache-2.0 OR BSD-3-Clause"
     "Apache-2.0 AND BSD-2-Clause" "BSD 3-Clause OR Apache-2.0"
     "BSD-3-Clause AND 0BSD AND MIT AND Zlib AND CC0-1.0"
