@@ -16,15 +16,19 @@ from django.views.decorators.http import require_safe
 # In the header; the language does not change where something is. Those of the second
 # row unfold from the last of the first.
 PLACES = ("MarketDay", "SyncRun", "SyncFailure", "Stock", "ApiToken", "Activity")
-MORE = ("ScheduledJob", "AccessKey", "RejectedBar", "Split", "Revision", "User")
+MORE = (
+    *("ScheduledJob", "AccessKey", "RejectedBar", "Split", "Revision", "User"),
+    "AccessAttempt",
+)
 # An app's list shows every page; these have shorter names in the header.
 NAMES = {
     "MarketDay": _("Completeness"),
     "Activity": _("Activity"),
     "User": _("Users"),
+    "AccessAttempt": _("Wrong passwords"),
 }
 ORDER = PLACES + MORE
-APPS = ("sync", "tokens", "auth", "django_q")
+APPS = ("sync", "tokens", "auth", "axes", "django_q")
 
 
 class StocksyncAdminSite(admin.AdminSite):

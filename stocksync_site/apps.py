@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig, apps
+from django.contrib.auth.signals import user_logged_in
 from django.core.checks import Tags, register
 from django.db.models.signals import pre_migrate
 
@@ -17,9 +18,11 @@ class SiteConfig(AppConfig):
             checks,  # noqa: F401
             databases,
             jobs,
+            sessions,
         )
 
         jobs.guard()
+        user_logged_in.connect(sessions.begin)
 
         register(charset.check, Tags.database)
         register(databases.check, Tags.database)

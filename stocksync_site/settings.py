@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -73,7 +74,7 @@ INSTALLED_APPS = [
     *("django.contrib.auth", "django.contrib.contenttypes"),
     *("django.contrib.sessions", "django.contrib.messages"),
     *("django.contrib.staticfiles", "django.contrib.humanize", "django.forms"),
-    "django_htmx",
+    *("axes", "django_htmx"),
     *("rest_framework", "drf_spectacular", "drf_spectacular_sidecar"),
     *("stocksync_site", "tokens", "sync"),
     "django_q",  # behind sync, whose command qcluster goes first
@@ -83,6 +84,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "stocksync_site.sessions.IdleEnd",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -287,6 +289,30 @@ WHITENOISE_USE_FINDERS = True
 # could sign in on localhost. The rest is as Django has it: Lax, nosniff, DENY.
 SECURE_COOKIES = _switch("DJANGO_SECURE_COOKIES")
 SESSION_COOKIE_SECURE = SECURE_COOKIES
+# A session ends when its person has done nothing for so long.
+SESSION_COOKIE_AGE = _integer("SESSION_IDLE_MINUTES", 480) * 60
+_VALIDATORS = "django.contrib.auth.password_validation."
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"{_VALIDATORS}UserAttributeSimilarityValidator"},
+    {"NAME": f"{_VALIDATORS}MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": f"{_VALIDATORS}CommonPasswordValidator"},
+    {"NAME": f"{_VALIDATORS}NumericPasswordValidator"},
+]
+# django-axes counts wrong passwords in the database; see stocksync_site/sign_in.py.
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_CLIENT_IP_CALLABLE = "stocksync_site.sign_in.address"
+AXES_USERNAME_CALLABLE = "stocksync_site.sign_in.counted_name"
+AXES_DISABLE_ACCESS_LOG = True  # the activity log has it
+AXES_ENABLE_ADMIN = False  # so has our own page what is locked
+AXES_VERBOSE = False
 # An uploaded file of tokens never touches the disk.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 CSRF_COOKIE_SECURE = SECURE_COOKIES
@@ -297,6 +323,7 @@ CONTENT_SECURITY_POLICY = {
     | dict.fromkeys(("object-src", "base-uri", "frame-ancestors"), "'none'")
 }
 SILENCED_SYSTEM_CHECKS = [
+    "axes.W002",  # its middleware would answer in its own words; ours is in the form
     "models.W037",  # django-q2's conditional index does not exist on MySQL: only speed
     "security.W004",  # the proxy that ends TLS sends HSTS, see docs/operations.md
     "security.W008",  # and redirects to https
@@ -317,5 +344,8 @@ LOGGING: dict[str, Any] = {
     },
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     # Django's own handlers would write a second line for each, and mail nobody.
-    "loggers": {"django": {"handlers": [], "propagate": True}},
+    "loggers": {
+        "django": {"handlers": [], "propagate": True},
+        "axes": {"level": "ERROR"},  # the activity says who was refused
+    },
 }

@@ -54,6 +54,7 @@ class Verb(models.TextChoices):
     USER_DELETED = "user.deleted", _("deleted")
     SIGNED_IN = "user.signed_in", _("signed in")
     SIGNED_OUT = "user.signed_out", _("signed out")
+    UNLOCKED = "user.unlocked", _("unlocked")
     REFUSED = "user.refused", _("was refused: wrong name or password")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -48,6 +49,12 @@ TABLE = """
 /admin/auth/user/{}/delete/           in 403 403 403 403 200 |  in 403 403 403 403 302
 /admin/auth/user/{}/change/           in 403 403 403 403 200 |  in 403 403 403 403 200
 /admin/auth/user/{}/                  in 302 302 302 302 302 |  in 302 302 302 302 302
+/admin/axes/accessattempt/            in 403 403 403 403 200 |  in 403 403 403 403 302
+/admin/axes/accessattempt/add/        in 403 403 403 403 403 |  in 403 403 403 403 403
+/admin/axes/accessattempt/{}/history/ in 403 403 403 403 200 |  in 403 403 403 403 200
+/admin/axes/accessattempt/{}/delete/  in 403 403 403 403 200 |  in 403 403 403 403 302
+/admin/axes/accessattempt/{}/change/  in 403 403 403 403 200 |  in 403 403 403 403 403
+/admin/axes/accessattempt/{}/         in 302 302 302 302 302 |  in 302 302 302 302 302
 /admin/sync/activity/                 in 403 200 200 200 200 |  in 403 403 403 403 403
 /admin/sync/scheduledjob/             in 403 200 200 200 200 |  in 403 403 403 403 403
 /admin/sync/scheduledjob/act/         in 405 405 405 405 405 |  in 403 403 302 403 302
@@ -158,6 +165,7 @@ TABLE = """
 /admin/tokens/apitoken/{}/change/     in 403 200 200 200 200 |  in 403 403 403 200 200
 /admin/tokens/apitoken/{}/            in 302 302 302 302 302 |  in 302 302 302 302 302
 /admin/auth/                          in 404 404 404 404 200 |  in 404 404 404 404 200
+/admin/axes/                          in 404 404 404 404 200 |  in 404 404 404 404 200
 /admin/django_q/                      in 404 404 404 404 200 |  in 404 404 404 404 200
 /admin/sync/                          in 200 200 200 200 200 |  in 200 200 200 200 200
 /admin/tokens/                        in 404 200 200 200 200 |  in 404 200 200 200 200
@@ -174,6 +182,7 @@ WHO = (
     *(people.OPERATOR, people.KEEPER, people.SUPERUSER),
 )
 POWERLESS = WHO[:3]
+LISTS_OF_APPS = {"auth", "axes", "django_q", "sync", "tokens"}
 REFUSED = {"in", "401", "403", "404", "405"}
 WINDOW = {"start": "2024-03-04", "end": "2024-03-08", "period": "day"}
 # What a POST says, to do what the page is for; elsewhere it tries to delete.
@@ -182,6 +191,7 @@ DEEDS = {
     "/admin/sync/stock/sync/": WINDOW | {"step": "begin", "stocks": "{}"},
     "/admin/sync/marketday/do/": {"do": "accept", "market": "HK", "day": "2024-03-06"},
     "/admin/sync/accesskey/": {"action": "revoke"},
+    "/admin/axes/accessattempt/": {"action": "unlock"},
     "/admin/sync/syncfailure/": {"action": "give_up"},
     "/admin/sync/stock/": {"action": "sync_window"},
     "/admin/tokens/apitoken/": {"action": "disable"},
@@ -281,7 +291,9 @@ def test_every_address_has_its_row_and_every_row_its_address() -> None:
 
     assert set(rows_of) == found
     several = {route: count for route, count in rows_of.items() if count > 1}
-    assert several == {"admin/(?P<app_label>auth|sync|django_q|tokens)/$": 4}
+    ((route, count),) = several.items()
+    assert count == 5
+    assert set(re.findall(r"[a-z_]+(?=[|)])", route)) == LISTS_OF_APPS
 
 
 @pytest.mark.runs_on("sqlite")

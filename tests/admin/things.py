@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from axes.models import AccessAttempt
 from django.contrib.auth.models import Group, User
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
@@ -67,6 +68,9 @@ def things(db: None, make_token: MakeToken) -> dict[str, str]:
         "failure": tasks[1],
         "ormq": OrmQ.objects.create(key="stocksync", payload=package, lock=now),
         "schedule": Schedule.objects.create(func=call["func"], name="s"),
+        "accessattempt": AccessAttempt.objects.create(
+            username="somebody", ip_address="10.0.0.1", failures_since_start=5
+        ),
         "r": ContentType.objects.get_for_model(User),
     }
     return {name: str(row.pk) for name, row in made.items()}

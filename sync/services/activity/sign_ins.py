@@ -32,6 +32,11 @@ CHANGES = {
     CHANGE: Verb.USER_CHANGED,
     DELETION: Verb.USER_DELETED,
 }
+LINES = {
+    Verb.SIGNED_IN: (logging.INFO, "%s has signed in from %s"),
+    Verb.SIGNED_OUT: (logging.INFO, "%s has signed out from %s"),
+    Verb.REFUSED: (logging.WARNING, "%s was refused to sign in from %s"),
+}
 
 
 def listen() -> None:
@@ -63,11 +68,23 @@ def _refused(
     if lately.count() < MOST_REFUSED:
         _note(Verb.REFUSED, given if known else "", request)
     else:
+        _log(Verb.REFUSED, given if known else "", _address(request))
         logger.warning("Many sign-ins are refused; no more of them are written down")
 
 
+def _address(request: HttpRequest | None) -> str:
+    return request.META.get("REMOTE_ADDR", "") if request is not None else ""
+
+
+def _log(verb: Verb, who: str, address: str) -> None:
+    level, text = LINES[verb]
+    name = who or "an unknown name"
+    logger.log(level, text, name, address or "?", extra={"event": verb.value})
+
+
 def _note(verb: Verb, who: str, request: HttpRequest | None) -> None:
-    address = request.META.get("REMOTE_ADDR", "") if request is not None else ""
+    address = _address(request)
+    _log(verb, who, address)
     with acting(Actor(who, Way.SIGN_IN, address)):
         note(verb)
 
