@@ -99,7 +99,7 @@ class MariaDB:
     def _end(self, number: signal.Signals) -> None:
         process, self._process = self._process, None
         if process:
-            _end(process, number)
+            end(process, number)
 
     def _create(self) -> None:
         if importlib.util.find_spec("MySQLdb") is None:
@@ -117,7 +117,10 @@ class MariaDB:
             raise CannotStart(
                 f"mariadb-install-db failed: {_last_lines(done.stdout + done.stderr)}"
             )
-        (self.folder / "init.sql").write_text(
+        (self.folder / "init.sql").write_text(self._accounts())
+
+    def _accounts(self) -> str:
+        return (
             f"CREATE OR REPLACE USER {USER}@'127.0.0.1'"
             f" IDENTIFIED BY '{self._password}';\n"
             f"GRANT ALL ON *.* TO {USER}@'127.0.0.1' WITH GRANT OPTION;\n"
@@ -130,7 +133,7 @@ class MariaDB:
 
     def _command(self) -> list[str]:
         return [
-            *_death_signal(),
+            *death_signal(),
             _program("mariadbd"),
             *self._options(),
             f"--socket={self.folder / 'socket'}",
@@ -179,7 +182,8 @@ class MariaDB:
         return True
 
 
-def _end(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+def end(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """发信号,等它结束;不肯结束就杀掉。"""
     if process.poll() is None:
         process.send_signal(number)
     try:
@@ -198,7 +202,8 @@ def _program(name: str) -> str:
     return path
 
 
-def _death_signal() -> list[str]:
+def death_signal() -> list[str]:
+    """放在命令前面:启动它的线程没了,它也被杀掉。"""
     # Not preexec_fn, which is unsafe in a process with threads.
     setpriv = shutil.which("setpriv", path=SBIN)
     return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
@@ -276,7 +281,7 @@ def run(command: Sequence[str]) -> int:
                 process.wait(timeout=PATIENCE)
             return 130
         finally:
-            _end(process, signal.SIGTERM)
+            end(process, signal.SIGTERM)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -36,9 +36,10 @@ LONGEST_PAUSE = 1.0
 # A deadlock has rolled everything back, a lock wait timeout only one statement, so the
 # whole transaction is always done again.
 LOCKED = {1205, 1213, 1317, 3101}
-# The server's: too many connections, shutting down, read-only, killed, idle too long.
+# The server's: too many connections, shutting down, read-only, killed, idle too long,
+# a Galera node without the majority.
 # The client's: not there, gone, cut off.
-LOST = {1040, 1053, 1203, 1290, 1836, 1927, 4031}
+LOST = {1040, 1047, 1053, 1203, 1290, 1836, 1927, 4031}
 LOST |= {2002, 2003, 2006, 2012, 2013, 2026, 2055}
 FULL = {20, 1021, 1114}
 

@@ -1,7 +1,8 @@
-"""python -m tests.faults [NAMES…] [--kills N] [--seed N] [--plant NAME]
+"""python -m tests.faults [NAMES…] [--kills N] [--seed N] [--plant NAME] [--galera]
 
 The fault campaign: prints a table, writes it to var/faults/ as JSON, and exits with 1
-where anything was lost, done twice or over a limit. It has a MariaDB of its own.
+where anything was lost, done twice or over a limit. It has a MariaDB of its own, or
+with --galera a cluster of three, and then other scenarios.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from tests.mariadb import CannotStart
+from tests.galera import Galera, in_own_network
+from tests.mariadb import CannotStart, MariaDB
 
 from .ground import ground
 from .tables import markdown, table
@@ -36,6 +38,8 @@ def main(arguments: Sequence[str]) -> int:
     began = time.monotonic()
     outcomes = []
     try:
+        if options.galera:
+            in_own_network([sys.executable, "-m", "tests.faults", *arguments])
         for outcome in campaign(options):
             outcomes.append(outcome)
             print(_line(outcome), flush=True)
@@ -57,13 +61,14 @@ def main(arguments: Sequence[str]) -> int:
 
 def campaign(options: argparse.Namespace) -> Iterator[Outcome]:
     """一个一个地演习。"""
-    with ground() as place:
+    with ground(Galera if options.galera else MariaDB) as place:
         # Only now: Django reads its settings once.
-        from .scenarios import SCENARIOS, perform  # noqa: PLC0415
+        from .scenarios import GALERA, SCENARIOS, perform  # noqa: PLC0415
 
-        if unknown := set(options.names) - set(SCENARIOS):
-            sys.exit(f"unknown: {', '.join(unknown)}; known: {', '.join(SCENARIOS)}")
-        for name in options.names or SCENARIOS:
+        known = GALERA if options.galera else SCENARIOS
+        if unknown := set(options.names) - set(known):
+            sys.exit(f"unknown: {', '.join(unknown)}; known: {', '.join(known)}")
+        for name in options.names or known:
             yield perform(
                 name,
                 place=place,
@@ -97,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kills", type=int, default=100, help="how often; 100")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--plant", action="append", default=[], metavar="FAULT")
+    parser.add_argument("--galera", action="store_true", help="a cluster of three")
     parser.add_argument("--json", default="", metavar="FILE")
     return parser
 
@@ -104,6 +110,8 @@ def _parser() -> argparse.ArgumentParser:
 def _line(outcome: Outcome) -> str:
     said = "ok " if outcome.good else "BAD"
     head = f"{said} {outcome.name}: {outcome.times} times, {outcome.seconds} s"
+    if waited := outcome.waited:
+        head += f", the database away for {min(waited)} to {max(waited)} s"
     shown = (each[:150] for each in (outcome.missed + outcome.wrong)[:3])
     return "\n    ".join([head, *shown])
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Self
 
-from tests.mariadb import SBIN, CannotStart, _death_signal, _free_port
+from tests.mariadb import SBIN, CannotStart, _free_port, death_signal
 
 PATIENCE = 20.0
 
@@ -41,7 +41,7 @@ class Redis:
             raise CannotStart("redis-server is not installed; 'make faults' does it.")
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
         self._process = subprocess.Popen(
-            [*_death_signal(), program, *options, "--dir", str(self._folder)],
+            [*death_signal(), program, *options, "--dir", str(self._folder)],
             stdout=subprocess.DEVNULL,
         )
         give_up_at = time.monotonic() + PATIENCE

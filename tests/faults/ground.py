@@ -13,6 +13,7 @@ from pathlib import Path
 import environ
 from cryptography.fernet import Fernet
 
+from tests.galera import Galera
 from tests.mariadb import MariaDB
 
 DATABASE = "faults"
@@ -20,21 +21,33 @@ DATABASE = "faults"
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """数据库的服务器,和放日志的文件夹。"""
+    """数据库,和放日志的文件夹。"""
 
-    server: MariaDB
+    database: MariaDB | Galera
     folder: Path
+
+    @property
+    def server(self) -> MariaDB:
+        """唯一的服务器。"""
+        assert isinstance(self.database, MariaDB)
+        return self.database
+
+    @property
+    def galera(self) -> Galera:
+        """三个节点的集群。"""
+        assert isinstance(self.database, Galera)
+        return self.database
 
 
 @contextmanager
-def ground() -> Iterator[Ground]:
-    """准备好服务器、空的表和设置;结束时删掉。
+def ground(kind: type[MariaDB] | type[Galera] = MariaDB) -> Iterator[Ground]:
+    """准备好数据库、空的表和设置;结束时删掉。
 
     To be entered before anything of Django is imported: its settings are read once,
     and from the environment, which the processes that are started inherit.
     """
     with (
-        MariaDB() as server,
+        kind() as server,
         tempfile.TemporaryDirectory(prefix="stocksync-faults-") as folder,
     ):
         os.environ |= {
@@ -50,7 +63,7 @@ def ground() -> Iterator[Ground]:
         yield Ground(server, Path(folder))
 
 
-def _create(server: MariaDB) -> None:
+def _create(server: MariaDB | Galera) -> None:
     import MySQLdb  # noqa: PLC0415  # a C extension that not every checkout has
 
     login = environ.Env.db_url_config(server.url(DATABASE))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+from collections.abc import Sequence
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ def twice(stage: Stage, tally: Tally, times: int) -> None:
         stage.ready()
         stage.until_end(stage.begin("--background"))
         for row in OrmQ.objects.all():
-            _race(stage, (row.task["func"], list(row.task["args"])))
+            race(stage, (row.task["func"], list(row.task["args"])))
             tally.times += 1
         OrmQ.objects.all().delete()
         attempts = set(SyncShard.objects.values_list("attempts", flat=True))
@@ -90,9 +91,12 @@ def work() -> str:
     return str(import_string(task["func"])(*task["args"], **task["kwargs"]))
 
 
-def _race(stage: Stage, task: tuple[str, list[Any]]) -> None:
+def race(
+    stage: Stage, task: tuple[str, list[Any]], *, ports: Sequence[int] = (0, 0)
+) -> None:
+    """几个进程同时去抢一个任务,各走各的端口去数据库。"""
     fault = Fault("to-claim", signal=signal.SIGSTOP)
-    racers = [stage.start(task=task, fault=fault) for _ in range(2)]
+    racers = [stage.start(task=task, fault=fault, port=port) for port in ports]
     for racer in racers:
         until_stopped(racer)
     for racer in racers:

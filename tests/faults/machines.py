@@ -47,11 +47,11 @@ def killed(stage: Stage, tally: Tally, times: int) -> None:
     while tally.times < times:
         stage.ready()
         with cluster(stage, host="far") as far, cluster(stage, host="near"):
-            _half_way(stage)
+            half_way(stage)
             working = _works("far")
             os.killpg(far, signal.SIGKILL)
             tally.times += working
-            _until_over(stage)
+            until_over(stage)
         stage.complete()
 
 
@@ -64,10 +64,10 @@ def cut_off_cluster(stage: Stage, tally: Tally, times: int) -> None:
                 cluster(stage, host="far", port=proxy.port),
                 cluster(stage, host="near"),
             ):
-                _half_way(stage)
+                half_way(stage)
                 proxy.cut()
                 working = _works("far")
-                _until_over(stage)
+                until_over(stage)
                 proxy.mend(reset=stage.dice.random() < 0.5)
                 # Back again, it writes nothing: the oracle looks after that.
                 stage.wait_for(PAST_THE_LEASE)
@@ -85,14 +85,14 @@ def cluster(stage: Stage, *, host: str, port: int = 0) -> Iterator[int]:
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def _half_way(stage: Stage) -> None:
+def half_way(stage: Stage) -> None:
     """请他们做一次四个分片的运行,等到有人在做,再等一会儿。"""
     stage.until_end(stage.begin("--background", "--shards", "4"))
     _until(lambda: _works(""), "nobody took the run")
     time.sleep(stage.dice.uniform(0, 1))
 
 
-def _until_over(stage: Stage) -> None:
+def until_over(stage: Stage) -> None:
     """等到运行有了结果;别的机器上每分钟一次的收拾也在进行。"""
 
     def over() -> bool:

@@ -17,12 +17,14 @@ class Tally:
     """一次演习里做了什么。
 
     `times` the fault has struck; `missed` is why it did not strike as often as it
-    should; `wrong` is what the program should have done and did not.
+    should; `wrong` is what the program should have done and did not. `waited` are the
+    seconds until the database could be written to again.
     """
 
     times: int = 0
     wrong: list[str] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)
+    waited: list[float] = field(default_factory=list)
 
     def expect(self, fact: bool, text: str) -> None:
         """应该是这样;不是就记下来。"""
@@ -51,6 +53,7 @@ class Outcome:
     wrong: list[str]
     missed: list[str]
     planted: str = ""
+    waited: list[float] = field(default_factory=list)
 
     @property
     def good(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from . import jobs, kills, machines, oracle, outages, restated, trusted, zombies
+from . import jobs, kills, losses, machines, oracle, outages, restated, trusted, zombies
 from .ground import Ground
 from .report import Outcome, Tally, facts
 from .stage import Stage, stage
@@ -21,6 +21,8 @@ AMPLE = {"daily_limit": 1000}
 BRISK = {"stocks": 30, "tokens": 6, "minute_limit": 30} | AMPLE
 # For more processes than there are cores.
 CALM = {"speed": 20.0} | AMPLE
+# A loss of the writer takes seconds that no clock makes shorter.
+PATIENT = {"speed": 2.0, "patience": 150.0} | AMPLE
 # The size that the campaign is about.
 LARGE = {"stocks": 300, "unknown": 6, "tokens": 30, "minute_limit": 12, "speed": 20.0}
 
@@ -48,7 +50,7 @@ def perform(
     name: str, *, place: Ground, number: int, seed: int, plants: tuple[str, ...] = ()
 ) -> Outcome:
     """演习一次,说出结果。"""
-    scenario = SCENARIOS[name]
+    scenario = (SCENARIOS | GALERA)[name]
     planted = tuple(filter(None, (*plants, scenario.planted)))
     began = time.monotonic()
     tally = Tally()
@@ -70,6 +72,7 @@ def perform(
         wrong=wrong,
         missed=tally.missed,
         planted=scenario.planted,
+        waited=tally.waited,
         **counted,
     )
 
@@ -186,3 +189,18 @@ SCENARIOS |= dict(
         _planted("own-clock", "leases dated by the machine's own clock", "clock"),
     ]
 )
+# What a cluster of three databases outlives; needs `--galera`.
+GALERA: dict[str, Scenario] = {
+    "writer-killed": Scenario(
+        "Galera's writer killed", losses.killed, 10, LARGE | PATIENT
+    ),
+    "writer-frozen": Scenario(
+        "Galera's writer frozen, then back", losses.frozen, 10, LARGE | PATIENT
+    ),
+    "writer-cut-off": Scenario(
+        "Galera's writer cut off, then back", losses.cut_off, 10, LARGE | PATIENT
+    ),
+    "all-written": Scenario(
+        "all three nodes of Galera written to", losses.all_written, 100, LARGE | PATIENT
+    ),
+}

@@ -112,6 +112,8 @@ class Stage:
         late = process.is_alive()
         process.kill()
         process.join()
+        # The server may have hung up meanwhile on who did nothing for so long.
+        connection.close()
         if process.exitcode == KILLED:
             self.provider.settle()
         return TOO_LATE if late else process.exitcode or 0

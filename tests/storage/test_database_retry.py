@@ -95,6 +95,7 @@ def test_a_lock_is_tried_five_times(
         OperationalError(1927, "Connection was killed"),
         OperationalError(1053, "Server shutdown in progress"),
         OperationalError(1040, "Too many connections"),
+        OperationalError(1047, "WSREP has not yet prepared node for application use"),
         OperationalError(1290, "The server is running with --read-only"),
         OperationalError(2003, "Can't connect to server"),
         InterfaceError(0, ""),
