@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ AT_LIMIT_THERE = Message(
     "until %(when)s."
 ).text
 OR = Message("%(first)s or %(rest)s").text
+# An owner is a run, and which process of it; people are told of the run.
+RUN = re.compile(r"run (\d+)\b")
 
 
 def why_none_available(
@@ -79,7 +82,7 @@ def _used_or_held(
 def _held_by(tokens: ApiTokenQuerySet, *, at: datetime) -> Message:
     since: dict[str, datetime | None] = {}
     for token in tokens.held(at=at).order_by("leased_at", "pk"):
-        since.setdefault(token.leased_by, token.leased_at)
+        since.setdefault(_name(token.leased_by), token.leased_at)
     holders = [
         Message("%(owner)s since %(when)s", owner=owner, when=_on(since[owner]))
         for owner in list(since)[:NAMED_HOLDERS]
@@ -90,6 +93,12 @@ def _held_by(tokens: ApiTokenQuerySet, *, at: datetime) -> Message:
         "Every usable token with calls left is held by %(holders)s.",
         holders=joined(holders),
     )
+
+
+def _name(owner: str) -> str:
+    """占用者的名字:运行的几个分片算一个。"""
+    run = RUN.match(owner)
+    return Message("run %(number)s", number=run[1]) if run else owner
 
 
 def _on(at: datetime | None) -> str:

@@ -9,7 +9,7 @@ Read in this order: `values` (what is drawn), `svg` (how an element is written),
 """
 
 from .rows import heatmap, timeline
-from .small import bars, gauge, legend, sparkline, stacked, strip
+from .small import bars, columns, gauge, legend, sparkline, stacked, strip
 from .values import Bar, Cell, Lane, Mark, Part, Row, Span, State
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Span",
     "State",
     "bars",
+    "columns",
     "gauge",
     "heatmap",
     "legend",

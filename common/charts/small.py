@@ -110,6 +110,21 @@ def bars(
     return svg + as_table(heads, rows)
 
 
+def columns(shown: Sequence[Bar], *, label: str, width: int, height: int) -> SafeString:
+    """画一排很小的柱,从旧到新:放在表的一格里,没有说明也没有表。"""
+    top = max((bar.value for bar in shown), default=0) or 1
+    return drawing(
+        element("title", label),
+        element("rect", class_="track", width="100%", height="100%"),
+        *_bars(shown, top=top, height=height),
+        kind="columns",
+        label=label,
+        linked=False,
+        width=width,
+        height=height,
+    )
+
+
 def _bars(shown: Sequence[Bar], *, top: float, height: int) -> Iterator[SafeString]:
     wide = 1 / max(len(shown), 1)
     for place, bar in enumerate(shown):

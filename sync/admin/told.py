@@ -14,6 +14,9 @@ from functools import lru_cache
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from common.messages import Message, words_of
+from sync.services import NoUsableToken, Refused
+
 TEXTS = (
     # the way to the provider
     gettext_noop("%(host)s did not answer in time"),
@@ -95,6 +98,22 @@ TEXTS = (
 )
 _PLACE = re.compile(r"%\((\w+)\)[sd]")
 _STATUS = re.compile(r"(?P<text>.+?) \(HTTP (?P<status>\d{3})\)", re.DOTALL)
+
+
+def refusal(error: Refused) -> str:
+    """用读者的语言说为什么不能执行。"""
+    message = error.args[0]
+    return why(message) if isinstance(message, Message) else str(error)
+
+
+def why(message: Message) -> str:
+    """用读者的语言说一句话。
+
+    Programs know the lack of a token by its Chinese text; here it is words, too.
+    """
+    if message.text != NoUsableToken.TEXT or not message.values:
+        return message.words
+    return _("No usable token: %s") % words_of(message.values["why"])
 
 
 def told(text: str) -> str:

@@ -18,7 +18,7 @@ WHO_LENGTH = 150
 class Verb(models.TextChoices):
     """做了的是哪一种事。"""
 
-    RUN_STARTED = "run.started", _("started")
+    RUN_STARTED = "run.started", _("started a run")
     RUN_RETRIED = "run.retried", _("started a retry")
     RUN_CANCELLED = "run.cancelled", _("cancelled")
     FAILURES_GIVEN_UP = "failures.given_up", _("gave up")

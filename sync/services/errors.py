@@ -38,7 +38,9 @@ class AlreadyRunning(Refused):
 class NoUsableToken(Refused):
     """没有可用的 Token。"""
 
+    TEXT = Message("没有可用的 Token: %(why)s").text
+
     def __init__(self, why: str) -> None:
         self.why = why
-        self.message = Message("没有可用的 Token: %(why)s", why=why)
+        self.message = Message(self.TEXT, why=why)
         super().__init__(self.message)

@@ -76,7 +76,7 @@ def test_two_runs_started_together_share_the_tokens_in_turn(simulate: Simulate) 
             codes = [finished(process).returncode for process in (first, second)]
 
     assert codes == [0, 0]
-    assert re.search(r" is held by run \d+ shard", told)
+    assert re.search(r" is held by run \d+ since", told)
     assert world.calls(sim) == 40
     assert world.breaches(sim.ledger, minute_limit=5) == []
     assert world.differences(sim, world.request(*SPRING, markets=("HK", "SH"))) == []

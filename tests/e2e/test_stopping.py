@@ -137,7 +137,7 @@ def test_a_run_that_waits_for_tokens_says_for_whom_and_stops_at_a_signal(
 
     assert said == (
         "waiting: Every usable token with calls left is held by "
-        "run 99 shard 0 claim 1 since 2026-03-02 09:30 UTC.\n"
+        "run 99 since 2026-03-02 09:30 UTC.\n"
     )
     assert process.returncode == 4
     assert SyncRun.objects.get().state == "interrupted"

@@ -205,45 +205,40 @@ def resets(at: datetime) -> SafeString:
 
 
 def history(looks: Looks) -> SafeString:
-    """最近几天的请求数和没有得到回答的:两条折线和两个数。"""
+    """最近几天的请求数,一天一根小柱;下面是总数,和其中没有得到回答的。"""
     if not any(looks.days):
         return format_html('<span class="quiet">{}</span>', _("no calls yet"))
     calls = _("%s calls") % f"{looks.calls:,}"
-    errors = _("%s without an answer") % f"{looks.errors:,}"
-    days = looks.days
-    drawn = _line([day.calls if day else None for day in days], calls)
+    drawn = charts.columns(list(_days(looks)), label=calls, width=BAR_WIDTH, height=22)
     if not looks.errors:
         return format_html('<span class="quota">{}<span>{}</span></span>', drawn, calls)
+    errors = _("%s without an answer") % f"{looks.errors:,}"
     return format_html(
-        '<span class="quota">{}<span>{}</span><span class="errors">{}</span>'
-        '<span class="bad-text">{}</span></span>',
-        *(drawn, calls),
-        *(_line([day.errors if day else None for day in days], errors), errors),
+        '<span class="quota">{}<span>{}</span><span class="bad-text">{}</span></span>',
+        *(drawn, calls, errors),
     )
 
 
-def _line(values: list[int | None], label: str) -> SafeString:
-    return charts.sparkline(values, label=label, width=BAR_WIDTH, height=22)
+def _days(looks: Looks) -> Iterator[charts.Bar]:
+    """每天一根柱;有没有得到回答的,颜色不同;不知道的日子是空的。"""
+    said = _("%(day)s: %(calls)s calls, %(errors)s without an answer")
+    for day in looks.days:
+        if day is None:
+            yield charts.Bar(value=0, state=charts.State.IDLE, title=_("not known"))
+            continue
+        values = {"calls": f"{day.calls:,}", "errors": f"{day.errors:,}"}
+        yield charts.Bar(
+            value=day.calls,
+            state=charts.State.WARN if day.errors else charts.State.BUSY,
+            title=said % {"day": day.day, **values},
+        )
 
 
 def day_bars(looks: Looks, *, limit: int) -> SafeString:
-    """每天一根柱,从旧到新;有没有得到回答的,颜色不同。"""
-    bars = [
-        charts.Bar(
-            value=day.calls,
-            state=charts.State.WARN if day.errors else charts.State.BUSY,
-            title=_("%(day)s: %(calls)s calls, %(errors)s without an answer")
-            % {
-                "day": day.day,
-                "calls": f"{day.calls:,}",
-                "errors": f"{day.errors:,}",
-            },
-        )
-        for day in looks.days
-        if day
-    ]
-    if not bars:
+    """每天一根柱,从旧到新;不知道的日子也占着位置。"""
+    if not any(looks.days):
         return format_html('<span class="quiet">{}</span>', _("no calls yet"))
+    bars = list(_days(looks))
     return charts.bars(bars, label=_("Calls by day"), limit=limit or None)
 
 

@@ -20,6 +20,7 @@ from sync.models import ScheduledJob
 
 from ..display import duration
 from ..readonly import ReadOnlyAdmin
+from ..told import refusal
 from .names import JOBS
 
 HOUR = 60
@@ -80,7 +81,7 @@ class ScheduledJobAdmin(ReadOnlyAdmin):
         try:
             words = _done(func, do)
         except services.Refused as error:
-            self.message_user(request, str(error), messages.ERROR)
+            self.message_user(request, refusal(error), messages.ERROR)
         else:
             self.message_user(request, words, messages.SUCCESS)
         return HttpResponseRedirect(reverse(PAGE))

@@ -22,6 +22,7 @@ from sync.services import Lack, Lacking
 from ..display import market_time
 from ..failures.reasons import reason_label
 from ..stocks.rows import klines_url
+from ..told import refusal
 from .words import day_url
 
 LACKS: dict[Lack, Promise] = {
@@ -97,7 +98,7 @@ def day_panel(cell: Cell, *, allowed: Collection[str]) -> dict[str, Any]:
     try:
         found = services.lacking(cell.market, cell.period, cell.day)
     except services.BadRequest as error:
-        return {"problem": str(error)}
+        return {"problem": refusal(error)}
     return {
         "cell": cell,
         "window": window,

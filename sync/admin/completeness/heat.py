@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from common.charts import Cell, Mark, Row, heatmap, legend
 from sync import services
-from sync.services import DayState, MarketYear
+from sync.services import DayOfMarket, DayState, MarketYear
 
 from .words import STATES, WORDS, completeness_url, day_title, day_url
 
@@ -43,16 +43,14 @@ def _complete(year: MarketYear) -> int:
 
 def _row(year: MarketYear, period: str) -> Row:
     market = year.market
-    cells = [
-        Cell(
-            STATES[each.state],
-            f"{market} {day_title(each.day, each.row, state=each.state)}",
-            day_url(market, each.day, period=period),
-            crossed=each.doubtful,
-        )
-        for each in year.days
-    ]
+    cells = [_cell(market, each, period) for each in year.days]
     return Row(market, cells, completeness_url(market=market, period=period))
+
+
+def _cell(market: str, each: DayOfMarket, period: str) -> Cell:
+    title = day_title(each.day, each.row, state=each.state, late=each.late)
+    url = day_url(market, each.day, period=period)
+    return Cell(STATES[each.state], f"{market} {title}", url, crossed=each.doubtful)
 
 
 def _months(days: Sequence[date]) -> Iterator[Mark]:

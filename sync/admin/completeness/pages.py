@@ -27,6 +27,7 @@ from sync.models import MarketDay, SyncRun
 from ..display import run_url
 from ..live import refreshed_when_signed_out
 from ..readonly import ReadOnlyAdmin
+from ..told import refusal
 from .day import cell_of, day_panel
 from .deeds import Deed, deed_of
 from .heat import heat
@@ -156,7 +157,7 @@ class MarketDayAdmin(ReadOnlyAdmin):
             done = deed.do(at=at, by=request.user.get_username())
             self._tell(request, deed, done)
         except services.Refused as error:
-            self.message_user(request, str(error), messages.ERROR)
+            self.message_user(request, refusal(error), messages.ERROR)
         return HttpResponseRedirect(cell.url)
 
     def _ask(

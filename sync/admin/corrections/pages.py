@@ -25,7 +25,7 @@ from sync.models import Restatement, RestatementState, Revision, Stock
 from sync.models.corrections import RestatementQuerySet
 
 from ..counting import BoundedPaginator
-from ..display import run_url
+from ..display import period_words, run_url
 from ..failures.filters import PeriodFilter, RunFilter
 from ..failures.rejected import MarketFilter, StockFilter
 from ..readonly import ReadOnlyAdmin
@@ -63,7 +63,8 @@ class OfStocks(ReadOnlyAdmin):
     def shown_stock(self, row: Any) -> SafeString:
         """股票,点了就是它的页面。"""
         url = reverse("admin:sync_stock_change", args=[row.stock_id])
-        return format_html('<a href="{}">{}</a> {}', url, row.stock, row.period)
+        words = period_words(row.period)
+        return format_html('<a href="{}">{}</a> {}', url, row.stock, words)
 
     @admin.display(description=gettext_lazy("seen"))
     def shown_seen(self, row: Any) -> SafeString:
@@ -112,7 +113,7 @@ class RevisionAdmin(OfStocks):
         if row.new is None:
             return _("taken back by the provider")
         changed = [
-            (name, old, row.new.get(name))
+            (_(name), old, row.new.get(name))
             for name, old in row.old.items()
             if old != row.new.get(name)
         ]

@@ -20,6 +20,7 @@ from sync.models.failures import SyncFailureQuerySet
 from ..counting import bounded_count
 from ..display import run_url
 from ..readonly import ReadOnlyAdmin
+from ..told import refusal
 from .cost import cost_words
 
 logger = logging.getLogger(__name__)
@@ -103,7 +104,7 @@ class FailureActions(ReadOnlyAdmin):
                 rows=rows, background=True, by=by, at=services.now()
             )
         except services.Refused as error:
-            self.message_user(request, str(error), messages.ERROR)
+            self.message_user(request, refusal(error), messages.ERROR)
             return
         message = format_html(
             '{} <a href="{}">{}</a>',

@@ -30,7 +30,7 @@ from sync.models.failures import SyncFailureQuerySet
 
 from ..counting import BoundedPaginator
 from ..display import badge, period_words, run_url
-from ..told import told
+from ..told import refusal, told
 from .actions import FailureActions
 from .cost import cost_words
 from .detail import drawing_of, steps_of
@@ -243,7 +243,7 @@ class SyncFailureAdmin(FailureActions):
         try:
             services.note_failure(failure, text, at=services.now(), by=by)
         except services.BadRequest as error:
-            self.message_user(request, str(error), messages.ERROR)
+            self.message_user(request, refusal(error), messages.ERROR)
         page = reverse("admin:sync_syncfailure_change", args=[pk])
         return HttpResponseRedirect(f"{page}#notes")
 

@@ -33,7 +33,8 @@ def items(needs: Sequence[Need], upkeep: Upkeep, *, tokens: bool) -> Iterator[It
         if need.kind == NeedKind.NO_WORKER:
             yield Item(_no_worker(upkeep), "bad")
         elif need.kind == NeedKind.NO_SCHEDULE:
-            yield Item(_no_schedule(), "bad")
+            to_jobs = reverse("admin:sync_scheduledjob_changelist")
+            yield Item(_no_schedule(), "bad", _("Schedules"), to_jobs)
         elif need.kind in _TOKENS:
             yield Item(_tokens(need), "bad", _("Tokens"), to_tokens)
         else:
@@ -54,8 +55,7 @@ def _no_worker(upkeep: Upkeep) -> str:
 
 def _no_schedule() -> str:
     return _(
-        "The schedule is not set up, or paused: nothing is synced or fetched again by "
-        "itself (manage.py setup_schedules)."
+        "The schedule is not set up, or paused: nothing is synced or retried by itself."
     )
 
 
@@ -65,8 +65,8 @@ def _tokens(need: Need) -> str:
     if need.kind == NeedKind.UNSERVED:
         return _("No usable token serves %s.") % ", ".join(need.names)
     message = ngettext(
-        "%s token is disabled because of an error.",
-        "%s tokens are disabled because of an error.",
+        "%s token was refused and is disabled.",
+        "%s tokens were refused and are disabled.",
         need.count,
     )
     return message % shown(need.count)

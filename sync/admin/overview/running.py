@@ -51,7 +51,7 @@ def going(*, at: datetime) -> tuple[list[Going], list[Wanted]]:
 
 def _going(progress: Progress, waits: list[str]) -> Going:
     run = progress.run
-    why = [run.error.words] if run.error else []
+    why = [progress.why] if run.error else []
     running = run.state == RunState.RUNNING
     speed = services.throughput(run, at=progress.at) if running else None
     return Going(

@@ -21,12 +21,14 @@ STEP = timedelta(hours=4)
 def day_of_runs(
     runs: Sequence[SyncRun], markets: Sequence[str], *, at: datetime
 ) -> SafeString:
-    """画出最近 24 小时的运行;要几个市场的和要全部的在最后一条通道。"""
+    """画出最近 24 小时的运行;要几个市场的和要全部的在最后一条通道;没有市场的不画。"""
     start = at - SPAN
     lanes = [_lane(market, market, runs, at=at) for market in markets]
     rest = [run for run in runs if run.market not in markets]
     if rest:
         lanes.append(Lane(_("several"), [_span(run, at=at) for run in rest]))
+    if not lanes:
+        return SafeString()
     marks = [Mark((tick - start) / SPAN, f"{tick:%H:%M}") for tick in _ticks(start)]
     return charts.timeline(
         lanes,

@@ -14,7 +14,7 @@ from common.charts import Bar, Part, State, bars, sparkline, stacked
 from sync import services
 from sync.models import RunState, SyncRun
 
-from ..display import COLOURS, asked, duration, elapsed, run_url
+from ..display import COLOURS, MINUTE, asked, duration, elapsed, run_url
 
 CHART_WIDTH, CHART_HEIGHT = 520, 64
 LIST_BARS = 30
@@ -67,7 +67,9 @@ def throughput_charts(run: SyncRun, speed: services.Throughput) -> list[Chart]:
         return []  # a line needs two points
     limit = _(" of %s allowed") % intcomma(speed.allowed) if speed.allowed else ""
     running, seconds = run.state == RunState.RUNNING, elapsed(run, at=speed.at[-1])
-    average = {"klines": run.klines / seconds, "calls": run.calls / seconds * 60}
+    # In less than a minute there were the calls of that minute, and no more.
+    calls = run.calls * MINUTE / max(seconds, MINUTE)
+    average = {"klines": run.klines / seconds, "calls": calls}
     return [
         _chart(
             _("K-lines a second"),

@@ -41,6 +41,7 @@ from ..display import (
 )
 from ..live import refreshed_when_signed_out
 from ..readonly import ReadOnlyAdmin
+from ..told import refusal
 from .charts import LIST_BARS, duration_bars, result_bar
 from .filters import ByFilter, KindFilter, StateFilter
 from .progress import details
@@ -217,7 +218,7 @@ class SyncRunAdmin(ReadOnlyAdmin):
                 rows=form.gaps(), at=services.now(), by=by, background=True
             )
         except services.Refused as error:
-            self.message_user(request, str(error), messages.ERROR)
+            self.message_user(request, refusal(error), messages.ERROR)
             return HttpResponseRedirect(reverse("admin:sync_syncrun_start"))
         message = _("%s is queued.") % self.shown_run(run).capitalize()
         self.message_user(request, message, messages.SUCCESS)
@@ -242,7 +243,7 @@ class SyncRunAdmin(ReadOnlyAdmin):
         try:
             services.cancel(run.pk, at=services.now(), by=by)
         except services.Refused as error:
-            self.message_user(request, str(error), messages.ERROR)
+            self.message_user(request, refusal(error), messages.ERROR)
         else:
             message = _("Asked to stop: it ends within seconds and keeps what it has.")
             self.message_user(request, message, messages.SUCCESS)
@@ -276,7 +277,7 @@ class SyncRunAdmin(ReadOnlyAdmin):
         try:
             new = start(at=services.now(), by=request.user.get_username())
         except services.Refused as error:
-            self.message_user(request, str(error), messages.ERROR)
+            self.message_user(request, refusal(error), messages.ERROR)
             return HttpResponseRedirect(run_url(run.pk))
         message = _("%s is queued.") % self.shown_run(new).capitalize()
         self.message_user(request, message, messages.SUCCESS)

@@ -40,6 +40,7 @@ from ..display import (
     who,
 )
 from ..failures.reasons import NO_REASON, reason_label
+from ..told import why
 from .charts import result_bar, throughput_charts
 from .lanes import lanes_of
 
@@ -106,6 +107,11 @@ class Progress:
     def lanes(self) -> str:
         """写出有几条通道,各有几个 Token。"""
         return lanes(self.run.tokens_per_thread)
+
+    @property
+    def why(self) -> str:
+        """等什么,或者为什么失败。"""
+        return why(self.run.error)
 
     @property
     def took(self) -> str:

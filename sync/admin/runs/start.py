@@ -16,6 +16,7 @@ from sync.models.counting import AtLeast, bounded_count
 from sync.models.failures import SyncFailureQuerySet
 
 from ..display import duration
+from ..told import refusal
 from .preview import Preview
 
 
@@ -50,7 +51,7 @@ class WindowFields(forms.Form):
     def refuse(self, error: services.Refused) -> None:
         """在表单上说出为什么不能执行;知道是哪一栏的,写在那一栏。"""
         field = error.field if isinstance(error, services.BadRequest) else None
-        self.add_error(field if field in self.fields else None, str(error))
+        self.add_error(field if field in self.fields else None, refusal(error))
 
 
 class StartForm(WindowFields):

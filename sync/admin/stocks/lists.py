@@ -18,6 +18,8 @@ from common.parcels import StaleParcel
 from sync import services
 from sync.engine.markets import MARKETS
 
+from ..told import refusal
+
 if TYPE_CHECKING:
     from .pages import StockAdmin
 
@@ -50,7 +52,7 @@ def load_page(page: StockAdmin, request: HttpRequest) -> HttpResponse:
         try:
             listed = services.sync_stocks([market])[market]
         except services.Refused as error:
-            form.add_error(None, str(error))
+            form.add_error(None, refusal(error))
         else:
             page.message_user(
                 request, f"{market}: {_message(listed)}", messages.SUCCESS
@@ -98,7 +100,7 @@ def _imported(page: StockAdmin, request: HttpRequest) -> HttpResponse:
         page.message_user(request, message, messages.ERROR)
         return HttpResponseRedirect(back)
     except services.Refused as refused:
-        page.message_user(request, str(refused), messages.ERROR)
+        page.message_user(request, refusal(refused), messages.ERROR)
         return HttpResponseRedirect(back)
     page.message_user(request, _message(listed), messages.SUCCESS)
     return HttpResponseRedirect(reverse(LIST))

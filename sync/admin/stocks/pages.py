@@ -32,6 +32,7 @@ from ..corrections.pages import corrections_links
 from ..display import run_url
 from ..failures.rejected import rejected_link
 from ..readonly import ReadOnlyAdmin
+from ..told import refusal
 from . import lists as stock_lists
 from .chart import RepairForm, SpanForm, chart_data
 from .gone import GoneFilter, state
@@ -250,7 +251,7 @@ class StockAdmin(ReadOnlyAdmin):
         try:
             run = services.repair(stock, period, start=start, end=end, at=at, by=by)
         except services.Refused as error:
-            self.message_user(request, str(error), messages.ERROR)
+            self.message_user(request, refusal(error), messages.ERROR)
             return
         message = format_html(
             '{} <a href="{}">{}</a>',

@@ -14,6 +14,8 @@ from sync.engine.depth import Depth, from_json
 from sync.engine.periods import PERIODS
 from tokens.models import ApiToken
 
+from ..display import period_words
+
 
 def lines(token: ApiToken, *, at: datetime, learned: bool = False) -> SafeString | str:
     """每种周期一行;`learned` 时说出凭什么知道。
@@ -22,15 +24,17 @@ def lines(token: ApiToken, *, at: datetime, learned: bool = False) -> SafeString
     shown; one that did sees no further.
     """
     known = from_json(token.depth)
-    rows = [
-        (period, _sight(known[period], at=at), _why(known[period]) if learned else "")
-        for period in PERIODS
-        if period in known and known[period].reach
-    ]
-    return (
-        format_html_join("", '<div>{} {} <span class="quiet">{}</span></div>', rows)
-        or "–"
+    shown = [period for period in PERIODS if period in known and known[period].reach]
+    rows = (
+        (
+            period_words(period),
+            _sight(known[period], at=at),
+            _why(known[period]) if learned else "",
+        )
+        for period in shown
     )
+    line = '<div>{} {} <span class="quiet">{}</span></div>'
+    return format_html_join("", line, rows) or "–"
 
 
 def _sight(depth: Depth, *, at: datetime) -> str:

@@ -35,6 +35,7 @@ from tokens.admin import ApiTokenAdmin, looks
 from tokens.models import ApiToken
 
 from ..display import run_url
+from ..told import refusal
 from . import depth
 
 CALM = {Outcome.WORKS}
@@ -128,7 +129,7 @@ class CheckedTokenAdmin(ApiTokenAdmin):
         try:
             checked = check_token(token, market=market)
         except Refused as error:
-            self.message_user(request, str(error), messages.ERROR)
+            self.message_user(request, refusal(error), messages.ERROR)
         else:
             self.message_user(request, message(checked), _level(checked.outcome))
         back = reverse("admin:tokens_apitoken_change", args=[pk])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+
+from django.db.models import Count
 
 from sync.engine import markets
 from sync.engine.coverage import DAY
@@ -14,7 +17,7 @@ from sync.engine.ports import Window
 from sync.models import Coverage, MarketDay, Stock
 
 from ..calendars.sessions import Calendar, Told
-from .states import DayState, day_state
+from .states import DayState, LateAt, day_state
 
 YEAR = 365 * DAY
 
@@ -23,6 +26,7 @@ YEAR = 365 * DAY
 class DayOfMarket:
     """一个市场的一天(周、月是它们的第一天)。
 
+    `late` counts stocks whose coverage ends before: of them nothing is known.
     `doubtful`: the market traded though its calendar knows no session, or nobody did on
     one.
     """
@@ -31,6 +35,7 @@ class DayOfMarket:
     state: DayState
     row: MarketDay | None
     doubtful: bool
+    late: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +70,16 @@ def completeness(period: str, *, at: datetime) -> list[MarketYear]:
     known = sorted(set(stocks.distinct()) & set(markets.MARKETS))
     window = Window(unit_start(at.date() - YEAR - DAY, period), at.date() + DAY)
     told = Told(known, window=window)
-    rows = _rows(known, period, window)
+    rows, ends = _rows(known, period, window), _ends(period)
     years = [
-        _Year(market, period, rows.get(market, {}), told=told, at=at)
+        _Year(
+            market,
+            period,
+            rows.get(market, {}),
+            ends=ends.get(market, Counter()),
+            told=told,
+            at=at,
+        )
         for market in known
     ]
     days = sorted({day for year in years for day in year.days})
@@ -85,6 +97,17 @@ def _rows(
     return found
 
 
+def _ends(period: str) -> dict[str, Counter[date]]:
+    """各市场里,覆盖范围在各天结束的股票各有几只。"""
+    stocks = Stock.objects.expected(period).order_by().values("pk")
+    covered = Coverage.objects.filter(period=period, stock__in=stocks)
+    ends = covered.order_by().values_list("stock__market", "end_date")
+    found: dict[str, Counter[date]] = {}
+    for market, end, number in ends.annotate(n=Count("pk")):
+        found.setdefault(market, Counter())[end] = number
+    return found
+
+
 class _Year:
     """一个市场一年里的日历和核对的结果。"""
 
@@ -94,6 +117,7 @@ class _Year:
         period: str,
         rows: Mapping[date, MarketDay],
         *,
+        ends: Counter[date],
         told: Told,
         at: datetime,
     ) -> None:
@@ -104,7 +128,7 @@ class _Year:
         self._rows = {day: row for day, row in rows.items() if day >= window.start}
         sessions = self._calendar.announced(window)
         self._announced = {unit_start(day, period): day for day in sessions}
-        self._final = final
+        self._final, self._late = final, LateAt(ends)
 
     @property
     def days(self) -> set[date]:
@@ -117,8 +141,10 @@ class _Year:
         row, last = self._rows.get(day), self._announced.get(day)
         if (row is None and last is None) or day > self._final:
             return DayOfMarket(day, DayState.CLOSED, None, doubtful=False)
-        state = day_state(row, close=self._calendar.close(last or day))
-        return DayOfMarket(day, state, row, doubtful=self._is_doubtful(row, last))
+        late, close = self._late(day), self._calendar.close(last or day)
+        state = day_state(row, close=close, late=late)
+        doubtful = self._is_doubtful(row, last)
+        return DayOfMarket(day, state, row, doubtful=doubtful, late=late)
 
     def _is_doubtful(self, row: MarketDay | None, announced: date | None) -> bool:
         if row is None or not _inside(self._calendar.known, row.day):

@@ -6,13 +6,11 @@ provider had nothing; market days tell what the audit has counted.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property, reduce
-from itertools import accumulate
 from operator import or_
 from typing import Any, NamedTuple
 
@@ -33,7 +31,7 @@ from sync.models import Kline, MarketDay, SilentStock, Stock
 from sync.models.stocks import StockQuerySet
 
 from ..calendars.sessions import Calendar, Told
-from .states import DayState, day_state
+from .states import DayState, LateAt, day_state
 
 PERIOD = "day"
 LATELY = 100 * DAY  # holds SESSIONS sessions of every exchange
@@ -271,9 +269,8 @@ class _Market:
         for cover, number in self._covers.items():
             if cover.end:
                 ends[cover.end] += number
-        dates = sorted(ends)
-        total = [0, *accumulate(ends[day] for day in dates)]
-        return [self._day(day, late=total[bisect_left(dates, day)]) for day in days]
+        late = LateAt(ends)
+        return [self._day(day, late=late(day)) for day in days]
 
     def _day(self, day: date, *, late: int) -> SessionDay:
         row = self._rows.get(day)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from bisect import bisect_left
+from collections.abc import Mapping
+from datetime import date, datetime
 from enum import StrEnum
+from itertools import accumulate
 
 from sync.models import MarketDay
 
@@ -37,3 +40,14 @@ def day_state(row: MarketDay | None, *, close: datetime, late: int = 0) -> DaySt
         return DayState.COMPLETE
     many = lacking >= MANY * (row.expected + late)
     return DayState.MANY_MISSING if many else DayState.FEW_MISSING
+
+
+class LateAt:
+    """覆盖范围在某天之前就结束的有几只;`ends` 是在各天结束的。"""
+
+    def __init__(self, ends: Mapping[date, int]) -> None:
+        self._dates = sorted(ends)
+        self._total = [0, *accumulate(ends[day] for day in self._dates)]
+
+    def __call__(self, day: date) -> int:
+        return self._total[bisect_left(self._dates, day)]

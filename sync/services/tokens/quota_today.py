@@ -11,6 +11,7 @@ from django.db.models import Sum
 from sync.models import RunKind, SyncRun
 from tokens import quota
 from tokens.models import ApiToken
+from tokens.states import USABLE, state_of, summarised
 
 from .serving import PROVIDER
 
@@ -21,8 +22,10 @@ DAY = timedelta(days=1)
 class QuotaToday:
     """今天的额度;没有上限的 `limit` 和 `left` 是 None。
 
-    `used` counts what is reserved, too. `expected` is what runs called in the same
-    hours yesterday, from now to the reset; `committed` about what the active runs still
+    `used` are the calls made, also by tokens that have been refused since: what the
+    page of tokens says. `left` is what the usable ones have, `limit` both together.
+    `expected` is what runs called in the same hours yesterday, from now to the reset;
+    `committed` about what the active runs still
     want, of which `waiting` belongs to those that wait or are queued.
     """
 
@@ -52,11 +55,11 @@ class Wanted:
 
 def quota_today(active: Sequence[Wanted], *, at: datetime) -> QuotaToday:
     """算出今天的额度;`active` 是还没有结束的运行。"""
-    usable = ApiToken.objects.usable(PROVIDER, at=at).defer("token", "recent_calls")
-    tokens = list(usable)
-    limits = [token.daily_limit for token in tokens]
-    limit = sum(limits) if all(limits) else None
-    used = sum(token.used_today(at) for token in tokens)
+    kept = ApiToken.objects.filter(provider=PROVIDER, deleted=False)
+    rows = list(kept.defer("token", "recent_calls"))
+    tokens = [token for token in rows if state_of(token, at=at) in USABLE]
+    summary = summarised(rows, at=at)
+    used, left = summary.calls_today, summary.left_today
     batch = min((token.batch_at(at) for token in tokens), default=1)
     calls = {each.run.pk: _calls(each, batch=batch) for each in active}
     waiting = [each.run.pk for each in active if each.run.state != "running"]
@@ -64,8 +67,8 @@ def quota_today(active: Sequence[Wanted], *, at: datetime) -> QuotaToday:
     return QuotaToday(
         tokens=len(tokens),
         used=used,
-        limit=limit if tokens else 0,
-        left=max(0, limit - used) if limit is not None else None,
+        limit=used + left if left is not None else None,
+        left=left,
         expected=_yesterday(at, resets_at),
         committed=sum(calls.values()),
         waiting=sum(calls[pk] for pk in waiting),

@@ -57,7 +57,7 @@ def test_says_who_did_what_to_what_and_by_which_way(make_token: MakeToken) -> No
         ],
         [
             "anna",
-            "started HK · day · 2026-03-02 – 2026-03-09 · re-download",
+            "started a run HK · day · 2026-03-02 – 2026-03-09 · re-download",
             f"run {made.pk}",
             "page",
         ],

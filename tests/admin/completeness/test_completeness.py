@@ -150,7 +150,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(market: dict[str, int]) -> No
     no_token = told(client, sent(client, "again", market["hole"], confirmed=False))
 
     assert "Choose 1 to 1000 stocks." in nothing
-    assert "没有可用的 Token" in no_token
+    assert "No usable token: There is no token of itick yet" in no_token
     assert not SyncRun.objects.exists()
 
 
@@ -208,7 +208,7 @@ def test_the_worst_stocks_are_strips() -> None:
 
 
 def test_an_empty_database_says_what_to_do() -> None:
-    assert "import_stocks" in text(vera().get(PAGE))
+    assert "No stocks yet." in text(vera().get(PAGE))
 
 
 def test_a_market_day_has_no_page_of_its_own(market: dict[str, int]) -> None:

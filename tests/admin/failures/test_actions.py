@@ -64,7 +64,7 @@ def test_retry_without_a_token_says_why() -> None:
 
     page = act(otto(), "retry", row)
 
-    assert "没有可用的 Token" in text(page)
+    assert "No usable token: There is no token" in text(page)
     assert not SyncRun.objects.exists()
 
 

@@ -149,8 +149,8 @@ def test_failures_heal_by_themselves_where_somebody_works(
     Schedule.objects.update(next_run=timezone.now() - HOUR)
     alone = said(shown(client))
 
-    assert at_work[0].startswith("3 failures fetched again by themselves at ")
-    assert alone[0] == "3 failures wait, nobody fetches them again"
+    assert at_work[0].startswith("3 failures are retried by themselves at ")
+    assert alone[0] == "3 failures wait, nobody retries them"
     assert at_work[1] == alone[1] == "2 failures need you"
 
 
@@ -181,7 +181,7 @@ def test_needs_you_lists_what_no_schedule_can_do(make_token: MakeToken) -> None:
     needs = [(item.text, bool(item.url)) for item in shown(vera())["needs"]]
 
     assert needs == [
-        ("1 token is disabled because of an error.", True),
+        ("1 token was refused and is disabled.", True),
         (
             "1 series has another history at the provider: keep it or take it over.",
             True,
@@ -347,7 +347,9 @@ def test_costs_the_same_few_queries_however_much_there_is(
 def test_the_overview_of_an_empty_database_says_what_to_do() -> None:
     page = text(vera().get(INDEX))
 
-    assert "import_stocks" in page
+    assert "No stocks yet." in page
+    assert "A market appears here once its stocks are loaded." in page
+    assert "No run yet." in page
     assert "No run is going on." in page
 
 

@@ -135,7 +135,7 @@ def test_run_again_says_why_it_cannot() -> None:
 
     page = otto().post(page_of(made, "again"), follow=True)
 
-    assert "没有可用的 Token" in text(page)
+    assert "No usable token: There is no token" in text(page)
     assert SyncRun.objects.count() == 1
 
 
@@ -431,4 +431,6 @@ def test_why_a_run_failed_is_in_the_language_of_the_reader() -> None:
 
     assert "没有可用的 Token：itick 可用的 Token 都不支持 HK" in text(page)
     assert "No usable token" not in text(page)
-    assert "没有可用的 Token: No usable token" in text(client.get(page_of(made)))
+    assert "No usable token: No usable token of itick serves HK" in text(
+        client.get(page_of(made))
+    )

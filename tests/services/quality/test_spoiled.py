@@ -232,3 +232,15 @@ def test_bars_on_a_day_that_is_no_session_put_the_calendar_in_doubt() -> None:
     (year,) = completeness("day", at=AT)
 
     assert [each.day for each in year.days if each.doubtful] == [saturday]
+
+
+def test_a_year_shows_what_was_not_fetched_yet_as_the_overview_does() -> None:
+    stored("1")
+    stored("2", days=SESSIONS[:-1], covered=Window(SESSIONS[0], SESSIONS[-2]))
+    audit(window=WINDOW, at=AT)
+
+    (year,) = completeness("day", at=AT)
+
+    found = {each.day: (each.state, each.late) for each in year.days}
+    assert found[SESSIONS[-1]] == (DayState.MANY_MISSING, 1)
+    assert found[SESSIONS[-2]] == (DayState.COMPLETE, 0)

@@ -241,7 +241,7 @@ def test_tokens_that_others_hold_are_not_waited_for_for_ever_by_a_worker(
     run = execute(background(), stop=Waiting(later), now=lambda: moments[0])
 
     assert (run.state, run.shards.get().attempts) == ("waiting", 0)
-    assert "is held by run 9 shard 0 claim 1" in run.error
+    assert "is held by run 9 since" in run.error
     ApiToken.objects.update(leased_by="", leased_at=None, leased_until=None)
     assert revive(at=AT + timedelta(minutes=4)).woken == [run.pk]
 

@@ -38,7 +38,7 @@ def test_a_run_waits_while_another_holds_all_tokens(
 
     said = (
         "Every usable token with calls left is held by "
-        "run 9 shard 0 claim 1 since 2026-03-10 07:00 UTC."
+        "run 9 since 2026-03-10 07:00 UTC."
     )
     assert notes[:2] == [said, said]
     assert set(notes[2:]) == {""}
