@@ -34,6 +34,9 @@ def _run() -> None:
     A setting that cannot be used is one sentence on standard error and exit code 1;
     with --traceback it is shown in full.
     """
+    # What a command makes is for its own user; an export is for others to read.
+    if sys.argv[1:2] != ["export_klines"]:
+        os.umask(0o077)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stocksync_site.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line

@@ -18,12 +18,15 @@ class SiteConfig(AppConfig):
             checks,  # noqa: F401
             databases,
             jobs,
+            private,
             sessions,
         )
 
+        private.shut()
         jobs.guard()
         user_logged_in.connect(sessions.begin)
 
+        register(private.check, Tags.security)
         register(charset.check, Tags.database)
         register(databases.check, Tags.database)
         # Sent for apps with models only, for each of them once, before any migration.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from typing import TextIO
+from typing import Any, TextIO
 
 FIELDS = ("event", "run", "lane", "stock")
 
@@ -14,8 +14,9 @@ class LineFormatter(logging.Formatter):
     """一行纯文本,时间为 UTC。
 
     The fields given by `extra` follow in brackets. A line break inside the message is
-    escaped, so that text from a provider cannot pass for a line of ours; a traceback
-    keeps its lines.
+    escaped and every line of a traceback is indented, so that no text from a provider
+    or an address can pass for a line of ours; nor can a control character move a
+    terminal's cursor.
     """
 
     default_time_format = "%Y-%m-%dT%H:%M:%S"
@@ -27,8 +28,31 @@ class LineFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
         """消息和附加字段。"""
-        message = super().formatMessage(record)
-        return (message + fields(record)).replace("\r", "\\r").replace("\n", "\\n")
+        return plain(super().formatMessage(record) + fields(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802
+        """异常的每一行,缩进。"""
+        return _indented(super().formatException(ei))
+
+    def formatStack(self, stack_info: str) -> str:  # noqa: N802
+        """调用栈的每一行,缩进。"""
+        return _indented(super().formatStack(stack_info))
+
+
+class Distrust(logging.Filter):
+    """请求可疑是别人的事:至多是警告,没有调用栈。
+
+    Django calls each an error, with a traceback: a wrong Host, a filter that no list
+    has. Anybody can send a thousand of them.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """降低级别;都放行。"""
+        if record.name.startswith("django.security."):
+            record.levelno = min(record.levelno, logging.WARNING)
+            record.levelname = logging.getLevelName(record.levelno)
+            record.exc_info = record.exc_text = None
+        return True
 
 
 class StderrHandler(logging.StreamHandler[TextIO]):
@@ -45,6 +69,22 @@ class StderrHandler(logging.StreamHandler[TextIO]):
     def stream(self) -> TextIO:  # type: ignore[override]
         """此刻的标准错误。"""
         return sys.stderr
+
+
+def plain(text: str) -> str:
+    """换行、控制字符和改变方向的字符,写成转义。"""
+    return "".join(
+        character if character.isprintable() else _escaped(character)
+        for character in text
+    )
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {plain(line)}" for line in text.splitlines())
 
 
 def fields(record: logging.LogRecord) -> str:

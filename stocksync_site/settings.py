@@ -150,7 +150,7 @@ def _sqlite(url: str) -> dict[str, Any]:
         )
     path = ROOT / name  # an absolute name stays as it is
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ImproperlyConfigured(
             f"The folder of DATABASE_URL cannot be made: {error}."
@@ -316,6 +316,7 @@ AXES_VERBOSE = False
 # An uploaded file of tokens never touches the disk.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 CSRF_COOKIE_SECURE = SECURE_COOKIES
+DEFAULT_EXCEPTION_REPORTER_FILTER = "stocksync_site.debug.NoValues"
 
 # Nothing inline, nothing evaluated, nothing from elsewhere.
 CONTENT_SECURITY_POLICY = {
@@ -339,8 +340,13 @@ LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"()": "stocksync_site.logging.LineFormatter"}},
+    "filters": {"distrust": {"()": "stocksync_site.logging.Distrust"}},
     "handlers": {
-        "stderr": {"class": "stocksync_site.logging.StderrHandler", "formatter": "line"}
+        "stderr": {
+            "class": "stocksync_site.logging.StderrHandler",
+            "formatter": "line",
+            "filters": ["distrust"],
+        }
     },
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     # Django's own handlers would write a second line for each, and mail nobody.

@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import sys
 
+import pytest
+from django.test import Client
+
 from stocksync_site.logging import LineFormatter
 
 
@@ -35,14 +38,37 @@ def test_a_line_break_in_a_message_or_field_cannot_begin_a_new_line() -> None:
     assert line.endswith(r" a\nb [stock=c\r\nd]")
 
 
-def test_a_traceback_keeps_its_lines() -> None:
+def test_every_line_of_a_traceback_is_indented() -> None:
+    forged = "x\n2026-01-01T00:00:00.000Z INFO sync.engine all is well\r\x1b[2Ky\u2028z"
     try:
-        int("broken")
-    except ValueError:
+        int(forged)
+    except ValueError as error:
+        error.args = (forged,)
         made = record("lane failed", lane=1)
         made.exc_info = sys.exc_info()
+        made.stack_info = forged
 
-    lines = LineFormatter().format(made).splitlines()
+    text = LineFormatter().format(made)
 
-    assert lines[0].endswith("lane failed [lane=1]")
-    assert lines[-1].startswith("ValueError: invalid literal")
+    first, *others = text.split("\n")
+    assert first.endswith("lane failed [lane=1]")
+    assert all(line.startswith("  ") for line in others)
+    assert "  ValueError: x" in others
+    assert not {"\r", "\x1b", "\u2028"} & set(text)
+
+
+def test_control_characters_are_escaped() -> None:
+    line = LineFormatter().format(record("a\x1b[1Ab\u202ec\x85d\x00 腾讯"))
+
+    assert line.endswith(r"a\x1b[1Ab\u202ec\x85d\x00 腾讯")
+
+
+def test_what_others_send_is_a_warning_at_most(
+    client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert client.get("/admin/", headers={"Host": "evil.com"}).status_code == 400
+
+    said = capsys.readouterr().err
+    assert "WARNING django.security.DisallowedHost" in said
+    assert "ERROR" not in said
+    assert "Traceback" not in said
