@@ -17,8 +17,8 @@ from django.views.decorators.http import require_safe
 # row unfold from the last of the first.
 PLACES = ("MarketDay", "SyncRun", "SyncFailure", "Stock", "ApiToken", "Activity")
 MORE = (
-    *("ScheduledJob", "AccessKey", "RejectedBar", "Split", "Revision", "User"),
-    "AccessAttempt",
+    *("ScheduledJob", "Alert", "AccessKey", "RejectedBar", "Split", "Revision"),
+    *("User", "AccessAttempt"),
 )
 # An app's list shows every page; these have shorter names in the header.
 NAMES = {

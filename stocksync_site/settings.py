@@ -16,6 +16,8 @@ from urllib.parse import unquote, urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from common.quiet import QuietHours, quiet_hours
+from common.webhooks import Webhook, WebhookRefused, webhook
 from sync.api import configuration
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -255,6 +257,69 @@ if Q_BROKER_URL:
         )
     del Q_CLUSTER["orm"]
     Q_CLUSTER["redis"] = Q_BROKER_URL
+
+# --- Alerts -------------------------------------------------------------------------
+ALERT_EMAILS = _list("ALERT_EMAILS")
+# So long after its close a market may be incomplete before somebody is told.
+ALERT_MARKET_HOURS = _integer("ALERT_MARKET_HOURS", 12)
+if not 1 <= ALERT_MARKET_HOURS <= 20:  # noqa: PLR2004  # then the next session comes
+    raise ImproperlyConfigured("ALERT_MARKET_HOURS must be 1 to 20.")
+ALERT_LANGUAGE = _text("ALERT_LANGUAGE", "en").lower()
+if ALERT_LANGUAGE not in {"en", "zh-hans"}:
+    raise ImproperlyConfigured("ALERT_LANGUAGE must be en or zh-hans.")
+
+
+def _webhooks() -> list[Webhook]:
+    # A webhook's address is never shown: whoever has it may write to the group.
+    found = []
+    for position, text in enumerate(_list("ALERT_WEBHOOKS"), start=1):
+        try:
+            found.append(webhook(text))
+        except WebhookRefused as error:
+            raise ImproperlyConfigured(
+                f"Address {position} of ALERT_WEBHOOKS {error}."
+            ) from None
+    return found
+
+
+def _quiet_hours() -> QuietHours | None:
+    text = _text("ALERT_QUIET_HOURS")
+    try:
+        return quiet_hours(text) if text else None
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"ALERT_QUIET_HOURS cannot be read: {error}."
+        ) from None
+
+
+def _email() -> dict[str, Any]:
+    try:
+        options: dict[str, Any] = environ.Env.email_url_config(
+            _text("EMAIL_URL", "smtp://localhost:25")
+        )
+    except (ImproperlyConfigured, ValueError):
+        # Nor is the URL shown: it holds the password.
+        raise ImproperlyConfigured(
+            "EMAIL_URL must look like smtp+tls://user:password@host:587, with special "
+            "characters percent-encoded."
+        ) from None
+    return options
+
+
+ALERT_WEBHOOKS = _webhooks()
+ALERT_QUIET_HOURS = _quiet_hours()
+_EMAIL = _email()
+EMAIL_BACKEND = _EMAIL["EMAIL_BACKEND"]
+EMAIL_HOST = _EMAIL["EMAIL_HOST"] or "localhost"
+EMAIL_HOST_USER = _EMAIL["EMAIL_HOST_USER"] or ""
+EMAIL_HOST_PASSWORD = _EMAIL["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_USE_TLS = _EMAIL.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL = _EMAIL.get("EMAIL_USE_SSL", False)
+_USUAL_PORT = 465 if EMAIL_USE_SSL else 587 if EMAIL_USE_TLS else 25
+EMAIL_PORT = _EMAIL["EMAIL_PORT"] or _USUAL_PORT
+EMAIL_FILE_PATH = _EMAIL["EMAIL_FILE_PATH"] or None
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = _text("ALERT_FROM", "stocksync@localhost")
 
 # --- API ----------------------------------------------------------------------------
 # Calls in a minute of one user or access key, and of one address without; 0: no limit.

@@ -105,6 +105,22 @@ def revive_runs(**_: Any) -> str:
 
 
 @_by_schedule
+def watch(**_: Any) -> str:
+    """看一遍告警的规则;有要告诉人的,由另一个任务去说。"""
+    seen = services.watch(at=services.now())
+    services.tell_soon(at=services.now())
+    return Message(
+        "alerts: %(opened)d new, %(over)d over", opened=seen.opened, over=seen.over
+    )
+
+
+def tell_alerts(**_: Any) -> str:
+    """把告警发给每个接收方。"""
+    done = services.tell(at=services.now())
+    return f"{done.told} told, {done.failed} failed"
+
+
+@_by_schedule
 def refresh_calendars(**_: Any) -> str:
     """向服务商问各市场的休市日和状态。"""
     asked = services.refresh_calendars(at=services.now())

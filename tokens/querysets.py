@@ -115,6 +115,10 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
             .order_by(*conditions.most_left_first(at))
         )
 
+    def refused(self) -> ApiTokenQuerySet:
+        """留下因为错误停用的、没有删除的。"""
+        return self.filter(deleted=False, status=DISABLED).exclude(last_error="")
+
     def why_none_available(
         self, provider: str, *, at: datetime, markets: Iterable[str] = ()
     ) -> Message:

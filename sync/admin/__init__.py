@@ -4,6 +4,7 @@ from . import access, users
 from .activity import jobs
 from .activity.pages import ActivityAdmin
 from .activity.schedules import ScheduledJobAdmin
+from .alerts.pages import AlertAdmin
 from .completeness.pages import MarketDayAdmin
 from .corrections.pages import RestatementAdmin, RevisionAdmin
 from .failures.pages import SyncFailureAdmin
@@ -15,6 +16,7 @@ from .tokens.pages import CheckedTokenAdmin
 
 __all__ = [
     "ActivityAdmin",
+    "AlertAdmin",
     "CheckedTokenAdmin",
     "MarketDayAdmin",
     "RejectedBarAdmin",

@@ -2,6 +2,7 @@
 
 from .access import AccessKey
 from .activity import Activity, Verb
+from .alerts import Alert, AlertDelivery, Rule
 from .calendar import MarketCalendar, MarketDay, Suspension
 from .changes import SeriesChange
 from .corrections import Restatement, RestatementState, Revision, StagedKline
@@ -23,6 +24,8 @@ from .verification import Verification
 __all__ = [
     "AccessKey",
     "Activity",
+    "Alert",
+    "AlertDelivery",
     "Coverage",
     "FailureNote",
     "FailureStatus",
@@ -34,6 +37,7 @@ __all__ = [
     "Restatement",
     "RestatementState",
     "Revision",
+    "Rule",
     "RunEvent",
     "RunKind",
     "RunSample",

@@ -48,7 +48,7 @@ class Verb(models.TextChoices):
     SCHEDULE_PAUSED = "schedule.paused", _("paused")
     SCHEDULE_RESUMED = "schedule.resumed", _("resumed")
     SCHEDULE_RUN = "schedule.run", _("asked to run now")
-    ALERT_CHANGED = "alert.changed", _("changed")
+    ALERTS_TESTED = "alerts.tested", _("sent a test alert")
     USER_ADDED = "user.added", _("added")
     USER_CHANGED = "user.changed", _("changed")
     USER_DELETED = "user.deleted", _("deleted")

@@ -1,4 +1,4 @@
-"""到服务商的 HTTP:一次一个 GET,有总期限和大小上限,别的线程可以打断。
+"""到外面的 HTTP:一次一个请求,有总期限和大小上限,别的线程可以打断。
 
 A connection of urllib3 carries it, as requests would have it, without what requests
 adds: redirects, cookies, proxies, .netrc and retries are what a token must not meet.
@@ -66,6 +66,22 @@ class Answer:
     body: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """一个请求;地址里可能有秘密,所以从不写出来。"""
+
+    method: str
+    url: SplitResult = field(repr=False)
+    secret: Secret | None = None
+    body: bytes | None = field(default=None, repr=False)
+
+    def headers(self) -> dict[str, str]:
+        """返回头部;只在发的时候要,那里的局部变量不随异常出去。"""
+        if self.secret is not None:
+            return HEADERS | {"token": self.secret.reveal()}
+        return HEADERS | {"content-type": "application/json; charset=utf-8"}
+
+
 def translate(error: Exception, *, host: str) -> SyncError:
     """把外来异常翻译成错误树的叶子。
 
@@ -95,12 +111,12 @@ class Channel:
 
         What goes wrong is a leaf of `Transient`, or BadAnswer for too large a body.
         """
-        outcome = self._attempt(urlsplit(url), params, secret)
-        if isinstance(outcome, SyncError):
-            # Not where the foreign one is handled: even `from None` would keep it,
-            # with the request and its headers, as the context.
-            raise outcome
-        return outcome
+        asked = urlsplit(url)._replace(query=urlencode(params))
+        return self._answer(Asked("GET", asked, secret=secret))
+
+    def post(self, url: str, body: bytes) -> Answer:
+        """发一个 JSON 的 POST,其余和 `get` 一样;地址本身可以是秘密。"""
+        return self._answer(Asked("POST", urlsplit(url), body=body))
 
     def abort(self) -> None:
         """打断正在进行的请求,此后的请求立刻失败;任何线程都可以调用。"""
@@ -111,29 +127,39 @@ class Channel:
         for connection in self._connections.values():
             connection.close()
 
-    def _attempt(
-        self, url: SplitResult, params: Params, secret: Secret
-    ) -> Answer | SyncError:
+    def _answer(self, asked: Asked) -> Answer:
+        outcome = self._attempt(asked)
+        if isinstance(outcome, SyncError):
+            # Not where the foreign one is handled: even `from None` would keep it,
+            # with the request and its headers, as the context.
+            raise outcome
+        return outcome
+
+    def _attempt(self, asked: Asked) -> Answer | SyncError:
         try:
-            return self._ask(url, params, secret)
+            return self._ask(asked)
         except SyncError as error:
             fault = error
         except _FOREIGN as error:
             aborted = Unreachable("aborted") if self._deadline.aborted else None
-            fault = aborted or translate(error, host=str(url.hostname))
+            fault = aborted or translate(error, host=str(asked.url.hostname))
         self.close()
         return fault
 
-    def _ask(self, url: SplitResult, params: Params, secret: Secret) -> Answer:
+    def _ask(self, asked: Asked) -> Answer:
         self._deadline.begin()
-        connection = self._connection(url)
+        connection = self._connection(asked.url)
         if not connection.is_connected:
             # Never opened, or closed by the other end since the call before.
             connection.close()
             connection.connect()
-        target = f"{url.path}?{urlencode(params)}"
-        headers = HEADERS | {"token": secret.reveal()}
-        connection.request("GET", target, headers=headers, preload_content=False)
+        connection.request(
+            asked.method,
+            (asked.url.path or "/") + (asked.url.query and f"?{asked.url.query}"),
+            body=asked.body,
+            headers=asked.headers(),
+            preload_content=False,
+        )
         response = connection.getresponse()
         return Answer(response.status, response.headers, self._body(response))
 

@@ -17,12 +17,16 @@ translates out. What can be foreseen is raised as `Refused`. The rooms behind th
     tokens    lease tokens, try one
     upkeep    what runs by itself: schedules, cleaning
     activity  who did what: note it, list it
+    alerts    what is to be told to people, to whom, and who has heard it
 """
 
 from ..engine.sampling import estimate
 from ..models.verification import Compared
 from ..storage.retrying import Unavailable
 from . import activity
+from .alerts.receivers import Receiver, receivers
+from .alerts.telling import Tested, is_quiet, tell, tell_soon, test_receivers
+from .alerts.watch import watch
 from .calendars.provider import refresh_calendars
 from .clock import now
 from .data.catalogue import StoredPeriod, catalogue
@@ -70,6 +74,7 @@ from .runs.retry_cost import RetryCost, retry_cost
 from .runs.start import start
 from .runs.stocks import RunStock, StockState, failures_of, run_stocks
 from .runs.throughput import Throughput, throughput
+from .runs.total import total_of, wanted
 from .shards.claim import execute, execute_shard
 from .shards.reap import reap
 from .shards.revive import revive
@@ -144,6 +149,7 @@ __all__ = [
     "Planned",
     "Preset",
     "QuotaToday",
+    "Receiver",
     "Refused",
     "RetryCost",
     "RunStock",
@@ -154,6 +160,7 @@ __all__ = [
     "StockState",
     "StoredPeriod",
     "SyncRequest",
+    "Tested",
     "Throughput",
     "TokenAtWork",
     "Unavailable",
@@ -193,6 +200,7 @@ __all__ = [
     "give_up",
     "history",
     "import_stocks",
+    "is_quiet",
     "keep_history",
     "lacking",
     "lanes_now",
@@ -208,6 +216,7 @@ __all__ = [
     "preview_stocks",
     "quota_today",
     "reap",
+    "receivers",
     "refresh_calendars",
     "reopen",
     "repair",
@@ -234,13 +243,19 @@ __all__ = [
     "sync_stocks",
     "sync_stocks_weekly",
     "take_over_history",
+    "tell",
+    "tell_soon",
+    "test_receivers",
     "throughput",
     "timetable",
     "token_places",
+    "total_of",
     "upkeep",
     "verified_lately",
     "verify",
     "verify_daily",
+    "wanted",
+    "watch",
     "window_of",
     "worst_stocks",
     "write_files",

@@ -29,7 +29,10 @@ READ = (
 )
 OURS = {"sync", "tokens", "search", "overview"}
 # Their pages look at nothing in the address, or at their own words only.
-WITHOUT_FILTERS = {"/admin/sync/scheduledjob/", "/admin/sync/marketday/"}
+WITHOUT_FILTERS = {
+    *("/admin/sync/scheduledjob/", "/admin/sync/marketday/"),
+    "/admin/sync/alert/",
+}
 DJANGOS = {"history", "delete", "add"}
 
 

@@ -58,6 +58,8 @@ TABLE = """
 /admin/sync/activity/                 in 403 200 200 200 200 |  in 403 403 403 403 403
 /admin/sync/scheduledjob/             in 403 200 200 200 200 |  in 403 403 403 403 403
 /admin/sync/scheduledjob/act/         in 405 405 405 405 405 |  in 403 403 302 403 302
+/admin/sync/alert/                    in 403 200 200 200 200 |  in 403 403 403 403 403
+/admin/sync/alert/test/               in 405 405 405 405 405 |  in 403 403 403 403 302
 /admin/sync/accesskey/                in 200 200 200 200 200 |  in 302 302 302 302 302
 /admin/sync/accesskey/add/            in 200 200 200 200 200 |  in 200 200 200 200 200
 /admin/sync/accesskey/{}/history/     in 302 302 302 302 200 |  in 302 302 302 302 200

@@ -35,6 +35,8 @@ def manage(root: Path, *arguments: str, **variables: str) -> tuple[int, str, str
         ("DATABASE_URL", "garbage"),
         ("LOG_LEVEL", "loud"),
         ("Q_BROKER_URL", "amqp://localhost"),
+        ("ALERT_QUIET_HOURS", "at night"),
+        ("EMAIL_URL", "pigeon://user:secret@example.org"),
     ],
 )
 def test_a_bad_value_is_one_sentence_that_names_the_variable(
@@ -46,6 +48,15 @@ def test_a_bad_value_is_one_sentence_that_names_the_variable(
     assert out == ""
     assert error.startswith(f"Configuration error: {name} ")
     assert error.count("\n") == 1
+
+
+def test_the_address_of_a_webhook_is_not_shown_where_it_is_refused(root: Path) -> None:
+    good = "https://example.org/"
+    code, _, error = manage(root, "check", ALERT_WEBHOOKS=f"{good},ftp://the-secret/")
+
+    assert code == 1
+    assert error.startswith("Configuration error: Address 2 of ALERT_WEBHOOKS is no")
+    assert "the-secret" not in error
 
 
 def test_a_command_of_ours_says_it_as_well(root: Path) -> None:

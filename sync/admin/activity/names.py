@@ -10,6 +10,10 @@ JOBS: dict[str, tuple[Promise, Promise]] = {
         _("Recovery of runs"),
         _("Takes up runs whose process died, and wakes those that wait for tokens."),
     ),
+    "sync.tasks.watch": (
+        _("Alerts"),
+        _("Looks at the rules of alerts and tells what is new and what is over."),
+    ),
     "sync.tasks.refresh_calendars": (
         _("Market calendars"),
         _("Asks the provider for holidays and for whether a market is open."),

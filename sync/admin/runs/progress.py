@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.core.cache import cache
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
@@ -17,7 +16,6 @@ from sync.models import (
     RunKind,
     RunState,
     ShardState,
-    SyncFailure,
     SyncRun,
     SyncShard,
 )
@@ -46,12 +44,10 @@ from .lanes import lanes_of
 
 # A queued run that nobody has taken by then: is a cluster running at all?
 UNCLAIMED_LONG = timedelta(seconds=30)
-HOUR = 3600
-FAR = 30 * 24 * HOUR  # seconds; an end beyond that is no forecast
+FAR = 30 * 24 * 3600  # seconds; an end beyond that is no forecast
 SAMPLES = 3
 # Seconds between two looks of the page; a run that waits changes seldom.
 OFTEN, SELDOM = 2, 30
-MET_ALL = (RunState.SUCCEEDED, RunState.PARTIAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,11 +189,7 @@ def progress_of(run: SyncRun, *, at: datetime, per_second: float = 0.0) -> Progr
     `per_second` stocks were done lately; without it what is left is told by the run's
     average.
     """
-    done = run.succeeded + run.failed + run.skipped
-    # One that stopped on its way, or left markets out, has not met all its stocks.
-    met_all = run.state in MET_ALL and not run.unserved
-    total = run.stocks if met_all else max(run.stocks, _total(run))
-    return Progress(run, at, max(total, done), _queued_at(run), per_second)
+    return Progress(run, at, services.total_of(run), _queued_at(run), per_second)
 
 
 def _queued_at(run: SyncRun) -> datetime | None:
@@ -238,20 +230,6 @@ def _waits(shards: Sequence[ShardRow]) -> list[str]:
     alive = {ShardState.RUNNING, ShardState.QUEUED}
     working = [row.shard for row in shards if row.shard.state in alive]
     return [why.words for why in dict.fromkeys(shard.waits for shard in working) if why]
-
-
-def _total(run: SyncRun) -> int:
-    if run.kind != RunKind.RETRY:
-        return services.count_of(run)
-    # Rows leave the waiting ones as they are settled, and counting the stocks of all
-    # takes a while: once an hour, not every two seconds.
-    key = f"run-{run.pk}-{run.created_at.timestamp()}-stocks"
-    return int(cache.get_or_set(key, lambda: _stocks_held(run), HOUR) or 0)
-
-
-def _stocks_held(run: SyncRun) -> int:
-    rows = SyncFailure.objects.filter(run=run).order_by()
-    return rows.values("market", "stock_code", "period").distinct().count()
 
 
 def _shards(run: SyncRun, *, at: datetime) -> list[ShardRow]:

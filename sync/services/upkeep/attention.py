@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from django.db.models import Q
-
 from sync.engine.markets import MARKETS
 from sync.models import FailureStatus, Restatement, SilentStock, SyncFailure
 from sync.models.counting import added, bounded_count
-from tokens.conditions import DISABLED
 from tokens.models import ApiToken
 
 from ..failures.outlook import NEEDS_YOU
@@ -109,8 +106,7 @@ def _worker(upkeep: Upkeep) -> list[Need]:
 
 def _tokens(unserved: Sequence[str], *, at: datetime) -> list[Need]:
     """没有可用的,有的市场没有,被服务商拒绝的。"""
-    kept = ApiToken.objects.filter(deleted=False)
-    refused = kept.filter(~Q(last_error=""), status=DISABLED).count()
+    refused = ApiToken.objects.refused().count()
     if not ApiToken.objects.usable(PROVIDER, at=at).exists():
         return [Need(NeedKind.NO_TOKEN, 1), Need(NeedKind.REFUSED_TOKENS, refused)]
     return [

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django_q.models import Task
 
-from sync.models import Activity, FailureStatus, SyncFailure, SyncRun
+from sync.models import Activity, Alert, FailureStatus, SyncFailure, SyncRun
 from sync.models.runs import ACTIVE
 from tokens import history
 
@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 KEEP_RUNS = timedelta(days=90)
 KEEP_JOBS = timedelta(days=30)
 KEEP_CHANGES = timedelta(days=400)
+KEEP_ALERTS = timedelta(days=90)
 CHUNK = 200
 
 
@@ -43,6 +44,7 @@ def clean_up(*, at: datetime) -> Cleaned:
     that was retried successfully merely loses its run. Samples: see `samples`.
     """
     forget_changes(before=at - KEEP_CHANGES)
+    Alert.objects.filter(over_at__lt=at - KEEP_ALERTS).delete()
     cleaned = Cleaned(
         runs=_delete_runs(at - KEEP_RUNS),
         jobs=_delete_jobs(at),

@@ -72,6 +72,7 @@ class Entry:
 
 ENTRIES = (
     Entry("stocksync: recover runs", "sync.tasks.revive_runs", minutes=1),
+    Entry("stocksync: alerts", "sync.tasks.watch", minutes=1),
     Entry("stocksync: calendars", "sync.tasks.refresh_calendars", minutes=30),
     Entry("stocksync: daily sync", "sync.tasks.sync_daily", minutes=15),
     Entry("stocksync: retry failures", "sync.tasks.retry_hourly", minutes=60),
