@@ -3,18 +3,23 @@
 A statement reads whole series, of as many stocks as make about a hundred thousand bars,
 and is read to its end at once: no reader, however slow, holds a cursor, a transaction
 or an old version of a row. A series is read in one statement, so that one which is
-restated meanwhile comes as it was or as it is.
+restated meanwhile comes as it was or as it is; of one that is very long (years of
+minutes), what does not fit into memory waits there compressed.
 """
 
 from __future__ import annotations
 
 import re
+import zlib
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import groupby
 from operator import itemgetter
+from typing import Any
 
 from django.db import connection
 
@@ -26,10 +31,12 @@ from .request import Listed
 
 BARS = 100_000  # to a statement, about
 MOST_STOCKS = 500
+PIECE = 10_000  # bars that are fetched together
+PLAIN = 200_000  # so many bars of a statement are kept as they are, more compressed
 NUMBERS = ("open", "high", "low", "close", "volume", "turnover")
 DAY = timedelta(days=1)
-# How many bars a stock may have where no window says: ten years, or a quarter.
-LONG, LONG_OF_MINUTES = timedelta(days=3650), timedelta(days=90)
+# How many bars a stock may have where no window says: ten years, or one.
+LONG, LONG_OF_MINUTES = timedelta(days=3650), timedelta(days=365)
 TRADED = 0.7  # of all days
 SESSION = timedelta(hours=6)
 # As SQLite writes what is very small or has more digits than a number of its own.
@@ -42,7 +49,12 @@ class Series:
     """一只股票的一段 K 线:每行是 `time,open,high,low,close,volume,turnover`。"""
 
     stock: Listed
-    lines: list[str]
+    pieces: Sequence[str | bytes]
+
+    def texts(self) -> Iterator[str]:
+        """一段一段地给出完整的行,旧的在前,行与行之间换行。"""
+        for piece in self.pieces:
+            yield piece if isinstance(piece, str) else zlib.decompress(piece).decode()
 
 
 def read_series(
@@ -76,7 +88,7 @@ def _together(period: str, window: Window) -> int:
 
 def _read(
     stocks: Sequence[Listed], *, period: str, window: Window
-) -> dict[int, list[str]]:
+) -> dict[int, list[str | bytes]]:
     since, until = markets.bounds(window, market=stocks[0].market, period=period)
     ids = ", ".join(str(stock.pk) for stock in sorted(stocks, key=_pk))
     sql = (
@@ -86,13 +98,32 @@ def _read(
     )
     # As they are written; SQLite compares them as text.
     bounds = [f"{moment:%Y-%m-%d %H:%M:%S}" for moment in (since, until)]
-    with connection.cursor() as cursor:
+    found: dict[int, list[str | bytes]] = defaultdict(list)
+    with connection.wrap_database_errors, closing(_cursor()) as cursor:
         cursor.execute(sql, bounds)
-        rows = cursor.fetchall()
-    plain = _in_digits if connection.vendor == "sqlite" else list
-    return {
-        pk: plain(map(itemgetter(1), some)) for pk, some in groupby(rows, itemgetter(0))
-    }
+        count = 0
+        while rows := cursor.fetchmany(PIECE):
+            count += len(rows)
+            for pk, some in groupby(rows, itemgetter(0)):
+                text = "\n".join(map(itemgetter(1), some))
+                if connection.vendor == "sqlite":
+                    text = _in_digits(text)
+                packed = zlib.compress(text.encode(), 1) if count > PLAIN else text
+                found[pk].append(packed)
+    return found
+
+
+def _cursor() -> Any:
+    """返回一个边查边读的游标:服务器和我们同时干活。
+
+    Django's on MySQL has the driver take all rows into memory first.
+    """
+    if connection.vendor == "sqlite":
+        return connection.cursor()
+    from MySQLdb.cursors import SSCursor  # noqa: PLC0415 - not everybody has it
+
+    connection.ensure_connection()
+    return connection.connection.cursor(SSCursor)
 
 
 def _pk(stock: Listed) -> int:
@@ -114,11 +145,10 @@ def _line(period: str) -> str:
     return f"CONCAT_WS(',', {', '.join([time, *map(cut.format, NUMBERS)])})"
 
 
-def _in_digits(lines: Iterator[str]) -> list[str]:
+def _in_digits(text: str) -> str:
     """SQLite 写成 1.0e-05 和 123456789012346.0 的,写成平常的数字。"""
-    text = "\n".join(lines)
     if "e" in text:
         text = EXPONENT.sub(lambda found: f"{Decimal(found[0]).normalize():f}", text)
     if ".0," in text or ".0\n" in text or text.endswith(".0"):
         text = WHOLE.sub("", text)
-    return text.split("\n")
+    return text

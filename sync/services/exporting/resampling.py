@@ -9,7 +9,7 @@ the close. A bar is made of what is stored: where minutes are missing, so is the
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -40,14 +40,14 @@ def begins(market: str, period: str) -> Begins:
     return of_days
 
 
-def resampled(lines: Sequence[str], start_of: Begins) -> list[str]:
+def resampled(lines: Iterable[str], start_of: Begins) -> Iterator[str]:
     """把一只股票的行(`time,open,high,low,close,volume,turnover`)合成长的。
 
-    Oldest first, exact in decimals.
+    Oldest first, exact in decimals; read as they are taken.
     """
     rows = (line.split(",") for line in lines)
     groups = groupby(rows, key=lambda row: start_of(row[0]))
-    return [_merged(start, list(some)) for start, some in groups]
+    return (_merged(start, list(some)) for start, some in groups)
 
 
 def _merged(start: str, rows: Sequence[Sequence[str]]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 from operator import attrgetter
 
 from sync.engine.markets import unit_start
@@ -14,7 +15,7 @@ from sync.engine.ports import Window
 from ..clock import now
 from .adjusting import Applied, adjusted, splits_of
 from .changes import changed
-from .reading import Series, beginning, read_series
+from .reading import PIECE, Series, beginning, read_series
 from .request import ExportRequest, Listed, by_market
 from .resampling import begins, resampled
 
@@ -104,30 +105,36 @@ class Export:
         start_of = begins(stocks[0].market, made) if wanted.resample else None
         for series in read_series(stocks, period=wanted.source, window=longer):
             self.counted.stocks += 1
-            lines = series.lines
-            if series.stock in self.splits:
+            head = f"{series.stock.market},{series.stock.code},{made},"
+            if series.stock not in self.splits and not start_of:
+                texts = series.texts()
+            else:
                 lines = self._adjusted(series, longer)
-            if start_of and lines:
-                lines = _inside(resampled(lines, start_of), window, made)
-            if lines:
-                head = f"{series.stock.market},{series.stock.code},{made},"
-                self.counted.rows += len(lines)
-                yield head + f"\n{head}".join(lines) + "\n"
+                if start_of:
+                    lines = _inside(resampled(lines, start_of), window, made)
+                texts = _together(lines)
+            for text in texts:
+                self.counted.rows += text.count("\n") + 1
+                yield head + text.replace("\n", f"\n{head}") + "\n"
 
-    def _adjusted(self, series: Series, window: Window) -> list[str]:
+    def _adjusted(self, series: Series, window: Window) -> Iterator[str]:
         """Judged again after the bars were read, and read again where that differs.
 
         The history may be restated meanwhile, and with it go the splits for which the
         provider has not adjusted.
         """
         stock, period = series.stock, self.request.source
-        while True:
+        known = self.splits.get(stock)
+        while known is not None:
             found = splits_of([stock], period=period, since=self.request.window.start)
-            now = found.get(stock, ())
-            if now == self.splits[stock]:
-                return adjusted(series.lines, now, period=period)
-            self.splits[stock] = now
+            known = found.get(stock, ())
+            if known == self.splits[stock]:
+                break
+            self.splits[stock] = known
             (series,) = read_series([stock], period=period, window=window)
+        for text in series.texts():
+            lines = text.split("\n")
+            yield from adjusted(lines, known, period=period) if known else lines
 
 
 def _whole_units(window: Window, period: str) -> Window:
@@ -139,12 +146,17 @@ def _whole_units(window: Window, period: str) -> Window:
     return Window(window.start, max(window.end, after - DAY))
 
 
-def _inside(lines: list[str], window: Window, period: str) -> list[str]:
+def _inside(lines: Iterator[str], window: Window, period: str) -> Iterator[str]:
     """去掉在区间以前开始的周和月:它们只有一部分。"""
     if PERIODS[period].intraday:
         return lines
     since = window.start.isoformat()
-    return [line for line in lines if line >= since]
+    return (line for line in lines if line >= since)
+
+
+def _together(lines: Iterator[str]) -> Iterator[str]:
+    while some := list(islice(lines, PIECE)):
+        yield "\n".join(some)
 
 
 def export(request: ExportRequest) -> Export:

@@ -47,9 +47,8 @@ def test_bars_are_those_of_the_provider(now: datetime) -> None:
             code = min(sim.codes(market))
             for period, source in SOURCES.items():
                 span = MINUTES if PERIODS[period].intraday else YEARS
-                made = resampled(
-                    truth(sim, market, code, source, *span), begins(market, period)
-                )
+                shorter = truth(sim, market, code, source, *span)
+                made = list(resampled(shorter, begins(market, period)))
                 wanted = truth(sim, market, code, period, *span)
                 assert made == wanted, (market, period)
                 compared += len(made)

@@ -11,8 +11,9 @@ from django.test.utils import CaptureQueriesContext
 from sync.engine.ports import Window
 from sync.models import Stock
 from sync.services import BadRequest, ExportRequest, export
-from sync.services.exporting import reading
+from sync.services.exporting import reading, stream
 from sync.services.exporting.stream import HEADER
+from tests.api.rows import split
 from tests.rows import bar, stock
 
 from .series import expected, put
@@ -106,6 +107,29 @@ def test_minutes_belong_to_the_exchanges_day(db: None) -> None:
     wanted = ExportRequest(period="1m", start=day, end=day)
 
     assert lines(wanted) == expected([made], period="1m")
+
+
+@pytest.mark.parametrize("more", [{}, {"resample": "5m"}, {"adjust": "split"}], ids=str)
+def test_a_series_in_many_pieces_is_whole(
+    monkeypatch: pytest.MonkeyPatch, more: dict[str, str]
+) -> None:
+    made = stock("700")
+    for minute in range(32, 60):
+        time = datetime(2024, 3, 4, 1, minute, tzinfo=UTC)
+        put(made, time, str(minute), period="1m")
+        put(made, time + timedelta(days=1), f"{minute / 4}", period="1m")
+    split("700", ex_date=date(2024, 3, 5))
+    wanted = ExportRequest(period="1m", **more)  # type: ignore[arg-type]
+    whole = lines(wanted)
+
+    for module in (reading, stream):
+        monkeypatch.setattr(module, "PIECE", 3)
+    monkeypatch.setattr(reading, "PLAIN", 5)  # the others wait compressed
+
+    found = [*export(wanted).text()]
+    assert "".join(found) == HEADER + "".join(f"{line}\n" for line in whole)
+    assert max(text.count("\n") for text in found) == 3
+    assert len(whole) == {"resample": 12}.get(next(iter(more), ""), 56)
 
 
 @pytest.mark.parametrize("together", [1, 2, 100])
