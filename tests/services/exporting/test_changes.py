@@ -13,7 +13,14 @@ from threading import Event
 import pytest
 
 from sync.engine.ports import Kline, Part, Window
-from sync.models import Restatement, Revision, SeriesChange, Stock, SyncShard
+from sync.models import (
+    Restatement,
+    Revision,
+    SeriesChange,
+    Split,
+    Stock,
+    SyncShard,
+)
 from sync.services import ExportRequest, export, write_files
 from sync.services.exporting import files, stream
 from sync.services.exporting.changes import forget_changes
@@ -21,9 +28,11 @@ from sync.services.exporting.formats import Format
 from sync.services.exporting.layouts import By
 from sync.services.exporting.record import NAME
 from sync.services.exporting.stream import HEADER
+from sync.services.splits.judging import judge_splits
 from sync.storage.changes import note_changes
 from sync.storage.klines import DatabaseStore
 from tests import rows
+from tests.api.rows import split as split_row
 
 pytestmark = pytest.mark.django_db
 BEGIN = datetime(2024, 12, 20, 12, tzinfo=UTC)
@@ -59,6 +68,8 @@ class Market:
         self.clock = clock
         self.stocks = [rows.stock(str(n)) for n in range(stocks)]
         self.bars: dict[int, list[Kline]] = {stock.pk: [] for stock in self.stocks}
+        # So calm that a split is seen; the others' prices are anywhere.
+        self.calm = {stock.pk: Decimal(64) for stock in self.stocks[::2]}
         self.usual = self._store(force=False)
         self.forced = self._store(force=True)
 
@@ -75,9 +86,11 @@ class Market:
             if self.dice.random() < 0.3:
                 continue
             price = Decimal(self.dice.randint(100, 900)) / 10
+            price = self.calm.get(stock.pk, price)
             time = datetime(day.year, day.month, day.day, tzinfo=UTC)
             volume = Decimal(self.dice.randint(1, 9) * 100)
-            bar = Kline(time, price, price + 1, price - 1, price, volume, volume)
+            high, low = price * Decimal("1.001"), price * Decimal("0.999")
+            bar = Kline(time, price, high, low, price, volume, volume)
             self.bars[stock.pk].append(bar)
             final = self.dice.random() < 0.8
             self._save(self.usual, stock, [bar], Window(FIRST, day) if final else None)
@@ -87,6 +100,22 @@ class Market:
         stock = self.dice.choice(self.stocks)
         kind = self.dice.choice([self._revise, self._remove, self._restate])
         kind(stock)
+
+    def split(self) -> None:
+        """一只平静的股票明天一股变两股;服务商以后才调整,或者不调整。"""
+        stock = self.dice.choice([one for one in self.stocks if one.pk in self.calm])
+        self.calm[stock.pk] /= 2
+        split_row(stock.stock_code, ratio="2:1", ex_date=self.clock.at.date() + DAY,
+                   seen_at=self.clock.at)  # fmt: skip
+
+    def adjust(self) -> None:
+        """服务商为一次拆股调整了以前的 K 线。"""
+        row = self.dice.choice(Split.objects.filter(adjusted=False) or [None])
+        if row is None:
+            return
+        stock = next(one for one in self.stocks if one.stock_code == row.stock_code)
+        day = row.ex_date.isoformat()
+        self._restate(stock, before=day)
 
     def _revise(self, stock: Stock) -> None:
         its = self.bars[stock.pk]
@@ -100,8 +129,10 @@ class Market:
             del its[self.dice.choice([0, -1, len(its) // 2])]
         self._again(stock)
 
-    def _restate(self, stock: Stock) -> None:
+    def _restate(self, stock: Stock, *, before: str = "9999") -> None:
         its = self.bars[stock.pk]
+        if before == "9999" and stock.pk in self.calm:
+            self.calm[stock.pk] /= 2  # the step is of no split
         self.bars[stock.pk] = [
             k._replace(
                 open=k.open / 2,
@@ -110,6 +141,8 @@ class Market:
                 close=k.close / 2,
                 volume=k.volume * 2,
             )
+            if k.time.date().isoformat() < before
+            else k
             for k in its
         ]
         if self.dice.random() < 0.5:
@@ -204,13 +237,18 @@ def test_a_copy_kept_for_twenty_days_equals_a_fresh_export(
         market.trade(FIRST + back * DAY)
     copies = {name: fresh(wanted) for name, wanted in WANTED.items()}
     as_of = clock.at
-    told, all_of_them, written, every = 0, 0, 0, 0
+    told, all_of_them, written, every, applied = 0, 0, 0, 0, set[int]()
 
-    for _day in range(20):
+    for day in range(20):
         clock.at += DAY
         market.trade(clock.at.date())
         for _ in range(2):
             market.change()
+        if day % 3 == 0:
+            market.split()
+        if day % 4 == 2:
+            judge_splits("HK", at=clock.at)
+            market.adjust()
         clock.at += timedelta(hours=6)
         for name, wanted in WANTED.items():
             since = replace(wanted, changed_since=as_of)
@@ -224,11 +262,14 @@ def test_a_copy_kept_for_twenty_days_equals_a_fresh_export(
             kept = folder_of(tmp_path / by)
             assert kept == folder_of(tmp_path / f"{clock.at:%d}" / by), (by, clock.at)
             every += len(kept)
+        applied.add(len(export(WANTED["adjusted"]).applied))
         as_of = clock.at
         clock.at -= timedelta(hours=6)
 
     assert told < all_of_them / 2
     assert written < every
+    assert len(applied) > 2
+    assert Split.objects.filter(adjusted=True).exists()
     assert Revision.objects.filter(new__isnull=True).exists()
     assert Revision.objects.filter(new__isnull=False).exists()
     assert Restatement.objects.filter(taken_by=None).exists()
@@ -266,6 +307,22 @@ def test_what_has_not_changed_is_not_told(noted: list[Stock]) -> None:
     assert marks(changed_since=BEGIN, end=date(2024, 1, 2)) == []
     assert marks(changed_since=BEGIN, period="5m") == []
     assert marks(changed_since=BEGIN + timedelta(hours=1)) == []
+
+
+def test_a_split_that_is_judged_later_tells_all_of_its_stock_again(
+    noted: list[Stock], clock: Clock
+) -> None:
+    split = split_row("700", ratio="3:1", ex_date=date(2024, 1, 3),
+                       seen_at=BEGIN - 9 * DAY)  # fmt: skip
+    assert marks(changed_since=BEGIN, adjust="split") == []
+
+    clock.at += DAY
+    assert judge_splits("HK", at=clock.at) == 1
+    split.refresh_from_db()
+
+    assert split.judged_at == clock.at
+    assert marks(changed_since=BEGIN, adjust="split") == ["700 1900-01-01"]
+    assert marks(changed_since=BEGIN) == []
 
 
 def test_a_moment_before_all_that_is_noted_tells_everything(
