@@ -23,6 +23,10 @@ from django.utils.translation import gettext as _
 LARGEST = 10_000_000
 # The first of them where the first line decides nothing.
 DELIMITERS = (",", ";", "\t")
+# Of more columns than any table has, each would be a fault of its own.
+MOST_COLUMNS = 200
+# So many faults are told; after so many the rest is not looked at.
+TOLD, ENOUGH = 100, 1000
 # What part of a GBK file's characters is of GB 2312.
 COMMON = 0.75
 
@@ -33,6 +37,39 @@ class Refused(Exception):
     def __init__(self, reasons: list[str]) -> None:
         super().__init__("\n".join(reasons))
         self.reasons = reasons
+
+
+class Faults:
+    """文件里的毛病:说出前面的,数出后面的,实在太多就不再读。
+
+    A file of a megabyte may have half a million of them.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._told: list[str] = []
+
+    def __bool__(self) -> bool:
+        return self.count > 0
+
+    @property
+    def enough(self) -> bool:
+        """不必再读了。"""
+        return self.count >= ENOUGH
+
+    def add(self, *reasons: str) -> None:
+        """记下一个或几个。"""
+        self._told += reasons[: TOLD - len(self._told)]
+        self.count += len(reasons)
+
+    def listed(self, *, stopped: bool = False) -> list[str]:
+        """一条一句;还有的只有数目,`stopped` 说后面的没有读。"""
+        more = self.count - len(self._told)
+        if stopped:
+            tail = _("and %s more; what follows was not looked at") % f"{more:,}"
+        else:
+            tail = _("and %s more") % f"{more:,}"
+        return [*self._told, tail] if more else self._told
 
 
 def contents(file: str) -> bytes:
@@ -69,6 +106,10 @@ class Table:
         text = _decoded(data)
         self._rows = _rows(text, delimiter=_delimiter(text, known))
         _number, header = next(self._rows, (1, []))
+        if len(header) > MOST_COLUMNS:
+            message = _("it has %(count)s columns; known are %(names)s.")
+            words = {"count": f"{len(header):,}", "names": ", ".join(known)}
+            raise Refused([on_line(1, message % words)])
         names = [_column(cell) for cell in _without_empty_end(header)]
         self._columns = _checked(names, required=required, known=known)
 
@@ -132,7 +173,8 @@ def _delimiter(text: str, known: Collection[str]) -> str:
     first = next((line for line in text.splitlines() if line.strip()), "")
 
     def count(delimiter: str) -> int:
-        names = (_column(name.strip().strip('"')) for name in first.split(delimiter))
+        cells = first.split(delimiter, MOST_COLUMNS)[:MOST_COLUMNS]
+        names = (_column(name.strip().strip('"')) for name in cells)
         return sum(name in known for name in names)
 
     return max(DELIMITERS, key=count)

@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from ..csvfile import TOLD
 from ..parcels import unwrap, wrap
 
 # What comes back is a third longer, and Django takes 2.5 MB of fields at most.
@@ -45,7 +46,7 @@ class UploadForm(forms.Form):
     def refuse(self, reasons: list[str]) -> None:
         """在表单上列出文件里的毛病,一条一句。"""
         self.add_error("file", _("Nothing can be imported from this file."))
-        self.reasons = reasons
+        self.reasons = reasons[: TOLD + 1]
 
 
 def wrapped(request: HttpRequest, data: bytes, *, what: str) -> str:

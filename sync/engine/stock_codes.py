@@ -96,10 +96,29 @@ def homes(text: str, *, markets: Collection[str] = ()) -> dict[str, str]:
 
 
 def without_traces(text: str) -> str:
-    """去掉看不见的字符,全角变半角,两端和重复的空白去掉,实体变回字符。"""
-    seen = "".join(c for c in text.translate(NARROW) if category(c) != "Cf")
-    decoded = ENTITY.sub(lambda entity: unescape(entity[0]), seen)
-    return " ".join(filter(None, decoded.strip(" \t\r\n").split(" ")))
+    """去掉看不见的字符,全角变半角,两端和重复的空白去掉,实体变回字符。
+
+    Entities first: one may stand for what nobody sees.
+    """
+    decoded = ENTITY.sub(lambda entity: unescape(entity[0]), text.translate(NARROW))
+    seen = "".join(c for c in decoded if category(c) != "Cf")
+    return " ".join(filter(None, seen.strip(" \t\r\n").split(" ")))
+
+
+def read_name(text: str) -> str:
+    """一个名字,写成一行:控制字符去掉,换行成空格。
+
+    A code with one is refused, for it may mean another stock; a name is only shown, and
+    must not move a terminal's cursor there.
+    """
+    return without_traces("".join(map(_in_one_line, without_traces(text))))
+
+
+def _in_one_line(character: str) -> str:
+    kind = category(character)
+    if character in "\t\r\n" or kind in {"Zl", "Zp"}:
+        return " "
+    return "" if kind in {"Cc", "Cs"} else character
 
 
 def _plain(text: str) -> str:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.engine.markets import MARKETS
-from sync.engine.stock_codes import BadCode, homes, read_code, without_traces
+from sync.engine.stock_codes import BadCode, homes, read_code, read_name
 
 READ = [
     # Shenzhen and Shanghai: six digits.
@@ -184,7 +184,11 @@ def test_a_text_that_is_a_code_nowhere_is_refused() -> None:
         ("\ufeffTencent\u200b", "Tencent"),
         ("ＡＢＣ　公司", "ABC 公司"),
         ("  two  blanks ", "two blanks"),
+        ("Ten\x1b[31mcent\x00\x85", "Ten[31mcent"),
+        ("evil\u202egpj&#x202e;.exe&#27;", "evilgpj.exe"),
+        ("one\u2028two&#10;three", "one two three"),
+        ("\ud800half", "half"),
     ],
 )
 def test_a_name_loses_what_nobody_sees(text: str, name: str) -> None:
-    assert without_traces(text) == name
+    assert read_name(text) == name

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from common.csvfile import Refused, Table, on_line
+from common.csvfile import Faults, Refused, Table, on_line
 
 from .. import secrets
 from ..validation import PROVIDERS
@@ -32,6 +32,8 @@ OPTIONAL: dict[str, tuple[Callable[[str], Any], Any]] = {
     "expire_time": (parse_expiry, None),
     "base_url": (parse_base_url, ""),
 }
+# A pool has a few hundred.
+MOST = 5000
 COLUMNS = (*REQUIRED, *OPTIONAL)
 KNOWN = ", ".join(COLUMNS)
 
@@ -60,15 +62,21 @@ def parse(data: bytes) -> list[Line]:
     Raises Refused with every reason found, each with its line's number.
     """
     lines: list[Line] = []
-    reasons: list[str] = []
+    faults = Faults()
     for number, row in Table(data, required=REQUIRED, known=COLUMNS):
         try:
             lines.append(_line(number, row=row))
         except Refused as refused:
-            reasons.extend(on_line(number, reason) for reason in refused.reasons)
-    reasons.extend(_repeats(lines))
-    if reasons:
-        raise Refused(reasons)
+            faults.add(*(on_line(number, reason) for reason in refused.reasons))
+        if len(lines) > MOST:
+            # Each is a question to the database, and encrypted.
+            faults.add(_("There are more than %s tokens in it.") % f"{MOST:,}")
+            break
+        if faults.enough:
+            break
+    faults.add(*_repeats(lines))
+    if faults:
+        raise Refused(faults.listed(stopped=faults.enough))
     if not lines:
         raise Refused([_("The file holds no token below its first line.")])
     return lines

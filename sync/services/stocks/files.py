@@ -32,26 +32,29 @@ def read_stocks(data: bytes) -> StockList:
     second is noted. Raises Refused as the import does.
     """
     entries: dict[tuple[str, str], tuple[int, Entry]] = {}
-    reasons, notes = list[str](), list[str]()
+    faults, twice = csvfile.Faults(), csvfile.Faults()
     try:
         for number, row in csvfile.Table(data, required=REQUIRED, known=COLUMNS):
             try:
                 entry = _entry(row)
             except csvfile.Refused as refused:
-                reasons += [csvfile.on_line(number, why) for why in refused.reasons]
+                faults.add(*(csvfile.on_line(number, why) for why in refused.reasons))
+                if faults.enough:
+                    break
                 continue
             key = (entry.market, entry.code)
             first, _entry_there = entries.setdefault(key, (number, entry))
             if first != number:
-                notes.append(csvfile.on_line(number, _twice(entry, first)))
+                twice.add(csvfile.on_line(number, _twice(entry, first)))
     except csvfile.Refused as refused:
-        reasons += refused.reasons
-    if not entries and not reasons:
-        reasons.append(_("the file holds no stock below its first line"))
-    if reasons:
-        raise Refused(_("Nothing was imported.") + "\n" + "\n".join(reasons))
+        faults.add(*refused.reasons)
+    if not entries and not faults:
+        faults.add(_("the file holds no stock below its first line"))
+    if faults:
+        told = "\n".join(faults.listed(stopped=faults.enough))
+        raise Refused(_("Nothing was imported.") + "\n" + told)
     found = [entry for _number, entry in entries.values()]
-    return StockList(found, repeated=len(notes), notes=notes)
+    return StockList(found, repeated=twice.count, notes=twice.listed())
 
 
 def _twice(entry: Entry, first: int) -> str:

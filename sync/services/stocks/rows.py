@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from common.activity import note
 from common.csvfile import Refused
 from sync.engine.markets import MARKETS
-from sync.engine.stock_codes import BadCode, read_code, without_traces
+from sync.engine.stock_codes import BadCode, read_code, read_name, without_traces
 from sync.models import Stock, Verb
 
 CHUNK = 500
@@ -66,7 +66,7 @@ class Entry:
             code = read_code(code, market=market)
         except BadCode as error:
             faults.append(_(str(error)))
-        name, exchange = without_traces(name), without_traces(exchange)
+        name, exchange = read_name(name), read_name(exchange)
         for column, value, most in (
             ("stock_name", name, LONGEST_NAME),
             ("exchange", exchange, LONGEST_EXCHANGE),
