@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied, ValidationError
 from django.db import DataError
 from django.http import HttpRequest, HttpResponse
 
+LARGEST_KEY = 2**63 - 1
 # What Django's own filters over a column put into the address.
 FORMS = ("", "__exact", "__id__exact", "__isnull", "__gte", "__lt")
 
@@ -54,7 +56,23 @@ class StrictAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             actions, chosen = self.get_actions(request), request.POST.get("action")
             if not actions or (chosen and chosen not in actions):
                 raise PermissionDenied
+            # Django would show the list, as an answer to a POST that nobody sends.
+            if not {"index", ACTION_CHECKBOX_NAME} & request.POST.keys():
+                raise BadRequest("no action")
+            self._check_chosen(request.POST.getlist(ACTION_CHECKBOX_NAME))
         return super().changelist_view(request, extra_context)
+
+    def _check_chosen(self, keys: Iterable[str]) -> None:
+        """A row that cannot be is a bad request, and no error of the server."""
+        key = self.opts.pk
+        assert key is not None
+        for text in keys:
+            try:
+                value = key.to_python(text)
+            except ValidationError as error:
+                raise BadRequest("no such row") from error
+            if isinstance(value, int) and not 0 <= value <= LARGEST_KEY:
+                raise BadRequest("no such row")
 
 
 def _asked_by(spec: Any) -> Iterable[str | None]:

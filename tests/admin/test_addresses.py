@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import pytest
 from django.contrib import admin
 from django.contrib.admin.options import ModelAdmin
+from django.db import transaction
 from django.test import Client, RequestFactory
 from django.urls import NoReverseMatch, reverse
 
@@ -147,6 +149,50 @@ def test_no_value_breaks_a_page(client: Client, things: dict[str, str]) -> None:
         for page in pages(things)
         for name, value in asked
         if client.get(page, {name: value}).status_code >= 500
+    ]
+
+    assert not broken
+
+
+FIELDS = (
+    *("stock", "stocks", "_selected_action", "days", "day", "start", "end", "market"),
+    *("markets", "period", "text", "max_retry_count", "until", "next", "func", "run"),
+)
+USUAL = {"market": "HK", "period": "day", "day": "2024-03-06", "step": "begin"}
+DEEDS = ("retry", "again", "accept", "note", "fetch")
+
+
+def test_nothing_that_is_posted_breaks_a_page(
+    client: Client, things: dict[str, str]
+) -> None:
+    broken = []
+    for page in pages(things):
+        deeds = DEEDS if page.endswith("/do/") else ("",)
+        forms = [{name: DIGITS} for name in FIELDS] + [dict.fromkeys(FIELDS, "\x00")]
+        for absurd, deed in product(forms, deeds):
+            form = USUAL | {"do": deed} | absurd
+            with transaction.atomic():
+                if client.post(page, form).status_code >= 500:
+                    broken.append((page, deed, absurd))
+                transaction.set_rollback(True)
+
+    assert not broken
+
+
+def test_no_number_of_a_row_breaks_an_action(
+    client: Client, things: dict[str, str]
+) -> None:
+    request = RequestFactory().get("/")
+    request.user = people.person(people.SUPERUSER)
+
+    broken = [
+        (address, action)
+        for address, page in lists()
+        for action in page.get_actions(request)
+        if client.post(
+            address, {"action": action, "_selected_action": DIGITS, "index": 0}
+        ).status_code
+        >= 500
     ]
 
     assert not broken

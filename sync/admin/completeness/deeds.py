@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,7 @@ from sync.models import Stock, SyncRun
 from .day import Cell
 
 MOST = 1000
+NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ def deed_of(asked: QueryDict, cell: Cell) -> Deed:
     Raises Refused where no stock is chosen, or too many.
     """
     texts = asked.getlist("stock")
-    numbers = [text for text in texts if text.isascii() and text.isdigit()]
+    numbers = [text for text in texts if NUMBER.fullmatch(text)]
     if not 1 <= len(numbers) <= MOST or len(numbers) < len(texts):
         raise services.Refused(_("Choose 1 to %d stocks.") % MOST)
     ids = [int(number) for number in numbers]
