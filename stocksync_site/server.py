@@ -26,8 +26,9 @@ FILES = 4 * CONNECTIONS
 # A body is kept in memory, never on the disk: Django takes 2.5 MB of fields at most.
 LARGEST_BODY = 2_700_000
 LARGEST_HEADERS = 64 * 1024
-# A page is one write and never waits; a stream waits once so much is not yet taken.
-AHEAD = 1_000_000
+# Only a stream that is so far ahead of its reader waits, and keeps its thread; what is
+# not yet taken of the others lies in a temporary file from 1 MB on.
+AHEAD = 16_000_000
 SILENT = 30  # seconds a connection may be open and do nothing
 PATIENCE = 60  # seconds until who takes nothing of an answer is cut
 # `os.umask`: what the process makes is for its own user.
