@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from common.activity import note
+from common.admin.display import badge, moment
 from common.admin.strict import StrictAdmin
 
 from ..models import Verb
@@ -41,20 +42,36 @@ admin.site.register(Group, GroupPages)
 class WrongPasswords(StrictAdmin):
     """输错了密码的人:超级用户看得到,解得开。"""
 
-    list_display = ("username", "ip_address", "wrong", "attempt_time", "locked")
+    list_display = ("name", "place", "wrong", "first", "state")
     list_display_links = None
     sortable_by = ()
     actions = ("unlock",)
+
+    @admin.display(description=gettext_lazy("name"))
+    def name(self, attempt: AccessAttempt) -> str:
+        """写出名字;没有这个人的是摘要。"""
+        return str(attempt.username)
+
+    @admin.display(description=gettext_lazy("from"))
+    def place(self, attempt: AccessAttempt) -> str:
+        """写出从哪里来。"""
+        return str(attempt.ip_address or "–")
 
     @admin.display(description=gettext_lazy("wrong passwords"))
     def wrong(self, attempt: AccessAttempt) -> int:
         """写出错了几次。"""
         return int(attempt.failures_since_start)
 
-    @admin.display(description=gettext_lazy("locked"), boolean=True)
-    def locked(self, attempt: AccessAttempt) -> bool:
-        """判断是不是锁着。"""
-        return self.wrong(attempt) >= settings.AXES_FAILURE_LIMIT
+    @admin.display(description=gettext_lazy("since"))
+    def first(self, attempt: AccessAttempt) -> str:
+        """写出从什么时候算起。"""
+        return moment(attempt.attempt_time)
+
+    @admin.display(description=gettext_lazy("state"))
+    def state(self, attempt: AccessAttempt) -> str:
+        """写出是不是锁着。"""
+        locked = self.wrong(attempt) >= settings.AXES_FAILURE_LIMIT
+        return badge("bad", _("locked")) if locked else "–"
 
     @admin.action(
         description=gettext_lazy("Unlock: may try again at once"),
