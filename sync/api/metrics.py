@@ -5,7 +5,7 @@ All come from the database, so that it does not matter which process answers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 
 from django.core.cache import cache
@@ -23,6 +23,8 @@ from tokens.models import ApiToken
 from .. import services
 from ..models import Restatement, RunState, ShardState, SyncFailure, SyncRun
 from ..models.shards import SyncShard
+from . import gauges
+from .gauges import labelled
 from .guard import OneFormat
 from .permissions import StaffOrListingKey
 from .schema import answers
@@ -60,9 +62,9 @@ class Numbers:
 
     def collect(self) -> Iterator[Metric]:
         """一个一个地给。"""
-        yield _labelled("runs", "Runs by state.", "state", runs_by_state())
+        yield labelled("runs", "Runs by state.", "state", runs_by_state())
         waiting = failures_waiting()
-        yield _labelled("failures_waiting", "Failures waiting.", "reason", waiting)
+        yield labelled("failures_waiting", "Failures waiting.", "reason", waiting)
         for name, (text, value) in tokens_now(self._at).items():
             yield _gauge(name, text, value)
         flagged = Restatement.objects.flagged().count()
@@ -70,6 +72,7 @@ class Numbers:
         yield from _last_run()
         yield from _verified(self._at)
         yield self._heartbeats()
+        yield from gauges.collect(self._at)
 
     def _heartbeats(self) -> Metric:
         gauge = GaugeMetricFamily(
@@ -129,21 +132,14 @@ def _verified(at: datetime) -> Iterator[Metric]:
     found, rate = services.verified_lately(at=at)
     bars = {"same": found.same, "differ": found.differ, "gone": found.gone}
     text = "Bars fetched again and compared, the last 30 days."
-    yield _labelled("verified_bars", text, "result", bars)
+    yield labelled("verified_bars", text, "result", bars)
     if rate is None:
         return
     yield _gauge("verified_wrong_ratio", "Differing or gone, of those.", rate.rate)
     text = "The ratio among all stored bars: ends of its 95 % interval."
     ends = {"low": rate.low, "high": rate.high}
-    yield _labelled("verified_wrong_ratio_bound", text, "end", ends)
+    yield labelled("verified_wrong_ratio_bound", text, "end", ends)
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:
     return GaugeMetricFamily(f"stocksync_{name}", text, value=value)
-
-
-def _labelled(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
-    gauge = GaugeMetricFamily(f"stocksync_{name}", text, labels=(label,))
-    for key, value in values.items():
-        gauge.add_metric((key,), value)
-    return gauge

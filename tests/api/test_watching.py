@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -12,7 +12,8 @@ from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
 from sync.api import health
-from sync.models import SyncFailure
+from sync.models import Alert, SyncFailure
+from sync.services import setup_schedules
 from tests import people
 from tests.fixtures import MakeToken
 
@@ -152,6 +153,83 @@ def test_shards_at_work_tell_how_long_ago_their_last_heartbeat_was() -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("empty_cache")
+def test_a_market_tells_how_new_and_how_complete_it_is() -> None:
+    # Of a market that nobody has audited nobody knows whether it is complete.
+    rows.kline(rows.stock(), datetime(2024, 3, 6, tzinfo=UTC))
+    rows.stock("5")
+
+    samples = scraped(people.signed_in())
+
+    assert samples["market_stocks", "HK"] == 2
+    assert samples["market_complete", "HK"] == 0
+    assert samples["market_stocks_late", "HK"] == 1
+    assert samples["market_stocks_empty", "HK"] == 1
+    assert samples["market_sessions_late", "HK"] > 600
+    newest = samples["market_newest_bar_timestamp_seconds", "HK"]
+    assert newest == datetime(2024, 3, 6, tzinfo=UTC).timestamp()
+    close = samples["market_last_close_timestamp_seconds", "HK"]
+    assert 0 < timezone.now().timestamp() - close < 30 * 86_400
+    assert not [key for key in samples if key[0] == "market_bars"]
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("empty_cache")
+def test_the_days_quota_and_what_runs_want_of_it(make_token: MakeToken) -> None:
+    today = timezone.now().date()
+    make_token(daily_limit=100, daily_used=7, reserved=2, usage_date=today)
+    run = rows.run(state="queued", stocks=200)
+
+    samples = scraped(people.signed_in())
+
+    assert (samples["quota_used_calls",], samples["quota_left_calls",]) == (5, 93)
+    assert samples["run_stocks_left", str(run.pk)] == 200
+    assert samples["quota_committed_calls",] == 200
+    assert samples["quota_short_calls",] == 200 - samples["quota_left_calls",]
+    assert samples["quota_reset_timestamp_seconds",] > timezone.now().timestamp()
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("empty_cache")
+def test_durations_of_the_last_day_are_a_histogram() -> None:
+    now = timezone.now()
+    for seconds in (30, 60, 61, 100_000):
+        began = now - timedelta(seconds=seconds)
+        rows.run(state="succeeded", started_at=began, finished_at=now)
+    old = {"started_at": now - 30 * HOUR, "finished_at": now - 25 * HOUR}
+    rows.run(state="succeeded", **old)
+
+    samples = scraped(people.signed_in())
+
+    def below(bound: str) -> float:
+        return samples["run_duration_seconds_bucket", "batch", bound]
+
+    bounds = ("60", "300", "43200", "+Inf")
+    assert [below(each) for each in bounds] == [2, 3, 3, 4]
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("empty_cache")
+def test_lanes_alerts_and_jobs_are_counted() -> None:
+    now = timezone.now()
+    tokens = [{"id": number, "used": 0, "minute": 5} for number in range(6)]
+    lanes = [{"number": 1, "code": "700", "tokens": tokens}]
+    run = rows.run(state="running")
+    rows.shard(run, state="running", heartbeat_at=now, work={"lanes": lanes})
+    Alert.objects.create(rule="token_refused", object="1", since=now, seen_at=now)
+    setup_schedules(at=now - HOUR)
+
+    samples = scraped(people.signed_in())
+
+    assert samples["lane_tokens", "2", str(run.pk)] == 6
+    assert samples["alerts_open", "token_refused"] == 1
+    assert samples["alerts_open", "worker_gone"] == 0
+    assert samples["alert_deliveries", "waiting"] == 0
+    assert samples["jobs_queued",] == 0
+    assert 3600 <= samples["schedule_silent_seconds",] < 3700
+
+
+@pytest.mark.django_db
 def test_an_empty_database_has_numbers_too() -> None:
     samples = scraped(people.signed_in())
 
@@ -160,16 +238,18 @@ def test_an_empty_database_has_numbers_too() -> None:
 
 
 @pytest.mark.django_db
-def test_a_scrape_is_seven_queries(
+@pytest.mark.usefixtures("empty_cache")
+def test_a_scrape_is_few_queries_and_fewer_soon_after(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     client = people.signed_in()
 
     # Session, user; runs, failures, tokens, flagged series, last run, verification,
-    # shards.
-    with django_assert_num_queries(9):
+    # shards; lanes, durations, jobs, alerts, deliveries, schedules. Remembered:
+    # failures, markets, quota.
+    with django_assert_num_queries(21):
         client.get("/metrics")
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(14):
         client.get("/metrics")
 
 
