@@ -1,7 +1,7 @@
 """/metrics 里的市场、额度、运行、通道和告警。
 
-What many rows tell is remembered for half a minute: a scrape costs little, however
-many stocks there are.
+What many rows tell is remembered for a while: a scrape costs little, however many
+stocks there are.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from prometheus_client.metrics_core import (
 from .. import services
 from ..models import Alert, AlertDelivery, Rule
 
-REMEMBERED = 30  # seconds
+# Seconds. To see how new each market is takes a look-up for each stock where nobody has
+# audited it, and changes with a session or a run.
+MARKETS, REMEMBERED = 300, 30
 DAY = timedelta(days=1)
 # Seconds: from a minute to half a day.
 BOUNDS = (60, 300, 900, 1800, 3600, 7200, 14_400, 28_800, 43_200)
@@ -73,16 +75,18 @@ def labelled(name: str, text: str, label: str, values: Mapping[str, float]) -> M
     return gauge
 
 
-def _remembered(key: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _remembered(
+    key: str, make: Callable[[], dict[str, Any]], seconds: int
+) -> dict[str, Any]:
     found: dict[str, Any] | None = cache.get(key)
     if found is None:
         found = make()
-        cache.set(key, found, REMEMBERED)
+        cache.set(key, found, seconds)
     return found
 
 
 def _markets(at: datetime) -> Iterator[Metric]:
-    known = _remembered("metrics-markets", lambda: _freshness(at))
+    known = _remembered("metrics-markets", lambda: _freshness(at), MARKETS)
     for name, text in MARKET.items():
         values = {each: row[name] for each, row in known.items() if name in row}
         yield labelled(f"market_{name}", text, "market", values)
@@ -121,7 +125,7 @@ def _market(each: services.Freshness) -> dict[str, Any]:
 
 
 def _quota(at: datetime) -> Iterator[Metric]:
-    known = _remembered("metrics-quota", lambda: _today(at))
+    known = _remembered("metrics-quota", lambda: _today(at), REMEMBERED)
     for name, text in QUOTA.items():
         if name in known["quota"]:
             value = known["quota"][name]

@@ -105,7 +105,11 @@ def test_receivers() -> list[Tested]:
 
 
 def _claimed(*, at: datetime) -> list[AlertDelivery]:
-    rows = AlertDelivery.objects.due(at=at).select_related("alert").order_by("next_at")
+    rows = (
+        AlertDelivery.objects.due(at=at)
+        .select_related("alert")
+        .order_by("next_at", "pk")
+    )
     claimed = [
         row
         for row in rows[:AT_ONCE]
