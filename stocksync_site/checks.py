@@ -17,6 +17,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as Caution
 
 from common.hosts import HostRefused, NotAllowed, permitted_host
+from sync.engine.periods import PERIODS
 
 POSITIVE = (
     "STOCK_SYNC_TOKENS_PER_THREAD",
@@ -67,6 +68,20 @@ def sync_numbers() -> Iterator[CheckMessage]:
             "STOCK_SYNC_QUEUE_SIZE is less than STOCK_SYNC_MAX_THREADS.",
             hint="Threads would wait for stocks; the default is 1000.",
             id="stocksync.W002",
+        )
+
+
+def daily_periods() -> Iterator[CheckMessage]:
+    """每日同步取哪些周期。"""
+    wanted = settings.STOCK_SYNC_DAILY_PERIODS
+    unknown = ", ".join(period for period in wanted if period not in PERIODS)
+    if unknown or "day" not in wanted:
+        yield Error(
+            f"STOCK_SYNC_DAILY_PERIODS names {unknown}."
+            if unknown
+            else "STOCK_SYNC_DAILY_PERIODS lacks day.",
+            hint=f"Set it to day, or to day and others of {', '.join(PERIODS)}.",
+            id="stocksync.E012",
         )
 
 
@@ -175,5 +190,12 @@ def _is_zone(name: str) -> bool:
 
 CHECKS = [
     _check(find)
-    for find in (sync_numbers, encryption_keys, token_day, base_url, cluster)
+    for find in (
+        sync_numbers,
+        daily_periods,
+        encryption_keys,
+        token_day,
+        base_url,
+        cluster,
+    )
 ]

@@ -96,7 +96,10 @@ def next_syncs(
 def _made(*, at: datetime) -> set[tuple[str, date | None]]:
     """近来登记过的:哪个市场到哪天;没有做成的不算。"""
     runs = SyncRun.objects.filter(
-        requested_by=SCHEDULE, kind=RunKind.BATCH, created_at__gt=at - AHEAD
+        requested_by=SCHEDULE,
+        kind=RunKind.BATCH,
+        period="day",
+        created_at__gt=at - AHEAD,
     )
     got_somewhere = runs.exclude(state__in=NOWHERE)
     return set(got_somewhere.order_by().values_list("market", "end_date"))

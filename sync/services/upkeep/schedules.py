@@ -109,7 +109,8 @@ def setup_schedules(*, at: datetime) -> SetUp:
 def sync_daily(*, at: datetime) -> list[int]:
     """收盘以后同步每个有股票的市场,返回登记的运行。
 
-    Due is a market whose last session, by its exchange's calendar and clock, is over
+    Each of STOCK_SYNC_DAILY_PERIODS in a run of its own, those named first first. Due
+    is a market whose last session, by its exchange's calendar and clock, is over
     for good and has no scheduled run yet. Markets that no token serves are told of once
     and left out.
     """
@@ -119,7 +120,12 @@ def sync_daily(*, at: datetime) -> list[int]:
     if asked.unserved:
         missed = ", ".join(asked.unserved)
         logger.warning("No scheduled sync of %s: %s", missed, asked.why)
-    runs = (_sync_market(market, at=at) for market in asked.served)
+    periods = dict.fromkeys(settings.STOCK_SYNC_DAILY_PERIODS)
+    runs = (
+        _sync_market(market, period, at=at)
+        for period in periods
+        for market in asked.served
+    )
     return [run.pk for run in runs if run]
 
 
@@ -195,10 +201,10 @@ def _only_one(name: str) -> None:
         rows.exclude(pk=first.pk).delete()
 
 
-def _sync_market(market: str, *, at: datetime) -> SyncRun | None:
+def _sync_market(market: str, period: str, *, at: datetime) -> SyncRun | None:
     final = markets.last_final(market, at=at)
     scheduled = SyncRun.objects.filter(
-        requested_by=SCHEDULE, kind=RunKind.BATCH, market=market
+        requested_by=SCHEDULE, kind=RunKind.BATCH, market=market, period=period
     )
     # The calendar is expensive to load, so what needs none is asked first.
     if scheduled.filter(end_date=final, state=RunState.SUCCEEDED).exists():
@@ -209,7 +215,7 @@ def _sync_market(market: str, *, at: datetime) -> SyncRun | None:
     day = calendar_until(market, final).last_session(final)
     if not _is_due(scheduled.filter(end_date=day), at=at):
         return None
-    return _start(market, day, at=at)
+    return _start(market, period, day, at=at)
 
 
 def _is_due(made: SyncRunQuerySet, *, at: datetime) -> bool:
@@ -220,7 +226,7 @@ def _is_due(made: SyncRunQuerySet, *, at: datetime) -> bool:
     return nowhere.count() < MOST and not lately.exists()
 
 
-def _start(market: str, day: date, *, at: datetime) -> SyncRun | None:
+def _start(market: str, period: str, day: date, *, at: datetime) -> SyncRun | None:
     span = calendar_until(market, day).known
     if span and day > span.end:
         logger.warning(
@@ -229,7 +235,7 @@ def _start(market: str, day: date, *, at: datetime) -> SyncRun | None:
             span.end,
             extra={"event": "calendar.ended"},
         )
-    request = SyncRequest(start=day - BACK, end=day, markets=(market,))
+    request = SyncRequest(start=day - BACK, end=day, markets=(market,), period=period)
     try:
         return start(request, at=at, by=SCHEDULE, background=True)
     except AlreadyRunning as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from django_q.models import OrmQ
@@ -58,6 +59,19 @@ def test_a_market_is_synced_once_its_session_is_over_for_good(token: None) -> No
     run = SyncRun.objects.latest("pk")
     assert (run.start_date, run.requested_by) == (MONDAY - BACK, SCHEDULE)
     assert (run.period, run.codes, run.background) == ("day", [], True)
+
+
+@pytest.mark.django_db
+def test_each_daily_period_has_a_run_of_its_own(token: None, settings: Any) -> None:
+    settings.STOCK_SYNC_DAILY_PERIODS = ["day", "1m"]
+    stock("1")
+
+    assert len(sync_daily(at=CLOSED)) == 2
+    again = sync_daily(at=CLOSED + timedelta(hours=5))
+
+    assert again == []
+    found = SyncRun.objects.order_by("pk").values_list("period", "end_date")
+    assert list(found) == [("day", MONDAY), ("1m", MONDAY)]
 
 
 @pytest.mark.django_db
