@@ -3,13 +3,14 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 PORT ?= 8000
 FAULTS ?= 100
+TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check serve bench faults lock audit
+.PHONY: help setup demo test test-mysql check serve bench faults lock audit
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' \
-		| while IFS=$$'\t' read -r name text; do printf 'make %-8s %s\n' "$$name" "$$text"; done
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' \
+		| while IFS=$$'\t' read -r name text; do printf 'make %-10s %s\n' "$$name" "$$text"; done
 
 setup: ## virtual environment, packages, secrets in .env
 	@scripts/setup.sh run
@@ -21,6 +22,11 @@ demo: ## everything set up, then a sync against a simulated iTick
 test: ## set-up and all tests: SQLite, a real MariaDB, a real browser
 	@scripts/setup.sh test
 	@scripts/test.sh
+
+test-mysql: ## the tests that touch a database, on the newest MySQL of Debian's (TESTS=tests)
+	@scripts/setup.sh test
+	@scripts/mysql.sh
+	@PYTHONHASHSEED=1 $(PYTHON) -m tests.mysql -- $(PYTHON) -m pytest -q -n auto -m mariadb $(TESTS)
 
 check: ## format, lint, types, import rules, migrations, system checks
 	@scripts/setup.sh check

@@ -268,9 +268,9 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def run(command: Sequence[str]) -> int:
+def run(command: Sequence[str], *, kind: type[MariaDB] = MariaDB) -> int:
     """带着一个新服务器运行命令,返回它的退出码。"""
-    with _terminable(), MariaDB() as server:
+    with _terminable(), kind() as server:
         variables = os.environ | {"DATABASE_URL": server.url("stocksync")}
         process = subprocess.Popen(command, env=variables)
         try:
@@ -284,16 +284,17 @@ def run(command: Sequence[str]) -> int:
             end(process, signal.SIGTERM)
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str], *, kind: type[MariaDB] = MariaDB) -> int:
     """命令行入口。"""
     command = list(arguments[1:] if arguments[:1] == ["--"] else arguments)
     if not command:
-        print("usage: python -m tests.mariadb -- COMMAND…", file=sys.stderr)
+        name = kind.__name__.lower()
+        print(f"usage: python -m tests.{name} -- COMMAND…", file=sys.stderr)
         return 2
     try:
-        return run(command)
+        return run(command, kind=kind)
     except CannotStart as error:
-        print(f"MariaDB for the tests: {error}", file=sys.stderr)
+        print(f"{kind.__name__} for the tests: {error}", file=sys.stderr)
         return 1
 
 

@@ -31,6 +31,7 @@ from sync.services.stocks import gone
 from sync.storage import klines, restating, verifying
 from sync.storage.failures import BatchFailures
 from sync.storage.klines import DatabaseStore
+from sync.storage.retrying import DatabaseRetry
 from tokens import accounts
 from tokens.querysets import ApiTokenQuerySet
 
@@ -182,6 +183,13 @@ def _nothing_carried() -> None:
     _replace(accounts, "taken_over", lambda _, **_options: {})
 
 
+def _impatient() -> None:
+    def give_up(_: Any, error: Exception) -> None:
+        raise error
+
+    _replace(DatabaseRetry, "_outlast", give_up)
+
+
 def _own_clock() -> None:
     _replace(shared, "database_time", lambda: timezone.now().timestamp())
 
@@ -205,6 +213,7 @@ PLANTS: dict[str, Callable[[], None]] = {
     "no-limit": _no_limit,
     "nothing-carried": _nothing_carried,
     "own-clock": _own_clock,
+    "impatient": _impatient,
     "swap-in-two": lambda: _commit_after(restating, "_take_away"),
     "days-in-two": lambda: _commit_after(MarketDayQuerySet, "bulk_update"),
     "mended-first": lambda: _commit_after(verifying, "write_klines"),

@@ -85,7 +85,7 @@ def _at(point: str, text: str) -> tuple[str, Scenario]:
 def _planted(
     plant: str, text: str, found_by: str, **options: Any
 ) -> tuple[str, Scenario]:
-    found = SCENARIOS[found_by]
+    found = (SCENARIOS | GALERA)[found_by]
     return f"planted-{plant}", replace(
         found,
         text=f"planted: {text}",
@@ -174,21 +174,6 @@ SCENARIOS: dict[str, Scenario] = {
         "the day's calls used up in the middle", outages.spent, 20, {"daily_limit": 3}
     ),
 }
-SCENARIOS |= dict(
-    [
-        _planted("status-first", "coverage committed before the klines", "at-rows"),
-        _planted("no-fence", "no fence check", "zombie-klines"),
-        _planted("no-claim", "a claim that looks at nothing", "twice"),
-        _planted("no-limit", "a reserve that looks at no limit", "spent", patience=6.0),
-        _planted("nothing-carried", "lost calls are forgotten", "full-minute"),
-        _planted("swap-in-two", "a history replaced in two transactions", "restated"),
-        _planted("days-in-two", "an audit's days in two transactions", "audit"),
-        _planted("mended-first", "bars mended before they count", "verification"),
-        _planted("splits-first", "splits stored before who compares them", "splits"),
-        _planted("counted-first", "an answer counted before it is weighed", "silence"),
-        _planted("own-clock", "leases dated by the machine's own clock", "clock"),
-    ]
-)
 # What a cluster of three databases outlives; needs `--galera`.
 GALERA: dict[str, Scenario] = {
     "writer-killed": Scenario(
@@ -204,3 +189,19 @@ GALERA: dict[str, Scenario] = {
         "all three nodes of Galera written to", losses.all_written, 100, LARGE | PATIENT
     ),
 }
+SCENARIOS |= dict(
+    [
+        _planted("status-first", "coverage committed before the klines", "at-rows"),
+        _planted("no-fence", "no fence check", "zombie-klines"),
+        _planted("no-claim", "a claim that looks at nothing", "twice"),
+        _planted("no-limit", "a reserve that looks at no limit", "spent", patience=6.0),
+        _planted("nothing-carried", "lost calls are forgotten", "full-minute"),
+        _planted("swap-in-two", "a history replaced in two transactions", "restated"),
+        _planted("days-in-two", "an audit's days in two transactions", "audit"),
+        _planted("mended-first", "bars mended before they count", "verification"),
+        _planted("splits-first", "splits stored before who compares them", "splits"),
+        _planted("counted-first", "an answer counted before it is weighed", "silence"),
+        _planted("own-clock", "leases dated by the machine's own clock", "clock"),
+    ]
+)
+GALERA |= dict([_planted("impatient", "no waiting for the database", "writer-killed")])
