@@ -68,7 +68,9 @@ def _lost(
     while tally.times < times:
         stage.ready()
         process = stage.begin()
-        process.join(stage.dice.uniform(0.3, LIFE))
+        # A run that is being registered has no patience yet: it is refused.
+        machines.until(_begun(process), "the run did not begin")
+        process.join(stage.dice.uniform(0, LIFE))
         if working := process.is_alive():
             writer = galera.writer()
             lose(writer)
@@ -82,6 +84,10 @@ def _lost(
             tally.times += 1
     stage.complete()
     _no_call_twice(stage, tally)
+
+
+def _begun(process: ForkServerProcess) -> Callable[[], bool]:
+    return lambda: machines.works("") or not process.is_alive()
 
 
 def _one_job(stage: Stage, tally: Tally, ports: list[int]) -> None:

@@ -48,7 +48,7 @@ def killed(stage: Stage, tally: Tally, times: int) -> None:
         stage.ready()
         with cluster(stage, host="far") as far, cluster(stage, host="near"):
             half_way(stage)
-            working = _works("far")
+            working = works("far")
             os.killpg(far, signal.SIGKILL)
             tally.times += working
             until_over(stage)
@@ -66,7 +66,7 @@ def cut_off_cluster(stage: Stage, tally: Tally, times: int) -> None:
             ):
                 half_way(stage)
                 proxy.cut()
-                working = _works("far")
+                working = works("far")
                 until_over(stage)
                 proxy.mend(reset=stage.dice.random() < 0.5)
                 # Back again, it writes nothing: the oracle looks after that.
@@ -88,7 +88,7 @@ def cluster(stage: Stage, *, host: str, port: int = 0) -> Iterator[int]:
 def half_way(stage: Stage) -> None:
     """请他们做一次四个分片的运行,等到有人在做,再等一会儿。"""
     stage.until_end(stage.begin("--background", "--shards", "4"))
-    _until(lambda: _works(""), "nobody took the run")
+    until(lambda: works(""), "nobody took the run")
     time.sleep(stage.dice.uniform(0, 1))
 
 
@@ -99,16 +99,17 @@ def until_over(stage: Stage) -> None:
         stage.until_end(stage.start(task=("sync.tasks.revive_runs", [])))
         return SyncRun.objects.latest("pk").state in {"succeeded", "partial"}
 
-    _until(over, "the run was not taken over")
+    until(over, "the run was not taken over")
 
 
-def _works(host: str) -> bool:
+def works(host: str) -> bool:
     """这台机器上有没有分片在执行;空的是随便哪台。"""
     running = SyncShard.objects.filter(state="running")
     return running.filter(process__startswith=host).exists()
 
 
-def _until(true: Callable[[], bool], otherwise: str) -> None:
+def until(true: Callable[[], bool], otherwise: str) -> None:
+    """等到是这样;等得太久就不等了。"""
     give_up_at = time.monotonic() + PATIENCE
     while not true():
         assert time.monotonic() < give_up_at, otherwise

@@ -40,7 +40,9 @@ def row(code: str = "700", *, window: Window = WINDOW, **columns: Any) -> SyncFa
         "create_time": AT,
         "update_time": AT,
     }
-    return SyncFailure.objects.create(**wanted | columns)
+    made = SyncFailure.objects.create(**wanted | columns)
+    made.refresh_from_db()  # MySQL does not tell what it has filled in
+    return made
 
 
 def planned(code: str = "700", **columns: Any) -> SyncFailure:
