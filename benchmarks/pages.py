@@ -25,7 +25,6 @@ PAGES = {
     "failures": "/admin/sync/syncfailure/",
     "failures that wait": "/admin/sync/syncfailure/?status=0",
     "failures that need you": "/admin/sync/syncfailure/?acts=you",
-    "failures by reason": "/admin/sync/syncfailure/groups/",
     "runs": "/admin/sync/syncrun/",
     "stocks": "/admin/sync/stock/",
     "tokens": "/admin/tokens/apitoken/",

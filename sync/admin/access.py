@@ -21,6 +21,7 @@ from common.admin.strict import StrictAdmin
 
 from ..models import AccessKey, Verb
 from ..models.access import AccessKeyQuerySet, check_expiry
+from .activity import WithActivity
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ class AccessKeyForm(ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(AccessKey)
-class AccessKeyAdmin(StrictAdmin):
+class AccessKeyAdmin(WithActivity, StrictAdmin):
     """每个工作人员管自己的密钥,超级用户管所有人的,限额只有超级用户能改。
 
     A key has no more rights than its user, so making one needs no permission. It is

@@ -59,7 +59,7 @@ def collect(at: datetime) -> Iterator[Metric]:
     yield _lanes(at)
     yield from _queue()
     yield from _alerts()
-    silent = services.upkeep(at=at).silent_since
+    silent = services.upkeep_now(at=at).silent_since
     yield GaugeMetricFamily(
         "stocksync_schedule_silent_seconds",
         "For so long nobody has done what the schedule asks; 0: somebody does.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Self
 
 from django.db import models
@@ -29,20 +30,20 @@ class Verb(models.TextChoices):
     DAYS_ACCEPTED = "days.accepted", _("accepted as suspended")
     STOCKS_LOADED = "stocks.loaded", _("loaded the list of stocks")
     STOCKS_IMPORTED = "stocks.imported", _("imported stocks")
-    STOCK_CHANGED = "stock.changed", _("changed")
+    STOCK_CHANGED = "stock.changed", _("edited")
     HISTORY_KEPT = "history.kept", _("kept the stored history")
     HISTORY_TAKEN = "history.taken", _("took over the provider's history")
-    MARKET_AUDITED = "market.audited", _("audited")
+    MARKET_AUDITED = "market.audited", _("asked for an audit")
     KLINES_EXPORTED = "klines.exported", _("exported K-lines")
     TOKENS_IMPORTED = "tokens.imported", _("imported tokens")
     TOKEN_ADDED = "token.added", _("added")
-    TOKEN_CHANGED = "token.changed", _("changed")
+    TOKEN_CHANGED = "token.changed", _("edited")
     TOKEN_ENABLED = "token.enabled", _("enabled")
     TOKEN_DISABLED = "token.disabled", _("disabled")
     TOKEN_REMOVED = "token.removed", _("deleted")
     TOKEN_RESTORED = "token.restored", _("restored")
     TOKEN_CHECKED = "token.checked", _("checked")
-    KEY_CREATED = "key.created", _("created")
+    KEY_CREATED = "key.created", _("created the key")
     KEY_LIMITED = "key.limited", _("set the limit")
     KEY_REVOKED = "key.revoked", _("revoked")
     SCHEDULE_PAUSED = "schedule.paused", _("paused")
@@ -50,7 +51,7 @@ class Verb(models.TextChoices):
     SCHEDULE_RUN = "schedule.run", _("asked to run now")
     ALERTS_TESTED = "alerts.tested", _("sent a test alert")
     USER_ADDED = "user.added", _("added")
-    USER_CHANGED = "user.changed", _("changed")
+    USER_CHANGED = "user.changed", _("edited")
     USER_DELETED = "user.deleted", _("deleted")
     SIGNED_IN = "user.signed_in", _("signed in")
     SIGNED_OUT = "user.signed_out", _("signed out")
@@ -66,6 +67,10 @@ class ActivityQuerySet(models.QuerySet["Activity"]):
         kind, pk, text = _named(what)
         named = {"object_id": pk} if pk is not None else {"object_text": text}
         return self.filter(object_type=kind, **named)
+
+    def of_names(self, names: Iterable[str]) -> Self:
+        """留下对有名字而没有编号的这几样做的事,新的在前。"""
+        return self.filter(object_type="", object_id=None, object_text__in=list(names))
 
     def of_the_work(self) -> Self:
         """留下工作上的事:谁登录了不算。"""

@@ -27,6 +27,7 @@ from . import activity
 from .alerts.receivers import Receiver, receivers
 from .alerts.telling import Tested, is_quiet, tell, tell_soon, test_receivers
 from .alerts.watch import watch
+from .beats import Upkeep, upkeep_now
 from .calendars.provider import refresh_calendars
 from .clock import now
 from .data.catalogue import StoredPeriod, catalogue
@@ -93,7 +94,7 @@ from .tokens.quota_today import QuotaToday, Wanted, quota_today
 from .upkeep.attention import Attention, Need, NeedKind, attention
 from .upkeep.audit_now import audit_one, audit_soon
 from .upkeep.cleaning import clean_up
-from .upkeep.nexts import Upkeep, next_syncs, upkeep
+from .upkeep.nexts import next_syncs
 from .upkeep.schedules import audit_daily, retry_hourly, setup_schedules, sync_daily
 from .upkeep.timetable import (
     Planned,
@@ -250,7 +251,7 @@ __all__ = [
     "timetable",
     "token_places",
     "total_of",
-    "upkeep",
+    "upkeep_now",
     "verified_lately",
     "verify",
     "verify_daily",

@@ -17,10 +17,13 @@ class FirstSteps:
 
 
 def first_steps() -> FirstSteps | None:
-    """说出第一次运行以前的两步做过了哪些;运行过的不再需要,返回 None。"""
-    if SyncRun.objects.exists():
+    """说出第一次运行以前的两步做过了哪些;运行过的不再需要,返回 None。
+
+    Where there is no stock (any more), they are needed again.
+    """
+    stocks = Stock.objects.active().exists()
+    if stocks and SyncRun.objects.exists():
         return None
     return FirstSteps(
-        tokens=ApiToken.objects.filter(deleted=False).exists(),
-        stocks=Stock.objects.active().exists(),
+        tokens=ApiToken.objects.filter(deleted=False).exists(), stocks=stocks
     )

@@ -170,5 +170,11 @@ def test_whoever_may_only_look_is_told_the_steps_without_links() -> None:
 
 def test_the_first_steps_go_with_the_first_run() -> None:
     run()
+    client = otto()
 
-    assert 'id="first-steps"' not in text(otto().get("/admin/"))
+    without_stocks = text(client.get("/admin/"))
+    stock()
+
+    assert 'No stocks yet: <a href="/admin/#first-steps">' in without_stocks
+    assert 'id="first-steps"' in without_stocks
+    assert 'id="first-steps"' not in text(client.get("/admin/"))

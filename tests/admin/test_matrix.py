@@ -77,7 +77,7 @@ TABLE = """
 /admin/sync/marketday/{}/delete/      in 403 403 403 403 403 |  in 403 403 403 403 403
 /admin/sync/marketday/{}/change/      in 403 302 302 302 302 |  in 403 403 403 403 403
 /admin/sync/marketday/{}/             in 302 302 302 302 302 |  in 302 302 302 302 302
-/admin/sync/syncfailure/groups/       in 403 200 200 200 200 |  in 403 200 200 200 200
+/admin/sync/syncfailure/groups/       in 403 302 302 302 302 |  in 403 302 302 302 302
 /admin/sync/syncfailure/cost/         in 403 400 400 400 400 |  in 405 405 405 405 405
 /admin/sync/syncfailure/{}/note/      in 405 405 405 405 405 |  in 403 403 302 403 302
 /admin/sync/syncfailure/              in 403 200 200 200 200 |  in 403 403 302 403 302

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.apps import apps
 from django.contrib import admin
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.http import urlencode
 
@@ -24,7 +25,7 @@ SHOWN = 10
 PAGE = "admin:sync_activity_changelist"
 
 # Rows of these have pages of their own.
-OF_SYNC = ("syncrun", "syncfailure", "stock", "accesskey")
+OF_SYNC = ("syncrun", "syncfailure", "stock", "accesskey", "restatement")
 MODELS = {name: f"sync.{name}" for name in OF_SYNC} | {"apitoken": "tokens.apitoken"}
 
 
@@ -43,10 +44,31 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class ObjectActivity:
-    """一个对象最近的活动;`more` 是全部的地址,没有更多就是空。"""
+    """最近的活动,关于一个对象的,或者关于几个的;`more` 是全部的地址,没有更多就是空。"""
 
     lines: list[Line]
     more: str
+    single: bool = True
+
+
+class WithActivity:
+    """一个对象的页面,上面有对它做过的事。"""
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        *args: Any,
+        obj: Model | None = None,
+        **kwargs: Any,
+    ) -> HttpResponse:
+        """加上活动;正在添加的还没有。"""
+        if obj is not None:
+            context["activity"] = activity_of(obj, request)
+        answer: HttpResponse = super().render_change_form(  # type: ignore[misc]
+            request, context, *args, obj=obj, **kwargs
+        )
+        return answer
 
 
 def activity_of(
@@ -58,6 +80,17 @@ def activity_of(
     rows = list(services.activity.of(what)[: most + 1])
     more = _all_of(rows[0]) if len(rows) > most else ""
     return ObjectActivity(lines(rows[:most], request), more)
+
+
+def activity_among(
+    names: Iterable[str], request: HttpRequest, *, most: int = SHOWN
+) -> ObjectActivity | None:
+    """列出对有名字而没有编号的几样(定时任务、市场)做过的事,同 `activity_of`。"""
+    if not may_list(request):
+        return None
+    rows = list(services.activity.of_names(names)[: most + 1])
+    more = reverse(PAGE) if len(rows) > most else ""
+    return ObjectActivity(lines(rows[:most], request), more, single=False)
 
 
 def lines(rows: Iterable[Activity], request: HttpRequest) -> list[Line]:

@@ -21,6 +21,7 @@ from sync.models import ScheduledJob
 from ..display import duration
 from ..readonly import ReadOnlyAdmin
 from ..told import refusal
+from .lines import activity_among
 from .names import JOBS
 
 HOUR = 60
@@ -67,6 +68,7 @@ class ScheduledJobAdmin(ReadOnlyAdmin):
             "title": _("Schedules"),
             "rows": rows,
             "may_run": self.has_run_permission(request),
+            "activity": activity_among(JOBS, request),
             "missing": any(not row.planned.set_up for row in rows),
             **(extra_context or {}),
         }

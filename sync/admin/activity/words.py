@@ -69,7 +69,7 @@ def _where(values: Values) -> str:
     more = count - len(codes)
     named = ", ".join(codes) + (f" +{more}" if more > 0 else "")
     market = values.get("market", "")
-    if not market and "period" in values and not named:
+    if not market and "start" in values and not named:
         return _("all markets")
     return f"{market} {named}".strip()
 
@@ -78,6 +78,8 @@ def _what(values: Values) -> str:
     words = [period_words(values["period"])] if values.get("period") else []
     if values.get("start"):
         words.append(f"{values['start']} – {values.get('end', '')}")
+    if values.get("day"):
+        words.append(str(values["day"]))
     if values.get("force"):
         words.append(_("re-download"))
     return " · ".join(words)

@@ -33,7 +33,7 @@ LACKS: dict[Lack, Promise] = {
     Lack.GONE: _("Gone at the provider"),
 }
 DEEDS: dict[Lack, tuple[str, ...]] = {
-    Lack.HOLE: ("retry", "again", "accept"),
+    Lack.HOLE: ("retry", "again", "accept", "note"),
     Lack.FAILED: ("retry", "again", "accept", "note"),
     Lack.LATE: ("fetch",),
     Lack.SUSPENDED: ("again",),

@@ -24,6 +24,7 @@ from sync.engine.periods import PERIODS
 from sync.models import Restatement, RestatementState, Revision, Stock
 from sync.models.corrections import RestatementQuerySet
 
+from ..activity import WithActivity
 from ..counting import BoundedPaginator
 from ..display import period_words, run_url
 from ..failures.filters import PeriodFilter, RunFilter
@@ -121,7 +122,7 @@ class RevisionAdmin(OfStocks):
 
 
 @admin.register(Restatement)
-class RestatementAdmin(OfStocks):
+class RestatementAdmin(WithActivity, OfStocks):
     """历史变了的序列:整个重新取的,和等人决定的。"""
 
     heading = gettext_noop("Restatements")

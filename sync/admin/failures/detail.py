@@ -11,7 +11,6 @@ from django.conf import settings
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from common.admin.display import moment
 from sync import services
 from sync.engine.periods import PERIODS
 from sync.models import FailureStatus, Stock
@@ -20,6 +19,7 @@ from ..display import run_url, who
 from ..drawing import Band, candles
 from ..told import told
 from .reasons import reason_label
+from .rows import clock
 
 BARS = 120  # in the small chart
 AROUND = timedelta(days=60)  # shown after the window
@@ -29,7 +29,7 @@ AROUND = timedelta(days=60)  # shown after the window
 class Step:
     """经过里的一步:什么时候,什么事,哪次运行;`colour` 是状态的颜色。"""
 
-    when: str
+    when: SafeString | str
     what: str
     colour: str
     run: int | None = None
@@ -51,18 +51,18 @@ def drawing_of(row: Any) -> SafeString | str:
 
 
 def steps_of(row: Any) -> list[Step]:
-    """从记录到下一次;中间的补拉只留下最后一次。"""
+    """从记录到下一次;中间的补拉只留下最后一次。钟点是市场的。"""
     return [*_past(row), *_next(row)]
 
 
 def _past(row: Any) -> Iterator[Step]:
     recorded = row.recorded_reason or row.reason_class
     what = _("recorded: %s") % reason_label(recorded)
-    yield _step(row.create_time, what, "warn", row.recorded_run_id)
+    yield _step(row, row.create_time, what, "warn", row.recorded_run_id)
     tried = row.retry_count or 0
     most = settings.STOCK_SYNC_MAX_RETRY_COUNT
     if row.status == FailureStatus.DONE:
-        yield _step(row.last_retry_time, _("fetched after all"), "ok", row.run_id)
+        yield _step(row, row.last_retry_time, _("fetched after all"), "ok", row.run_id)
         return
     if tried:
         words = _("attempt %(n)d of %(most)d did not get it: %(why)s") % {
@@ -70,24 +70,31 @@ def _past(row: Any) -> Iterator[Step]:
             "most": most,
             "why": told(row.failure_reason or "") or reason_label(row.reason_class),
         }
-        yield _step(row.last_retry_time, words, "bad", row.run_id)
+        yield _step(row, row.last_retry_time, words, "bad", row.run_id)
     if row.status == FailureStatus.GIVEN_UP:
         by = who(row.decided_by)
         words = _("given up by %s") % by if by else _("given up")
-        yield _step(row.update_time, words, "idle", None)
+        yield _step(row, row.update_time, words, "idle", None)
     elif row.decided_by:
         yield _step(
-            row.update_time, _("reopened by %s") % who(row.decided_by), "busy", None
+            row,
+            row.update_time,
+            _("reopened by %s") % who(row.decided_by),
+            "busy",
+            None,
         )
 
 
 def _next(row: Any) -> Iterator[Step]:
     outlook = row.outlook
     if outlook.run_id is not None:
-        yield _step(row.seen_at, _("being fetched now"), "busy", outlook.run_id)
+        yield _step(row, row.seen_at, _("being fetched now"), "busy", outlook.run_id)
     elif outlook.next_try is not None:
-        yield _step(outlook.next_try, _("next try"), "idle", None)
+        yield _step(row, outlook.next_try, _("next try"), "idle", None)
 
 
-def _step(when: datetime | None, what: str, colour: str, run: int | None) -> Step:
-    return Step(moment(when), what, colour, run, run_url(run) if run else "")
+def _step(
+    row: Any, when: datetime | None, what: str, colour: str, run: int | None
+) -> Step:
+    shown = clock(when, row.market, at=row.seen_at) if when else "–"
+    return Step(shown, what, colour, run, run_url(run) if run else "")

@@ -15,7 +15,6 @@ from django.http import (
     JsonResponse,
 )
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -28,8 +27,9 @@ from sync import services
 from sync.models import FailureStatus, SyncFailure
 from sync.models.failures import SyncFailureQuerySet
 
+from ..activity import WithActivity
 from ..counting import BoundedPaginator
-from ..display import badge, period_words, run_url
+from ..display import badge, failures_url, period_words, run_url
 from ..told import refusal, told
 from .actions import FailureActions
 from .cost import cost_words
@@ -45,7 +45,6 @@ from .filters import (
     RunFilter,
     StatusFilter,
 )
-from .groups import grouped
 from .matrix import matrix
 from .reasons import reason_label
 from .rows import (
@@ -62,7 +61,7 @@ MOST_CHOSEN = 100
 
 
 @admin.register(SyncFailure)
-class SyncFailureAdmin(FailureActions):
+class SyncFailureAdmin(WithActivity, FailureActions):
     """失败记录:看、补拉、放弃、重新打开。
 
     Made for a million rows: newest first along an index and in no other order, nothing
@@ -159,7 +158,7 @@ class SyncFailureAdmin(FailureActions):
         return FailureChangeList
 
     def get_urls(self) -> list[URLPattern]:
-        """加上分组的页面、补拉要多少、写备注。"""
+        """加上补拉要多少、写备注,和分组的页面从前的地址。"""
         wrap = self.admin_site.admin_view
         cost, note = require_safe(self.cost_view), require_POST(self.note_view)
         return [
@@ -248,17 +247,12 @@ class SyncFailureAdmin(FailureActions):
         return HttpResponseRedirect(f"{page}#notes")
 
     def groups_view(self, request: HttpRequest) -> HttpResponse:
-        """按原因和市场分组的数目。"""
+        """按原因分组的数目从前有自己的页面;现在在列表的上面。"""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": _("Failures by reason"),
-            "may_retry": self.has_retry_permission(request),
-            **grouped(request.GET.get("status", "")),
-        }
-        return TemplateResponse(request, "admin/sync/syncfailure/groups.html", context)
+        status = request.GET.get("status", "")
+        wanted = {"status": status} if status in map(str, FailureStatus.values) else {}
+        return HttpResponseRedirect(failures_url(**wanted))
 
     def _choices(self, failure: SyncFailure) -> list[tuple[str, str]]:
         if failure.status == FailureStatus.GIVEN_UP:

@@ -42,7 +42,7 @@ def _shown(request: HttpRequest, *, at: datetime) -> dict[str, Any]:
     user = request.user
     found = services.freshness(at=at)
     markets = [each.market for each in found]
-    upkeep = services.upkeep(at=at)
+    upkeep = services.upkeep_now(at=at)
     attention = services.attention(markets, upkeep=upkeep, at=at)
     running, wanted = going(at=at)
     sessions = [(each.market, each.session) for each in found]

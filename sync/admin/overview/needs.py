@@ -29,12 +29,12 @@ class Item:
 def items(needs: Sequence[Need], upkeep: Upkeep, *, tokens: bool) -> Iterator[Item]:
     """把要人来做的事说出来;看不到 Token 的人(`tokens` 为假)没有那里的按钮。"""
     to_tokens = reverse("admin:tokens_apitoken_changelist") if tokens else ""
+    schedules = reverse("admin:sync_scheduledjob_changelist")
     for need in needs:
         if need.kind == NeedKind.NO_WORKER:
-            yield Item(_no_worker(upkeep), "bad")
+            yield Item(_no_worker(upkeep), "bad", _("Schedules"), schedules)
         elif need.kind == NeedKind.NO_SCHEDULE:
-            to_jobs = reverse("admin:sync_scheduledjob_changelist")
-            yield Item(_no_schedule(), "bad", _("Schedules"), to_jobs)
+            yield Item(_no_schedule(), "bad", _("Schedules"), schedules)
         elif need.kind in _TOKENS:
             yield Item(_tokens(need), "bad", _("Tokens"), to_tokens)
         else:
@@ -47,8 +47,8 @@ _TOKENS = {NeedKind.NO_TOKEN, NeedKind.UNSERVED, NeedKind.REFUSED_TOKENS}
 def _no_worker(upkeep: Upkeep) -> str:
     since = upkeep.silent_since
     message = _(
-        "Nobody has done what the schedule asks since %s UTC: is the job cluster "
-        "running (manage.py qcluster)?"
+        "Nobody has done what the schedule asks since %s UTC: the job cluster has to "
+        "be started."
     )
     return message % (f"{since:%Y-%m-%d %H:%M}" if since else "–")
 
@@ -80,8 +80,8 @@ def _rows(need: Need) -> str:
             need.count,
         ),
         NeedKind.FAILURES: ngettext(
-            "%s failure waits for you: no retry heals it.",
-            "%s failures wait for you: no retry heals them.",
+            "%s failure waits for you: it does not heal by itself.",
+            "%s failures wait for you: they do not heal by themselves.",
             need.count,
         ),
         NeedKind.GIVEN_UP: ngettext(

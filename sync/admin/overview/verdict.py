@@ -116,13 +116,6 @@ def _failures(attention: Attention, upkeep: Upkeep) -> Iterator[Clause]:
 
 
 def _healing(count: int, upkeep: Upkeep) -> str:
-    if upkeep.retry_at is None or upkeep.silent_since:
-        message = ngettext(
-            "%s failure waits, nobody retries it",
-            "%s failures wait, nobody retries them",
-            count,
-        )
-        return message % shown(count)
     message = ngettext(
         "%(count)s failure is retried by itself at %(when)s UTC",
         "%(count)s failures are retried by themselves at %(when)s UTC",

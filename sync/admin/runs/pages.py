@@ -30,6 +30,7 @@ from sync import services
 from sync.models import RunKind, SyncRun
 from sync.models.runs import ACTIVE
 
+from ..activity import activity_of
 from ..display import (
     asked,
     asker,
@@ -171,7 +172,8 @@ class SyncRunAdmin(ReadOnlyAdmin):
         if run is None:
             raise Http404
         stocks = stocks_section(run, request.GET, at=timezone.now())
-        context = self._context(request, run) | {"stocks": stocks}
+        more = {"stocks": stocks, "activity": activity_of(run, request)}
+        context = self._context(request, run) | more
         context |= extra_context or {}
         return TemplateResponse(request, "admin/sync/syncrun/detail.html", context)
 

@@ -28,6 +28,7 @@ from common.admin.filters import Choices, ColumnFilter, DeletedFilter
 from sync import services
 from sync.models import Stock, SyncRun
 
+from ..activity import WithActivity
 from ..corrections.pages import corrections_links
 from ..display import run_url
 from ..failures.rejected import rejected_link
@@ -66,7 +67,7 @@ class StockMarketFilter(ColumnFilter):
 
 
 @admin.register(Stock)
-class StockAdmin(ReadOnlyAdmin):
+class StockAdmin(WithActivity, ReadOnlyAdmin):
     """股票的列表和页面;不在表单里改,只从列表导入。"""
 
     list_display = (

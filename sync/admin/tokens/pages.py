@@ -34,6 +34,7 @@ from sync.services import (
 from tokens.admin import ApiTokenAdmin, looks
 from tokens.models import ApiToken
 
+from ..activity import WithActivity
 from ..display import run_url
 from ..told import refusal
 from . import depth
@@ -49,7 +50,7 @@ WARNED = {
 }
 
 
-class CheckedTokenAdmin(ApiTokenAdmin):
+class CheckedTokenAdmin(WithActivity, ApiTokenAdmin):
     """同样的页面,加上试一下,和从回答里学到的套餐看得到多久以前;占用着的运行是链接。"""
 
     list_display = (

@@ -1,7 +1,8 @@
 """活动:谁,做了什么,对什么做的,经由哪条路。
 
 `note` is called in the transaction that does something; `of` lists what was done to one
-object, newest first; `acting` and `act_as` tell who it is, where a way in begins.
+object, newest first, `of_names` to things that have a name only; `acting` and `act_as`
+tell who it is, where a way in begins.
 """
 
 from common.activity import (
@@ -20,6 +21,7 @@ from sync.models import Activity, Verb
 from .sign_ins import listen
 
 of = Activity.objects.of
+of_names = Activity.objects.of_names
 
 __all__ = [
     "SCHEDULE",
@@ -33,5 +35,6 @@ __all__ = [
     "note",
     "note_each",
     "of",
+    "of_names",
     "system_user",
 ]

@@ -13,12 +13,12 @@ from sync.models import Restatement, RunKind, RunState, SyncRun
 from sync.models.alerts import Rule
 from tokens.models import ApiToken
 
+from ..beats import upkeep_now
 from ..quality.freshness import Freshness, SessionDay, freshness
 from ..quality.states import DayState
 from ..runs.lately import runs_since
 from ..runs.total import wanted
 from ..tokens.quota_today import quota_today
-from ..upkeep.nexts import upkeep
 
 DAY = timedelta(days=1)
 # So many tokens or series are told one by one; more of them make nobody wiser.
@@ -92,7 +92,7 @@ def _tokens() -> Iterator[Finding]:
 
 
 def _worker(at: datetime) -> Iterator[Finding]:
-    since = upkeep(at=at).silent_since
+    since = upkeep_now(at=at).silent_since
     if since:
         text = Message(
             "Nobody has done what the schedule asks since %(since)s UTC: is the job "

@@ -17,7 +17,7 @@ from sync.models.failures import SyncFailureQuerySet
 from ..checks import check_market, check_period
 from ..errors import Refused
 from ..quality.audit import Hole, file_holes, recount
-from ..quality.lacking import window_of
+from ..quality.lacking import Group, Lack, lacking, window_of
 from ..tokens.serving import require_token
 from .decide import note_failure
 from .retry import retry_failed
@@ -85,14 +85,19 @@ def note_day(
 ) -> int:
     """在这些股票这一天等着补拉的失败记录上写一句备注,返回写了几条。
 
-    Raises Refused: nothing is written, or no failure is there to write it on.
+    Holes that nobody sees to are filed first, as the audit would. Raises Refused:
+    nothing is written, or nothing is missing that could be noted on.
     """
     stocks, window = _stocks(market, period, ids), window_of(day, period)
+    holes = lacking(market, period, day).get(Lack.HOLE, Group()).rows
+    unseen = {row.stock.pk: row.stock for row in holes}
     codes = {stock.stock_code for stock in stocks}
+    alone = [unseen[stock.pk] for stock in stocks if stock.pk in unseen]
     with transaction.atomic():
+        file_holes([Hole(stock, period, window, 1) for stock in alone], at=at)
         rows = list(_failures(market, period, codes, window))
         if not rows:
-            raise Refused(_("No failure waits there to be noted on."))
+            raise Refused(_("Nothing is missing there that could be noted on."))
         for row in rows:
             note_failure(row, text, at=at, by=by)
     return len(rows)

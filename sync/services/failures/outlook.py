@@ -15,7 +15,6 @@ from datetime import datetime
 from django.conf import settings
 from django.db.models import Q, TextChoices
 from django.utils.translation import gettext_lazy as _
-from django_q.models import Schedule
 
 from sync.engine.errors import (
     AddressRefused,
@@ -30,9 +29,9 @@ from sync.models.failures import FailureCell, SyncFailureQuerySet
 from tokens import quota
 from tokens.models import ApiToken
 
+from ..beats import upkeep_now
 from ..tokens.serving import PROVIDER
 
-RETRY_JOB = "sync.tasks.retry_hourly"
 BOUND = 2000  # of each cell of the matrix
 
 
@@ -50,6 +49,10 @@ class Advice(TextChoices):
 
     NONE = "", ""
     NO_TOKEN = "no_token", _("No token serves this market: add or enable one.")
+    NO_WORKER = (
+        "no_worker",
+        _("Nobody works on what is due: the job cluster has to be started."),
+    )
     NO_SCHEDULE = (
         "no_schedule",
         _("Nothing retries by itself: set up the schedule, or resume it."),
@@ -108,11 +111,9 @@ class Outlooks:
         names = tuple(MARKETS)
         self._served = tokens.markets_served(names)
         self._ready = tokens.with_calls_left(at=at).markets_served(names)
-        jobs = Schedule.objects.filter(func=RETRY_JOB).exclude(repeats=0)
-        self._next: datetime | None = min(
-            jobs.exclude(next_run=None).values_list("next_run", flat=True),
-            default=None,
-        )
+        schedules = upkeep_now(at=at)
+        self._next = None if schedules.silent_since else schedules.retry_at
+        self._idle = Advice.NO_WORKER if schedules.silent_since else Advice.NO_SCHEDULE
         busy = SyncRun.objects.active().filter(kind=RunKind.RETRY)
         self._busy = frozenset(busy.values_list("pk", flat=True))
 
@@ -128,7 +129,7 @@ class Outlooks:
         acts = Acts.YOU if advice else Acts.ITSELF
         if row.run_id in self._busy:
             return Outlook(acts, advice, run_id=row.run_id)
-        tried = advice not in {Advice.NO_TOKEN, Advice.NO_SCHEDULE, Advice.EXHAUSTED}
+        tried = advice not in {Advice.NO_TOKEN, self._idle, Advice.EXHAUSTED}
         next_try = self._next_try(row.market) if tried else None
         return Outlook(acts, advice, next_try)
 
@@ -195,12 +196,11 @@ class Outlooks:
         if market not in self._served and (market or not self._served):
             return Advice.NO_TOKEN
         if self._next is None:
-            return Advice.NO_SCHEDULE
+            return self._idle
         return _ADVICE.get(reason, Advice.NONE)
 
     def _next_try(self, market: str) -> datetime | None:
         if self._next is None:
             return None
-        due = max(self._next, self.at)
         ready = market in self._ready if market else bool(self._ready)
-        return due if ready else max(due, quota.next_day_at(self.at))
+        return self._next if ready else max(self._next, quota.next_day_at(self.at))

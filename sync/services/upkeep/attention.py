@@ -12,9 +12,9 @@ from sync.models import FailureStatus, Restatement, SilentStock, SyncFailure
 from sync.models.counting import added, bounded_count
 from tokens.models import ApiToken
 
+from ..beats import Upkeep
 from ..failures.outlook import NEEDS_YOU
 from ..tokens.serving import PROVIDER, serving
-from .nexts import Upkeep
 
 
 class NeedKind(StrEnum):
@@ -84,7 +84,7 @@ def _waiting(unserved: Sequence[str], upkeep: Upkeep) -> tuple[int, int]:
     where the most was lowered, are left to the list of failures.
     """
     waiting = SyncFailure.objects.waiting()
-    if upkeep.retry_at is None:
+    if upkeep.retry_at is None or upkeep.silent_since:
         return 0, bounded_count(waiting)
     healing = waiting.exclude(reason_class__in=NEEDS_YOU)
     needing = [waiting.filter(reason_class__in=NEEDS_YOU)]

@@ -5,15 +5,21 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from common.activity import Actor, Way, acting, note
+from sync.admin.activity.lines import MODELS
 from sync.models import SyncFailure, Verb
 from tests.admin.people import failures, run, signed_in, text, vera
+from tests.admin.things import things
 from tests.fixtures import MakeToken
+from tests.people import drawn
 from tests.rows import stock
+
+__all__ = ["things"]
 
 pytestmark = pytest.mark.django_db
 
@@ -51,7 +57,7 @@ def test_says_who_did_what_to_what_and_by_which_way(make_token: MakeToken) -> No
         ["bert", "gave up", "3 failures", "API key · nightly (abcd…)"],
         [
             "bert",
-            "changed calls per day, value",
+            "edited calls per day, value",
             f"first ****{token.last_four}",
             "API key · nightly (abcd…)",
         ],
@@ -122,3 +128,70 @@ def test_is_in_chinese_for_who_reads_chinese() -> None:
     page = vera().get(PAGE, headers={"accept-language": "zh-CN"})
 
     assert "已取消" in text(page)
+
+
+# --- one object ---
+
+
+def lines_on(client: Client, page: str) -> list[str]:
+    """一个对象的页面上的活动,一行一个。"""
+    section = text(client.get(page)).split('id="activity"')[1].split("</section>")[0]
+    return [_plain(row) for row in section.split("<tr>")[1:]][1:]
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("syncrun", "sync/syncrun/{}/change/"),
+        ("syncfailure", "sync/syncfailure/{}/change/"),
+        ("stock", "sync/stock/{}/change/"),
+        ("restatement", "sync/restatement/{}/change/"),
+        ("apitoken", "tokens/apitoken/{}/change/"),
+        ("accesskey", "sync/accesskey/{}/change/"),
+    ],
+)
+def test_the_page_of_an_object_shows_what_was_done_to_it(
+    things: dict[str, str], admin_client: Client, name: str, address: str
+) -> None:
+    pk = int(things[name])
+    page = "/admin/" + address.format(pk)
+    model = apps.get_model(MODELS[name])
+    nothing = text(admin_client.get(page))
+    with acting(ANNA):
+        note(Verb.STOCK_CHANGED, model.objects.get(pk=pk))
+        note(Verb.STOCK_CHANGED, model(pk=pk + 1))
+
+    (line,) = lines_on(admin_client, page)
+
+    assert "Nobody has done anything to it yet." in nothing
+    assert line.endswith("anna edited page")
+
+
+def test_on_the_page_of_the_schedules_each_line_names_its_own() -> None:
+    client = vera()
+    with acting(ANNA):
+        note(Verb.SCHEDULE_PAUSED, "sync.tasks.sync_daily")
+        note(Verb.MARKET_AUDITED, "HK", period="day")
+
+    (line,) = lines_on(client, "/admin/sync/scheduledjob/")
+
+    assert line.endswith("anna paused Daily sync page")
+
+
+def test_who_may_not_see_activity_sees_a_key_without_it() -> None:
+    nobody = signed_in("nora")
+    key = drawn(User.objects.get(username="nora"))
+
+    page = nobody.get(f"/admin/sync/accesskey/{key.pk}/change/")
+
+    assert page.status_code == 200
+    assert 'id="activity"' not in text(page)
+
+
+def test_a_day_that_was_accepted_is_named_and_no_market() -> None:
+    with acting(ANNA):
+        note(Verb.DAYS_ACCEPTED, stock(), period="day", day="2026-03-04")
+
+    ((_who, did, *_rest),) = rows(vera())
+
+    assert did == "accepted as suspended day · 2026-03-04"

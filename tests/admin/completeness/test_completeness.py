@@ -77,7 +77,7 @@ def test_a_cell_lists_its_stocks_by_reason_for_who_may_see(
 def test_an_operator_has_the_buttons(market: dict[str, int]) -> None:
     page = text(otto().get(PAGE, CELL))
 
-    assert BUTTON.findall(page) == ["retry", "again", "accept"]
+    assert BUTTON.findall(page) == ["retry", "again", "accept", "note"]
     assert "Audit this day" in page
 
 
@@ -118,11 +118,25 @@ def test_a_note_goes_to_the_failure_of_the_day(market: dict[str, int]) -> None:
 
     assert 'name="text"' in asked
     assert "Write something." in empty
-    assert "No failure waits there" in none
+    assert "Nothing is missing there that could be noted on." in none
     assert "The note is on 1 failure." in done
     assert [(note.text, note.by) for note in row.notes.all()] == [
         ("ask the desk", "otto")
     ]
+
+
+def test_a_note_on_a_hole_files_it_first(market: dict[str, int]) -> None:
+    client = otto()
+
+    sent(client, "note", market["hole"], text=" ")
+    before = SyncFailure.objects.count()
+    done = told(client, sent(client, "note", market["hole"], text="ask the desk"))
+
+    assert before == 0
+    assert "The note is on 1 failure." in done
+    row = SyncFailure.objects.get()
+    assert (row.stock_code, row.reason_class, row.start_date) == ("hole", "hole", DAY)
+    assert [note.text for note in row.notes.all()] == ["ask the desk"]
 
 
 def test_retry_and_download_again_start_runs(
@@ -208,7 +222,7 @@ def test_the_worst_stocks_are_strips() -> None:
 
 
 def test_an_empty_database_says_what_to_do() -> None:
-    assert "No stocks yet." in text(vera().get(PAGE))
+    assert '<a href="/admin/#first-steps">' in text(vera().get(PAGE))
 
 
 def test_a_market_day_has_no_page_of_its_own(market: dict[str, int]) -> None:

@@ -165,6 +165,7 @@ def test_one_failure_shows_its_window_in_the_chart_and_its_steps() -> None:
 
     assert '<rect class="window"' in page
     steps = page.split('<ol class="steps">')[1].split("</ol>")[0]
+    assert f'title="{AT:%Y-%m-%d %H:%M} UTC">2026-03-10 16:00 HKT<' in steps
     assert [words in steps for words in ("recorded: timeout", "next try")] == [True] * 2
     assert "attempt 1 of 3 did not get it: no answer in time" in steps
     assert "reopened by otto" in steps

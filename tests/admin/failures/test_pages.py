@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.core.paginator import Paginator
 from django.db import connection
@@ -200,53 +202,13 @@ def test_a_failure_that_does_not_exist_leads_to_no_error(page: str) -> None:
 # --- groups ---
 
 
-def test_groups_count_by_reason_and_market_with_links_that_filter() -> None:
-    failures(3)
-    failure("9", market="US")
-    failure("8", reason_class="no_data")
-    failure("7", status=2)
+@pytest.mark.parametrize("query", ["", "?status=2"])
+def test_where_the_groups_were_the_list_is(query: str) -> None:
     client = vera()
 
-    page = client.get(GROUPS)
-    top = page.context["groups"][0]
+    answer: Any = client.get(GROUPS + query)
 
-    assert (top.label, top.count) == ("timeout", 4)
-    assert [(cell.market, cell.count) for cell in top.cells] == [("HK", 3), ("US", 1)]
-    assert codes_listed(client, top.url.removeprefix(LIST)) == {"0", "1", "2", "9"}
-    assert codes_listed(client, top.cells[1].url.removeprefix(LIST)) == {"9"}
-    assert page.context["total"] == 5
-
-
-def test_groups_of_rows_without_reason_and_market_filter_as_well() -> None:
-    failure("1", reason_class="", market="")
-    failure("2")
-    client = vera()
-
-    groups = client.get(GROUPS).context["groups"]
-    unknown = next(group for group in groups if group.label == "unknown")
-
-    assert codes_listed(client, unknown.cells[0].url.removeprefix(LIST)) == {"1"}
-
-
-def test_groups_of_another_status_offer_no_retry() -> None:
-    failure(status=2)
-    client = otto()
-
-    waiting, given_up = client.get(GROUPS), client.get(GROUPS + "?status=2")
-
-    assert waiting.context["groups"] == []
-    assert [group.count for group in given_up.context["groups"]] == [1]
-    assert "Retry all" not in text(given_up)
-
-
-def test_groups_cost_one_query_beside_those_for_the_user(
-    django_assert_num_queries: DjangoAssertNumQueries,
-) -> None:
-    failures(10)
-    client = vera()
-
-    with django_assert_num_queries(5):
-        client.get(GROUPS)
+    assert answer.url == LIST + query
 
 
 def test_every_reason_of_the_engine_has_a_label() -> None:

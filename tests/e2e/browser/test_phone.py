@@ -22,7 +22,7 @@ SYNC, TOKENS, JOBS = "/admin/sync/", "/admin/tokens/", "/admin/django_q/"
 KLINES = f"{SYNC}stock/klines/?market=HK&code=700&period=day"
 PAGES = [
     *("/admin/", SYNC, f"{SYNC}marketday/", f"{SYNC}syncrun/", f"{SYNC}syncrun/start/"),
-    *(f"{SYNC}syncfailure/", f"{SYNC}syncfailure/groups/"),
+    f"{SYNC}syncfailure/",
     *(f"{SYNC}stock/", f"{SYNC}stock/import/", f"{SYNC}stock/load/", KLINES),
     *(f"{SYNC}accesskey/", f"{SYNC}accesskey/add/"),
     *(f"{TOKENS}apitoken/", f"{TOKENS}apitoken/add/", f"{TOKENS}apitoken/import/"),

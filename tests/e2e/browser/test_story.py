@@ -178,7 +178,7 @@ def test_a_viewer_finds_nothing_to_press_and_the_same_requests_are_refused(
         (f"/api/stock/sync/runs/{run.pk}/cancel", {}),
     ]
     pages = ["/admin/", RUNS, f"{one}change/", f"{ended}change/", FAILURES]
-    pages += [f"{FAILURES}{failure.pk}/change/", f"{FAILURES}groups/"]
+    pages += [f"{FAILURES}{failure.pk}/change/"]
     pages += [STOCKS, f"{STOCKS}{stock.pk}/change/"]
 
     enter(browser, VIEWER)

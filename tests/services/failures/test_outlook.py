@@ -25,7 +25,7 @@ MIDNIGHT = datetime(2026, 3, 11, tzinfo=UTC)
 
 
 def scheduled(**columns: Any) -> None:
-    usual = {"func": module.RETRY_JOB, "next_run": NEXT, "repeats": -1}
+    usual = {"func": "sync.tasks.retry_hourly", "next_run": NEXT, "repeats": -1}
     Schedule.objects.create(**usual | columns)
 
 
@@ -77,7 +77,7 @@ def test_the_next_try_is_when_the_schedule_fires(make_token: MakeToken) -> None:
 
 def test_a_schedule_that_is_late_fires_now(make_token: MakeToken) -> None:
     make_token(markets="HK")
-    scheduled(next_run=AT - timedelta(hours=1))
+    scheduled(next_run=AT - timedelta(minutes=1))
 
     assert outlook(row()).next_try == AT
 
@@ -106,6 +106,22 @@ def test_without_a_schedule_or_with_one_that_is_paused_it_needs_you(
 
     assert (found.acts, found.advice) == (Acts.YOU, Advice.NO_SCHEDULE)
     assert found.next_try is None
+
+
+def test_where_nobody_does_what_is_due_it_needs_you(make_token: MakeToken) -> None:
+    make_token(markets="HK")
+    scheduled()
+    late = row("5", market="US")
+    at = NEXT + timedelta(minutes=6)
+
+    dead, slow = services.Outlooks(at=at), services.Outlooks(at=NEXT)
+
+    found = dead.of(row())
+    assert (found.acts, found.advice) == (Acts.YOU, Advice.NO_WORKER)
+    assert found.next_try is None
+    assert list(dead.filtered(SyncFailure.objects.of_stock("5"), Acts.YOU)) == [late]
+    assert dead.counts(dead.cells()).counts[Acts.YOU] == 2
+    assert slow.of(row("6")).acts == Acts.ITSELF
 
 
 def test_one_that_is_being_fetched_says_by_which_run(make_token: MakeToken) -> None:
