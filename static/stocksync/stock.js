@@ -218,7 +218,7 @@
     pop.hidden = !band;
     if (!band) return;
     const dates = band.start ? `${band.start} – ${band.end}` : "";
-    find("candles-pop-text").textContent = band.kind === "gap" ? dates : `${band.label} ${dates}`;
+    find("candles-pop-text").textContent = band.kind === "gap" ? [dates, band.note].filter(Boolean).join(" · ") : `${band.label} ${dates}`;
     const form = find("repair");
     if (form) {
       form.hidden = band.kind !== "gap";

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -159,6 +159,12 @@ def market_time(at: datetime, market: str, *, dated: bool = True) -> SafeString:
 def run_url(pk: int) -> str:
     """一次运行的页面。"""
     return reverse("admin:sync_syncrun_change", args=[pk])
+
+
+def csv_url(**wanted: str | date) -> str:
+    """一个市场的 K 线的 CSV,就是接口的那一个;可以有区间。"""
+    named = {name: str(value) for name, value in wanted.items()}
+    return f"{reverse('api-klines-csv')}?{urlencode(named)}"
 
 
 def failures_url(**wanted: str | int) -> str:

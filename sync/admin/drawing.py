@@ -37,7 +37,7 @@ def candles(
 
     Days without a bar that a band is about take their room.
     """
-    klines = list(history.klines[-MOST:])
+    klines = list(history.bars[-MOST:])
     if not klines:
         return ""
     days = [services.day_of(kline, history.stock) for kline in klines]
@@ -95,7 +95,7 @@ def _rects(
 
 
 def _path(
-    klines: Sequence[Kline],
+    klines: Sequence[Kline | services.Bar],
     slots: Sequence[tuple[date, int | None]],
     step: float,
     *,

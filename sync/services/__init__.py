@@ -31,6 +31,8 @@ from .beats import Upkeep, upkeep_now
 from .calendars.provider import refresh_calendars
 from .clock import now
 from .data.catalogue import StoredPeriod, catalogue
+from .data.history import Gap, History, day_of, history
+from .data.shown import Bar, bar_starts
 from .errors import AlreadyRunning, BadRequest, NoUsableToken, Refused
 from .exporting.files import Interrupted as ExportInterrupted
 from .exporting.files import Watch as ExportWatch
@@ -83,7 +85,6 @@ from .splits.sync import SplitsFound, sync_splits, sync_splits_daily
 from .stocks.catalogue import sync_stocks
 from .stocks.files import COLUMNS as STOCK_COLUMNS
 from .stocks.files import import_stocks
-from .stocks.history import Gap, History, day_of, history
 from .stocks.preview import preview_stocks
 from .stocks.rows import Listed
 from .stocks.weekly import sync_stocks_weekly
@@ -118,6 +119,7 @@ __all__ = [
     "AlreadyRunning",
     "Attention",
     "BadRequest",
+    "Bar",
     "Checked",
     "Compared",
     "DayOfMarket",
@@ -176,6 +178,7 @@ __all__ = [
     "audit_daily",
     "audit_one",
     "audit_soon",
+    "bar_starts",
     "brought_nothing",
     "cancel",
     "catalogue",

@@ -19,7 +19,7 @@ from sync.engine.markets import parse_day
 from sync.models import MarketDay
 from sync.services import Lack, Lacking
 
-from ..display import market_time
+from ..display import csv_url, market_time
 from ..failures.reasons import reason_label
 from ..stocks.rows import klines_url
 from ..told import refusal
@@ -121,6 +121,13 @@ def day_panel(cell: Cell, *, allowed: Collection[str]) -> dict[str, Any]:
             for kind, group in found.items()
         ],
         "days": _neighbours(cell),
+        "csv_day": csv_url(
+            market=cell.market,
+            period=cell.period,
+            start=window.start,
+            end=window.end,
+        ),
+        "csv_market": csv_url(market=cell.market, period=cell.period),
     }
 
 

@@ -7,10 +7,10 @@ knows no zones.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypedDict
 from zoneinfo import ZoneInfo
 
 from django import forms
@@ -24,14 +24,61 @@ from sync.engine import markets
 from sync.engine.periods import PERIODS
 from sync.models import Kline, RejectedBar, Revision, Stock, SyncFailure
 
+from ..display import period_words
 from ..failures.reasons import reason_label
 from ..numbers import decimals, exact
 
 Time = str | int
+ADJUSTED_PLACES = 4
 BARS_LOOKED_AT = 200  # a few tell how many decimals the prices have
 
 
-class SpanForm(forms.Form):
+class Look(TypedDict, total=False):
+    """价格的口径,合成的周期;和平常一样的不写。"""
+
+    adjust: str
+    resample: str
+
+
+class LookForm(forms.Form):
+    """价格按不按拆股调整,合成哪种周期:和导出的一样。"""
+
+    adjust = forms.ChoiceField(
+        choices=[(name, name) for name in services.ADJUSTMENTS], required=False
+    )
+    resample = forms.ChoiceField(
+        choices=[(name, name) for name in services.RESAMPLED], required=False
+    )
+
+    @property
+    def look(self) -> Look:
+        """返回和平常不一样的选择,地址里也是这样写。"""
+        chosen = self.cleaned_data
+        adjust, resample = chosen.get("adjust"), chosen.get("resample")
+        look = Look()
+        if adjust == "split":
+            look["adjust"] = adjust
+        if resample:
+            look["resample"] = resample
+        return look
+
+    def clean(self) -> dict[str, Any]:
+        """合在一起也要说得通。"""
+        super().clean()
+        if not self.errors:
+            wanted = services.ExportRequest(
+                period=self.cleaned_data["period"], **self.look
+            )
+            # What the longer bars are made of, whatever else was said.
+            self.cleaned_data["period"] = wanted.source
+            try:
+                wanted.checked()
+            except services.BadRequest as error:
+                self.add_error(error.field, str(error))
+        return self.cleaned_data
+
+
+class SpanForm(LookForm):
     """要哪种周期、到哪一天为止;`since` 到 `to` 是要看的一段。"""
 
     period = forms.ChoiceField(choices=[(name, name) for name in PERIODS])
@@ -45,7 +92,7 @@ class SpanForm(forms.Form):
         super().__init__(data)
 
 
-class RepairForm(forms.Form):
+class RepairForm(LookForm):
     """要补的缺口:周期和区间。"""
 
     period = forms.ChoiceField(choices=[(name, name) for name in PERIODS])
@@ -55,15 +102,16 @@ class RepairForm(forms.Form):
 
 def chart_data(history: services.History) -> dict[str, Any]:
     """图要的一切;价格是数字,只供画图,存着的不变。"""
-    clock = Clock(history.stock, history.period)
+    clock = Clock(history.stock, history.made, made=bool(history.resample))
+    times = _times(history, clock)
     return {
-        "period": history.period,
+        "period": history.made,
         "places": _places(history),
-        "bars": [_bar(kline, clock) for kline in history.klines],
+        "bars": [_bar(bar, clock) for bar in history.bars],
         "older": str(history.span.start) if history.older and history.span else None,
         "newer": history.newer,
-        "gaps": [_gap(gap, clock) for gap in history.gaps],
-        "idle": [_idle(gap, clock) for gap in history.idle],
+        "gaps": [_gap(gap, times) for gap in history.gaps],
+        "idle": [_idle(gap, times) for gap in history.idle],
         "failures": [_failure(row, history, clock) for row in history.failures],
         "marks": sorted(_marks(history, clock), key=lambda mark: mark["day"]),
         "retrying": bool(history.retrying),
@@ -71,15 +119,19 @@ def chart_data(history: services.History) -> dict[str, Any]:
 
 
 class Clock:
-    """把存着的时间换成图上的时间。"""
+    """把存着的时间换成图上的时间;合成的(`made`)是长 K 线开始的时间。"""
 
-    def __init__(self, stock: Stock, period: str) -> None:
+    def __init__(self, stock: Stock, period: str, *, made: bool = False) -> None:
         self.intraday = PERIODS[period].intraday
+        self._period = period
+        self._starts = services.bar_starts(stock.market, period) if made else None
         zone = markets.MARKETS[stock.market].zone if self.intraday else "UTC"
         self._zone = ZoneInfo(zone)
 
     def of(self, moment: datetime) -> Time:
         """一根 K 线的时间。"""
+        if self._starts:
+            moment = self._starts(moment)
         if not self.intraday:
             return f"{moment.astimezone(UTC):%Y-%m-%d}"
         there = moment.astimezone(self._zone).replace(tzinfo=UTC)
@@ -91,29 +143,96 @@ class Clock:
         return f"{there:%Y-%m-%d %H:%M}" if self.intraday else f"{there:%Y-%m-%d}"
 
     def day(self, day: date) -> Time:
-        """一天的开头;分钟线上是那天的正午,好落在交易时间里。"""
+        """一天(周、月是所在的那个)的开头;分钟线上是那天的正午,好落在交易时间里。"""
         if not self.intraday:
-            return str(day)
+            return str(markets.unit_start(day, self._period))
         return int(datetime.combine(day, time(12), UTC).timestamp())
 
 
 def _places(history: services.History) -> int:
     closes = (kline.close for kline in history.klines[-BARS_LOOKED_AT:])
-    return max(2, *map(decimals, closes), 2)
+    places = max(2, *map(decimals, closes), 2)
+    # What is divided has more; so many are enough to read.
+    return max(places, ADJUSTED_PLACES) if _is_adjusted(history) else places
 
 
-def _bar(kline: Kline, clock: Clock) -> list[Any]:
-    prices = (kline.open, kline.high, kline.low, kline.close)
-    return [clock.of(kline.time), *map(float, prices), float(kline.volume)]
+def _is_adjusted(history: services.History) -> bool:
+    return any(split.factor for split in history.applied)
 
 
-def _gap(gap: services.Gap, clock: Clock) -> dict[str, Any]:
+def _bar(bar: Kline | services.Bar, clock: Clock) -> list[Any]:
+    prices = (bar.open, bar.high, bar.low, bar.close)
+    return [clock.of(bar.time), *map(float, prices), float(bar.volume)]
+
+
+def _times(history: services.History, clock: Clock) -> Callable[[date], list[Time]]:
+    """一天在图上从哪里到哪里:分钟线上有几根的是第一根和最后一根。"""
+    there: dict[date, list[Time]] = {}
+    if clock.intraday and (history.gaps or history.idle):
+        for bar in history.bars:
+            day = services.day_of(bar, history.stock)
+            there.setdefault(day, []).append(clock.of(bar.time))
+
+    def of(day: date) -> list[Time]:
+        times = there.get(day, [clock.day(day)])
+        return times if len(times) == 1 else [times[0], times[-1]]
+
+    return of
+
+
+def _gap(gap: services.Gap, times: Callable[[date], list[Time]]) -> dict[str, Any]:
     return {
         "start": str(gap.window.start),
         "end": str(gap.window.end),
-        "times": [clock.day(day) for day in gap.days],
+        "times": [time for day in gap.days for time in times(day)],
         "label": gap_words(gap),
+        "note": short_words(gap),
     }
+
+
+def short_words(gap: services.Gap) -> str:
+    """有 K 线、可是比平时少的日子,一共少几根。"""
+    if not gap.short:
+        return ""
+    words = ngettext(
+        "%(n)s bar fewer than usual", "%(n)s bars fewer than usual", gap.short
+    )
+    return words % {"n": f"{gap.short:,}"}
+
+
+def price_words(history: services.History) -> list[str]:
+    """价格是什么口径,图上的 K 线由什么合成。"""
+    words = [_adjusted_words(history)]
+    if unknown := sum(split.factor is None for split in history.applied):
+        words.append(
+            ngettext(
+                "%(n)d split is left alone: the bars do not tell whether the provider "
+                "has adjusted for it.",
+                "%(n)d splits are left alone: the bars do not tell whether the "
+                "provider has adjusted for them.",
+                unknown,
+            )
+            % {"n": unknown}
+        )
+    if history.resample:
+        text = _("Each bar (%(made)s) is made of the stored ones (%(source)s).")
+        made, source = period_words(history.made), period_words(history.period)
+        words.append(text % {"made": made, "source": source})
+    return words
+
+
+def _adjusted_words(history: services.History) -> str:
+    if history.adjust != "split":
+        return _("Prices as the provider gives them, unadjusted.")
+    count = sum(split.factor is not None for split in history.applied)
+    if not count:
+        return _("No split to adjust for: prices as the provider gives them.")
+    text = ngettext(
+        "Prices and volumes adjusted for %(n)d split.",
+        "Prices and volumes adjusted for %(n)d splits.",
+        count,
+    )
+    return text % {"n": count}
 
 
 def gap_words(gap: services.Gap) -> str:
@@ -127,9 +246,9 @@ def gap_words(gap: services.Gap) -> str:
     }
 
 
-def _idle(gap: services.Gap, clock: Clock) -> dict[str, Any]:
+def _idle(gap: services.Gap, times: Callable[[date], list[Time]]) -> dict[str, Any]:
     return {
-        "times": [clock.day(day) for day in gap.days],
+        "times": [time for day in gap.days for time in times(day)],
         "label": _("suspended"),
     }
 

@@ -24,6 +24,7 @@ from django.utils.translation import gettext_lazy
 from sync.engine import markets
 from sync.engine.periods import PERIODS
 from sync.models import Coverage, Kline, Stock
+from sync.services import Bar as MadeBar
 
 from ..numbers import decimals, exact
 from ..runs.start import DateInput
@@ -206,7 +207,7 @@ def _links(form: KlineForm, page: Page) -> dict[str, str]:
     return links
 
 
-def rows_of(klines: Sequence[Kline], stock: Stock, period: str) -> list[Bar]:
+def rows_of(klines: Sequence[Kline | MadeBar], stock: Stock, period: str) -> list[Bar]:
     """写成一行行的文字;价格的小数一样多,好对齐。"""
     intraday = PERIODS[period].intraday
     zone = markets.MARKETS[stock.market].zone if intraday else ""

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from common.charts import Lane, Mark, Span, State, timeline
 from sync import services
+from sync.engine import markets
 from sync.engine.periods import PERIODS
 from sync.models import (
     Coverage,
@@ -25,11 +26,20 @@ from sync.models import (
     SyncRun,
 )
 
-from ..display import asked, period_words, run_url, state_badge
+from ..display import asked, csv_url, period_words, run_url, state_badge
 from ..drawing import Band, candles
 from ..failures.reasons import reason_label
-from .chart import Clock, SpanForm, gap_words, revision_words
+from .chart import (
+    Clock,
+    Look,
+    SpanForm,
+    gap_words,
+    price_words,
+    revision_words,
+    short_words,
+)
 from .klines import price_labels, rows_of
+from .looks import Looks
 from .rows import klines_url
 
 TABLE_ROWS = 100
@@ -52,10 +62,19 @@ def stock_page(request: HttpRequest, stock: Stock) -> dict[str, Any]:
     wanted = form.cleaned_data if form.is_valid() else {}
     period = wanted.get("period") or "day"
     covered = list(Coverage.objects.filter(stock=stock).order_by("pk"))
-    found = services.history(stock, period, since=wanted.get("since"))
+    look = form.look if wanted else Look()
+    found = services.history(stock, period, since=wanted.get("since"), **look)
+    fixed = {"period": period} | {name: str(value) for name, value in look.items()}
+    bars = reverse("admin:sync_stock_bars", args=[stock.pk])
+    looks = Looks(found, {row.period for row in covered})
     return {
         "period": period,
-        "tabs": _tabs(covered, period),
+        "fixed": fixed,
+        "newest_url": f"?{urlencode(fixed)}",
+        "tabs": looks.tabs(),
+        "looks": looks.choices(),
+        "price_words": price_words(found),
+        "bars_url": f"{bars}?{urlencode(fixed)}",
         "ranges": [(days, label or _("All")) for days, label in RANGES],
         "range": "365" if not PERIODS[period].intraday else "30",
         "intraday": PERIODS[period].intraday,
@@ -66,41 +85,45 @@ def stock_page(request: HttpRequest, stock: Stock) -> dict[str, Any]:
         "coverage_chart": _coverage_chart(stock, covered),
         "touched": _touched(stock),
         "runs": _runs(stock),
-        "bars": rows_of(found.klines[-TABLE_ROWS:][::-1], stock, period),
+        "bars": rows_of(found.bars[-TABLE_ROWS:][::-1], stock, found.made),
         "labels": price_labels(),
         "klines_url": klines_url(stock, period=period),
-        "csv_url": _csv_url(stock, period),
+        "csv_url": csv_url(
+            market=stock.market, stock_code=stock.stock_code, period=period, **look
+        ),
     }
 
 
-def _csv_url(stock: Stock, period: str) -> str:
-    named = {"market": stock.market, "stock_code": stock.stock_code, "period": period}
-    return f"{reverse('api-klines-csv')}?{urlencode(named)}"
-
-
-def _tabs(covered: Sequence[Coverage], period: str) -> list[tuple[str, str, bool]]:
-    """有数据的周期,和正在看的、日线。"""
-    stored = {row.period for row in covered} | {"day", period}
-    shown = (name for name in PERIODS if name in stored)
-    return [(name, period_words(name), name == period) for name in shown]
-
-
 def _gap_row(gap: services.Gap) -> dict[str, Any]:
-    return {"window": gap.window, "days": len(gap.days), "words": gap_words(gap)}
+    return {
+        "window": gap.window,
+        "days": len(gap.days),
+        "words": gap_words(gap),
+        "note": short_words(gap),
+    }
 
 
 def _bands(found: services.History) -> list[Band]:
-    gaps = (("gap", _("no bar"), gap) for gap in found.gaps)
+    gaps = (("gap", short_words(gap) or _("no bar"), gap) for gap in found.gaps)
     idle = (("idle", _("suspended"), gap) for gap in found.idle)
     bands = [
-        Band(kind, gap.window.start, gap.window.end, f"{word}: {_dates(gap.window)}")
-        for kind, word, gap in (*idle, *gaps)
+        *(
+            ("failure", row.window, reason_label(row.reason_class))
+            for row in found.failures
+        ),
+        *(
+            (kind, gap.window, f"{word}: {_dates(gap.window)}")
+            for kind, word, gap in (*idle, *gaps)
+        ),
     ]
-    failed = (
-        Band("failure", row.start_date, row.end_date, reason_label(row.reason_class))
-        for row in found.failures
-    )
-    return [*failed, *bands]
+
+    def first(day: date) -> date:
+        return markets.unit_start(day, found.made)
+
+    return [
+        Band(kind, first(window.start), first(window.end), title)
+        for kind, window, title in bands
+    ]
 
 
 def _dates(window: Any) -> str:

@@ -26,11 +26,12 @@ from django.views.decorators.http import require_POST, require_safe
 from common.admin.display import moment
 from common.admin.filters import Choices, ColumnFilter, DeletedFilter
 from sync import services
+from sync.engine.markets import MARKETS
 from sync.models import Stock, SyncRun
 
 from ..activity import WithActivity
 from ..corrections.pages import corrections_links
-from ..display import run_url
+from ..display import csv_url, run_url
 from ..failures.rejected import rejected_link
 from ..readonly import ReadOnlyAdmin
 from ..told import refusal
@@ -185,7 +186,7 @@ class StockAdmin(WithActivity, ReadOnlyAdmin):
     ) -> HttpResponse:
         """列表,能开始运行的人有两个按钮。"""
         may_run = self.has_run_permission(request)
-        context = {"title": _("Stocks"), "may_run": may_run}
+        context = {"title": _("Stocks"), "may_run": may_run, **_export(request)}
         return super().changelist_view(request, context | (extra_context or {}))
 
     def change_view(
@@ -226,7 +227,11 @@ class StockAdmin(WithActivity, ReadOnlyAdmin):
             return JsonResponse(form.errors.get_json_data(), status=400)
         wanted = form.cleaned_data
         found = services.history(
-            stock, wanted["period"], since=wanted["since"], until=wanted["until"]
+            stock,
+            wanted["period"],
+            since=wanted["since"],
+            until=wanted["until"],
+            **form.look,
         )
         return JsonResponse(chart_data(found))
 
@@ -242,7 +247,7 @@ class StockAdmin(WithActivity, ReadOnlyAdmin):
         period, start, end = (form.cleaned_data[n] for n in ("period", "start", "end"))
         self._repair(request, stock, period, start=start, end=end)
         return HttpResponseRedirect(
-            chart_url(stock, period=period, since=start, to=end)
+            chart_url(stock, period=period, since=start, to=end, **form.look)
         )
 
     def _repair(
@@ -333,6 +338,14 @@ class StockAdmin(WithActivity, ReadOnlyAdmin):
         if len(runs) == 1:
             return HttpResponseRedirect(run_url(runs[0].pk))
         return HttpResponseRedirect(reverse("admin:sync_syncrun_changelist"))
+
+
+def _export(request: HttpRequest) -> dict[str, str]:
+    """选了的市场的 K 线,CSV。"""
+    market = request.GET.get("market", "")
+    if market not in MARKETS:
+        return {}
+    return {"csv_market": market, "csv_url": csv_url(market=market, period="day")}
 
 
 def _opened(request: HttpRequest) -> WindowForm:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import statistics
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -117,6 +117,20 @@ def minute_days(calendar: Calendar, period: str, *, window: Window) -> MinuteDay
     )
     _judge_days(found, calendar)
     return found
+
+
+def short_days(
+    calendar: Calendar, counts: Mapping[date, int], *, window: Window
+) -> dict[date, int]:
+    """一只股票在区间里哪些有 K 线的交易日比它平时少,各少几根;旧的在前。
+
+    By its own bars alone: of days of other hours than usual nothing can be told.
+    """
+    rows = {day: array("I", [count]) for day, count in sorted(counts.items())}
+    found = MinuteDays(calendar.market, array("q", [0]), [window], rows, window)
+    _judge_days(found, calendar)
+    _pk, lacking = next(found.missing(), (0, {}))
+    return lacking
 
 
 def _counts(market: str, period: str, spans: Spans) -> Counts:

@@ -74,6 +74,22 @@ def test_a_cell_lists_its_stocks_by_reason_for_who_may_see(
     assert "Audit" not in BUTTON.sub("", page).split('id="day"')[1].split("</form>")[0]
 
 
+def test_a_cell_leads_to_the_klines_of_its_day_and_of_its_market(
+    market: dict[str, int],
+) -> None:
+    client = vera()
+    page = text(client.get(PAGE, CELL))
+
+    links = re.findall(r'href="(/api/stock/klines\.csv[^"]*)" download', page)
+    day, everything = (
+        b"".join(client.get(link.replace("&amp;", "&")).streaming_content)  # type: ignore[attr-defined]
+        for link in links
+    )
+
+    assert day.count(str(DAY).encode()) == day.count(b"\n") - 1 == 2
+    assert everything.count(b"\n") > day.count(b"\n")
+
+
 def test_an_operator_has_the_buttons(market: dict[str, int]) -> None:
     page = text(otto().get(PAGE, CELL))
 

@@ -19,8 +19,10 @@ from sync.models import (
     SyncFailure,
     SyncRun,
 )
+from tests.api.rows import split
 from tests.fixtures import MakeToken
 from tests.rows import AT, bar, session, stock
+from tests.services.exporting.series import put
 
 from ..people import failure, nora, otto, text, vera
 
@@ -75,6 +77,7 @@ def test_the_data_hold_bars_gaps_failures_and_marks_and_are_kept_by_nobody() -> 
             "end": str(MISSING),
             "times": [str(MISSING)],
             "label": "Repair 1 session (1 call)",
+            "note": "",
         }
     ]
     [row] = told["failures"]
@@ -241,3 +244,79 @@ def test_a_stock_of_a_market_that_nobody_knows_has_a_page() -> None:
     bar(one, DAYS[0])
 
     assert "candle-drawing" in page_of(vera(), one)
+
+
+# --- adjusted and resampled ---
+
+
+def halved() -> Stock:
+    """一只股票:三月十日一股变两股,K 线没有调整过。"""
+    one = stock()
+    for day, price in zip(range(2, 16), ["8"] * 8 + ["4"] * 6, strict=True):
+        put(one, datetime(2026, 3, day, tzinfo=UTC), *[price] * 4, "100", "1000")
+    Coverage.objects.create(
+        stock=one, period="day", start_date=DAYS[0], end_date=date(2026, 3, 15)
+    )
+    split(numerator=2, denominator=1, ratio="2:1", ex_date="2026-03-10")
+    return one
+
+
+def test_the_address_says_how_the_bars_are_shown_and_everything_keeps_it() -> None:
+    one, client = halved(), vera()
+    query = "?period=day&resample=week&adjust=split"
+
+    told = bars_of(client, one, query).json()
+    page = page_of(client, one, query)
+
+    assert {bar[4] for bar in told["bars"]} == {4.0}
+    assert [bar[0] for bar in told["bars"]] == ["2026-03-02", "2026-03-09"]
+    assert "Prices and volumes adjusted for 1 split." in page
+    assert "Each bar (week) is made of the stored ones (day)." in page
+    kept = "period=day&amp;adjust=split&amp;resample=week"
+    assert f'data-url="/admin/sync/stock/{one.pk}/bars/?{kept}"' in page
+    assert f"stock_code=700&amp;{kept}" in page
+    assert '?period=day&amp;adjust=split#chart">day</a>' in page
+
+
+def test_as_the_provider_gives_them_is_said_and_the_other_way_offered() -> None:
+    page = page_of(vera(), halved())
+
+    assert "Prices as the provider gives them, unadjusted." in page
+    assert '?period=day&amp;adjust=split#chart">adjusted for splits</a>' in page
+    assert '?period=day&amp;resample=week#chart">week</a>' in page
+
+
+def test_where_no_split_is_to_be_adjusted_for_that_is_said() -> None:
+    page = page_of(vera(), spoiled(), "?adjust=split")
+
+    assert "No split to adjust for: prices as the provider gives them." in page
+
+
+def test_stored_weeks_are_not_adjusted_but_made_of_adjusted_days() -> None:
+    one, client = halved(), vera()
+    bar(one, DAYS[0], period="week")
+    Coverage.objects.create(
+        stock=one, period="week", start_date=DAYS[0], end_date=date(2026, 3, 8)
+    )
+
+    refused = bars_of(client, one, "?period=week&adjust=split")
+    page = page_of(client, one, "?period=week")
+
+    assert refused.status_code == 400
+    assert "resample=week" in refused.json()["adjust"][0]["message"]
+    wanted = "?period=day&amp;resample=week"
+    assert f'{wanted}&amp;adjust=split#chart">adjusted for splits</a>' in page
+    assert f'{wanted}#chart">made of day</a>' in page
+
+
+@pytest.mark.parametrize("query", ["?adjust=x", "?resample=day"])
+def test_looks_that_there_are_not_are_refused(query: str) -> None:
+    assert bars_of(vera(), spoiled(), query).status_code == 400
+
+
+def test_a_repair_comes_back_to_the_same_look(make_token: MakeToken) -> None:
+    make_token()
+
+    answer = repaired(otto(), spoiled(), adjust="split", resample="week")
+
+    assert "adjust=split&resample=week" in answer.url

@@ -7,9 +7,11 @@ bars as beside ten.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from types import MappingProxyType
 
 from sync.engine import coverage, markets, paging
 from sync.engine.coverage import DAY
@@ -30,10 +32,16 @@ from sync.models import (
 )
 from sync.models.rejected import NO_TIME
 
+from ..calendars.sessions import Calendar
+from ..exporting.adjusting import Applied
+from ..exporting.request import BY_DAYS
 from ..quality.audit import failures_of, judged, runs_of, suspensions_of
+from ..quality.minutes import short_days
+from .shown import Bar, bar_starts, computed, splits_to_apply, whole
 
 BARS = 3000  # at first, and each time that older ones are wanted
 MOST = 20_000  # when a window far back has to be among them
+TOGETHER = 4  # times as many, where longer bars are made of them
 # So much after a window that is too far back to be shown with everything since.
 AFTER = 200
 MOST_MARKS = 500  # of each kind
@@ -41,27 +49,39 @@ MOST_MARKS = 500  # of each kind
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """连着几个没有 K 线的交易日;`calls` 是再取一遍要的请求数,停牌的是 0。"""
+    """连着几个没有 K 线的交易日;`calls` 是再取一遍要的请求数,停牌的是 0。
+
+    Of minutes a day with fewer bars than usual is one, too: `short` counts what these
+    days lack.
+    """
 
     window: Window
     days: tuple[date, ...]
     calls: int = 0
+    short: int = 0
 
 
 @dataclass(slots=True)
 class History:
     """一段历史,旧的在前。
 
-    `span` are the days it is about, None where there is nothing to show. `older` and
-    `newer` tell whether there are bars beyond it. `gaps` are days without a bar on
-    which the market traded, `idle` those that are explained: the stock was suspended.
-    Only days that were audited can be told; `unaudited` counts the weekdays of the
-    stock's coverage, shown here, that were not.
+    `bars` are what is to be drawn: the stored `klines`, adjusted for splits (`adjust`)
+    and made into longer ones (`resample`) where that was asked for. `applied` are the
+    splits of the whole series that were, or could not be, adjusted for. `span` are the
+    days it is about, None where there is nothing to show. `older` and `newer` tell
+    whether there are bars beyond it. `gaps` are days without a bar on which the market
+    traded, `idle` those that are explained: the stock was suspended. Only days that
+    were audited can be told; `unaudited` counts the weekdays of the stock's coverage,
+    shown here, that were not.
     """
 
     stock: Stock
     period: str
     covered: Window | None
+    adjust: str = "none"
+    resample: str = ""
+    applied: Sequence[Applied] = ()
+    bars: Sequence[Kline | Bar] = ()
     klines: Sequence[Kline] = ()
     span: Window | None = None
     older: bool = False
@@ -75,6 +95,11 @@ class History:
     splits: Sequence[Split] = ()
     retrying: Sequence[int] = ()  # the runs that are fetching some of it again
 
+    @property
+    def made(self) -> str:
+        """返回画出来的周期。"""
+        return self.resample or self.period
+
 
 def history(
     stock: Stock,
@@ -83,14 +108,20 @@ def history(
     since: date | None = None,
     until: date | None = None,
     bars: int = BARS,
+    adjust: str = "none",
+    resample: str = "",
 ) -> History:
     """取出最近的 K 线和它们旁边的一切;`since` 在不在里面由 `MOST` 决定。
 
     `until` (included) asks for older ones; with `since` the bars from that day on are
     among them, and where these would be more than MOST, the newest are left out.
+    `adjust` and `resample` are as in an `ExportRequest` that was checked.
     """
     row = Coverage.objects.filter(stock=stock, period=period).first()
-    found = History(stock, period, row.window if row else None)
+    found = History(stock, period, row.window if row else None, adjust, resample)
+    bars = bars * TOGETHER if resample else bars
+    if until and resample in BY_DAYS:
+        until = coverage.unit_end(until, resample)
     if since and until is None and _beyond(stock, period, since) >= MOST:
         until = since + _length(AFTER, period)
     if since:
@@ -99,6 +130,7 @@ def history(
     newest = list(klines.order_by("-time")[: bars + 1])
     found.older = len(newest) > bars
     found.klines = newest[:bars][::-1]
+    _compute(found)
     found.newer = _has_newer(stock, period, until)
     found.span = _span(found, until)
     if found.span:
@@ -106,9 +138,26 @@ def history(
     return found
 
 
-def day_of(kline: Kline | RejectedBar | Revision, stock: Stock) -> date:
+def day_of(kline: Kline | Bar | RejectedBar | Revision, stock: Stock) -> date:
     """一根 K 线属于哪个交易日。"""
     return markets.trade_date(kline.time, market=stock.market, period=kline.period)
+
+
+def _compute(found: History) -> None:
+    """照要求调整和合成;最旧的那根长 K 线不完整的话,留给更早的一段。"""
+    stock, period, resample = found.stock, found.period, found.resample
+    if resample and found.older:
+        found.klines = list(whole(found.klines, bar_starts(stock.market, resample)))
+    if found.adjust == "split":
+        found.applied = splits_to_apply(stock, period)
+    found.bars = found.klines
+    if resample or found.adjust == "split":
+        found.bars = computed(
+            *(found.klines, stock),
+            period=period,
+            resample=resample,
+            applied=found.applied,
+        )
 
 
 def _beyond(stock: Stock, period: str, since: date, until: date | None = None) -> int:
@@ -187,17 +236,37 @@ def _tell_gaps(found: History, rows: list[SyncFailure], span: Window) -> None:
     if due is None:
         return
     days = MarketDay.objects.of(found.stock.market, found.period, window=due)
-    audited = dict(days.values_list("day", "present"))
-    traded = [day for day, present in audited.items() if present]
-    have = {day_of(kline, found.stock) for kline in found.klines}
-    missing = {day: 1 for day in traded if day not in have}
+    audited = {row.day: row for row in days}
+    traded = [day for day, row in audited.items() if row.present]
+    have = Counter(day_of(kline, found.stock) for kline in found.klines)
+    short = _short(found, due, audited.values(), have)
+    missing = {day: 1 for day in traded if day not in have} | short
+    missing = dict(sorted(missing.items()))
     idle = suspensions_of(found.period, [found.stock.pk]).get(found.stock.pk, [])
     kinds = judged(missing, rows, idle, traded=traded)
     quiet = [day for day, kind in kinds.items() if kind == "suspended"]
     lacking = [day for day, kind in kinds.items() if kind != "suspended"]
     found.idle = _gaps(quiet, traded, period=None)
-    found.gaps = _gaps(lacking, traded, period=found.period)
+    found.gaps = _gaps(lacking, traded, period=found.period, short=short)
     found.unaudited = _unaudited(due, audited, have, found.period)
+
+
+def _short(
+    found: History, due: Window, rows: Iterable[MarketDay], have: Counter[date]
+) -> dict[date, int]:
+    """分钟线上根数比平时少的交易日,各少几根。
+
+    Only on days on which the audit found that bars are missing in the market; the
+    oldest day may have been cut.
+    """
+    suspects = {row.day for row in rows if 0 < row.present < row.expected}
+    if not PERIODS[found.period].intraday or suspects.isdisjoint(have):
+        return {}
+    cut = day_of(found.klines[0], found.stock) if found.older else None
+    counts = {day: count for day, count in have.items() if day != cut}
+    calendar = Calendar(found.stock.market, window=due)
+    short = short_days(calendar, counts, window=due)
+    return {day: count for day, count in short.items() if day in suspects}
 
 
 def _due(found: History, span: Window, covered: Window) -> Window | None:
@@ -212,13 +281,18 @@ def _due(found: History, span: Window, covered: Window) -> Window | None:
 
 
 def _gaps(
-    days: Sequence[date], traded: Sequence[date], *, period: str | None
+    days: Sequence[date],
+    traded: Sequence[date],
+    *,
+    period: str | None,
+    short: Mapping[date, int] = MappingProxyType({}),
 ) -> list[Gap]:
     found = []
     for window in runs_of(days, among=traded):
         inside = tuple(day for day in days if window.start <= day <= window.end)
         calls = paging.pages(window, period) if period else 0
-        found.append(Gap(window, inside, calls))
+        lacking = sum(short.get(day, 0) for day in inside)
+        found.append(Gap(window, inside, calls, lacking))
     return found
 
 

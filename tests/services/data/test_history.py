@@ -19,7 +19,7 @@ from sync.models import (
     Suspension,
     SyncFailure,
 )
-from sync.services.stocks import history as module
+from sync.services.data import history as module
 from tests.rows import AT, bar, run, session, stock
 
 pytestmark = pytest.mark.django_db
@@ -232,3 +232,59 @@ def test_the_queries_are_the_same_few_however_much_there_is(
 
     with django_assert_num_queries(9):
         services.history(one, "day")
+
+
+# --- days of minutes that are short ---
+
+MINUTES = timedelta(minutes=15)
+NUMBERS = ("open", "high", "low", "close", "volume", "turnover")
+WHOLE = dict.fromkeys(DAYS, 22)
+
+
+def minutes(counts: dict[date, int]) -> Stock:
+    """15 分钟线,这些天各有几根;每天核对过,市场有缺。"""
+    one = stock()
+    for day, count in counts.items():
+        opens = datetime(day.year, day.month, day.day, 1, 30, tzinfo=UTC)
+        Kline.objects.bulk_create(
+            Kline(
+                stock=one,
+                period="15m",
+                time=opens + number * MINUTES,
+                **dict.fromkeys(NUMBERS, 1),
+            )
+            for number in range(count)
+        )
+        session(day, period="15m")
+    Coverage.objects.create(
+        stock=one, period="15m", start_date=DAYS[0], end_date=DAYS[-1]
+    )
+    return one
+
+
+def test_a_day_with_fewer_minutes_than_usual_is_a_gap_and_says_how_many() -> None:
+    one = minutes(WHOLE | {DAYS[2]: 10, DAYS[3]: 0, DAYS[6]: 21})
+
+    found = services.history(one, "15m")
+
+    assert windows(found.gaps) == [(DAYS[2], DAYS[3], 2), (DAYS[6], DAYS[6], 1)]
+    assert [gap.short for gap in found.gaps] == [12, 1]
+
+
+def test_a_short_day_that_the_audit_found_whole_or_the_page_cut_is_none() -> None:
+    one = minutes(WHOLE | {DAYS[2]: 10})
+    cut = services.history(one, "15m", bars=22 * 7 + 5)
+    MarketDay.objects.filter(day=DAYS[2]).update(present=10)
+
+    assert cut.gaps == []
+    assert services.history(one, "15m").gaps == []
+
+
+def test_a_short_day_that_was_asked_for_again_in_vain_is_explained() -> None:
+    one = minutes(WHOLE | {DAYS[2]: 10})
+    failure(one, DAYS[2], DAYS[2], period="15m", status=1, reason_class="hole")
+
+    found = services.history(one, "15m")
+
+    assert found.gaps == []
+    assert windows(found.idle) == [(DAYS[2], DAYS[2], 1)]
