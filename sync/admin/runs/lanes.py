@@ -83,7 +83,8 @@ def lanes_of(shards: Sequence[SyncShard], *, at: datetime) -> Lanes:
 def _row(lane: services.LaneAtWork, *, prefix: str, at: datetime) -> LaneRow:
     lasts = duration((at - lane.since).total_seconds()) if lane.since else ""
     cells = [_cell(token) for token in lane.tokens]
-    return LaneRow(f"{prefix}{lane.number}", lane.code, lane.more, lasts, cells)
+    # Counted from 1, as on the page of tokens.
+    return LaneRow(f"{prefix}{lane.number + 1}", lane.code, lane.more, lasts, cells)
 
 
 def _cell(token: services.TokenAtWork) -> TokenCell:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -272,7 +273,12 @@ def _reasons(run: SyncRun) -> list[ReasonRow]:
         by, reason_named = "recorded_by", "recorded_as"
     # By both columns, in the order of the index: read through it once, nothing sorted.
     now = services.failures_of(run).count_by("status", reason_column)
-    reasons = {**{reason: 0 for _status, reason in now}, **run.reasons}
+    # A stock that was had all the same, bad bars left out, is not one of the run's
+    # failed: its row counts here.
+    rows = Counter[str]()
+    for (_status, reason), count in now.items():
+        rows[reason] += count
+    reasons = {**rows, **run.reasons}
     return [
         ReasonRow(
             label=reason_label(reason),

@@ -140,6 +140,7 @@ def test_lanes_are_shown_with_their_stock_and_tokens() -> None:
     SyncShard.objects.update(work={"at": now - 60, "lanes": [lane], "out": []})
     stale = text(client.get(page_of(made)))
 
+    assert '<th scope="row" class="num">1</th>' in page
     assert '<b>700</b> <span class="quiet">+2</span>' in page
     assert 'aria-label="one ****1234: 3/5, held"' in page
     assert "no such key" in page
