@@ -175,6 +175,6 @@ def test_the_first_steps_go_with_the_first_run() -> None:
     without_stocks = text(client.get("/admin/"))
     stock()
 
-    assert 'No stocks yet: <a href="/admin/#first-steps">' in without_stocks
+    assert 'No stocks yet. <a href="/admin/#first-steps">' in without_stocks
     assert 'id="first-steps"' in without_stocks
     assert 'id="first-steps"' not in text(client.get("/admin/"))
