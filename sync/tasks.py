@@ -176,6 +176,7 @@ def audit_market(market: str, period: str, day: str, **_: Any) -> str:
 def audit_daily(**_: Any) -> str:
     """核对最近的日子,登记缺口。"""
     audits = services.audit_daily(at=services.now())
+    services.compare_resampled(at=services.now())
     recorded = sum(found.recorded for found in audits)
     return Message("holes recorded: %(count)d", count=recorded)
 

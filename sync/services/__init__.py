@@ -61,6 +61,7 @@ from .quality.completeness import (
 from .quality.decide import keep_history, take_over_history
 from .quality.freshness import Freshness, SessionDay, freshness, newest_bars
 from .quality.lacking import Lack, Lacking, lacking, window_of
+from .quality.resampled import compare_resampled
 from .quality.states import DayState
 from .quality.worst import StockDays, worst_stocks
 from .runs.at_work import LaneAtWork, ShardAtWork, TokenAtWork, at_work
@@ -184,6 +185,7 @@ __all__ = [
     "catalogue",
     "check_token",
     "clean_up",
+    "compare_resampled",
     "completeness",
     "count_of",
     "count_unreached",
