@@ -99,6 +99,13 @@ class AccessKeyAdmin(WithActivity, StrictAdmin):
         keys = super().get_queryset(request)
         return keys if _is_superuser(request) else keys.filter(user=request.user)
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """列表,标题和导航里的名字一样。"""
+        context = {"title": _("Access keys"), **(extra_context or {})}
+        return super().changelist_view(request, context)
+
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """建的时候,超级用户选给谁,给多少。"""
         if obj is None:
