@@ -52,10 +52,10 @@ def test_a_repair_and_a_sync_have_their_turn_while_a_long_load_runs(
             managing("sync_stocks", "--market", "US") as stocks,
         ):
             others = (repair, daily, stocks)
-            codes = [finished(process).returncode for process in others]
-            codes.append(finished(long, seconds=120).returncode)
+            ended = [finished(process) for process in others]
+            ended.append(finished(long, seconds=120))
 
-    assert codes == [0, 0, 0, 0]
+    assert [one.returncode for one in ended] == [0, 0, 0, 0], ended
     assert book.first("SZ") - began < SOON
     assert book.first("SH") - began < SOON
     assert book.first("US") - began < SOON
