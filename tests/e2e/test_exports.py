@@ -37,7 +37,7 @@ server.main(["--port", "{port}"])
 """
 MANY = 20
 LISTENING = "0A"
-GROWS = 60_000  # kB: three statements of a hundred thousand bars
+GROWS = 120_000  # kB: three answers at once instead of one, never twenty
 
 
 @dataclass(slots=True)

@@ -68,6 +68,6 @@ def test_a_connection_that_does_not_fit_is_found(statement: str, number: str) ->
 
 @pytest.mark.django_db
 def test_the_database_of_the_tests_fits(capsys: pytest.CaptureFixture[str]) -> None:
-    call_command("check", database=["default"])
+    call_command("check", tags=["database"], databases=["default"])
 
     assert "no issues" in capsys.readouterr().out
