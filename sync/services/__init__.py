@@ -26,7 +26,8 @@ from ..storage.retrying import Unavailable
 from . import activity
 from .alerts.receivers import Receiver, receivers
 from .alerts.telling import Tested, is_quiet, tell, tell_soon, test_receivers
-from .alerts.watch import watch
+from .alerts.watch import JOB as WATCH_JOB
+from .alerts.watch import is_watched, watch, watched_at
 from .beats import Upkeep, upkeep_now
 from .calendars.provider import refresh_calendars
 from .clock import now
@@ -115,6 +116,7 @@ __all__ = [
     "RESAMPLED",
     "STOCK_COLUMNS",
     "VERIFY_CALLS",
+    "WATCH_JOB",
     "Acts",
     "Advice",
     "AlreadyRunning",
@@ -207,6 +209,7 @@ __all__ = [
     "history",
     "import_stocks",
     "is_quiet",
+    "is_watched",
     "keep_history",
     "lacking",
     "lanes_now",
@@ -262,6 +265,7 @@ __all__ = [
     "verify_daily",
     "wanted",
     "watch",
+    "watched_at",
     "window_of",
     "worst_stocks",
     "write_files",

@@ -49,6 +49,8 @@ class AlertAdmin(ReadOnlyAdmin):
             "opts": self.opts,
             "title": _("Alerts"),
             "rules": rule_rows(),
+            "is_watched": services.is_watched(at=services.now()),
+            "watched_at": services.watched_at(),
             "open": alert_rows(rows.open()[:OPEN]),
             "over": alert_rows(rows.filter(open=None)[:OVER]),
             "receivers": receiver_rows(),

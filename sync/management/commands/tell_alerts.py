@@ -19,7 +19,8 @@ class Command(SpokenCommand):
 
     def handle(self, **_options: Any) -> None:
         """执行命令。"""
-        seen = services.watch(at=services.now())
+        with services.scheduled(services.WATCH_JOB):
+            seen = services.watch(at=services.now())
         done = services.tell(at=services.now())
         self.stdout.write(
             f"alerts: {seen.opened} new, {seen.over} over; "

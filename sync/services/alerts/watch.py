@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 
-from sync.models import Alert, AlertDelivery
+from sync.models import Alert, AlertDelivery, ScheduledJob
 
 from .receivers import receivers
 from .rules import Finding, findings
@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 # What comes and goes within it is one alert: nobody is told three times in an hour
 # that a forecast wavers.
 SETTLED = timedelta(minutes=5)
+JOB = "sync.tasks.watch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,18 @@ def watch(*, at: datetime) -> Watched:
         opened=sum(open_alert(each, at=at) for each in new),
         over=sum(close_alert(row, at=at) for row in old),
     )
+
+
+def watched_at() -> datetime | None:
+    """规则上次是什么时候看的;从来没有看过、没有看成的是 None。"""
+    last = ScheduledJob.objects.filter(func=JOB, failed=False).first()
+    return last.started_at if last else None
+
+
+def is_watched(*, at: datetime) -> bool:
+    """有没有人在看:刚刚还看过,没有告警才是真的没有。"""
+    last = watched_at()
+    return last is not None and last > at - SETTLED
 
 
 def open_alert(found: Finding, *, at: datetime) -> bool:

@@ -9,7 +9,8 @@ from pytest_django import Settings
 
 from common.messages import Message
 from common.webhooks import webhook
-from sync.models import Alert
+from sync import services
+from sync.models import Alert, ScheduledJob
 from sync.models.alerts import Rule
 from sync.services import tell
 from sync.services.alerts.rules import Finding
@@ -46,10 +47,25 @@ def test_says_what_is_open_who_was_told_and_what_is_over(settings: Settings) -> 
     assert "The token blue was refused and is disabled" in open_page
     assert "told 2026-03-14 14:00 UTC" in open_page
     assert "Send a test" not in open_page
-    assert "Nothing is open." in over_page
+    assert "Nothing is open." not in over_page  # nobody looks at the rules
     assert "told, and told to be over" in over_page
     assert "Send a test" in over_page
     assert "in-the-path" not in open_page + over_page
+
+
+def test_where_nobody_looks_at_the_rules_it_is_not_known_what_is_open() -> None:
+    now, viewer = services.now(), vera()
+    never = text(viewer.get(PAGE))
+    ScheduledJob.objects.begin("sync.tasks.watch", at=now - timedelta(hours=2))
+    lately = text(viewer.get(PAGE))
+    ScheduledJob.objects.begin("sync.tasks.watch", at=now)
+    watched = text(viewer.get(PAGE))
+
+    assert "The rules have never been looked at." in never
+    assert "The rules were last looked at" in lately
+    assert "Nothing is open." not in never + lately
+    assert "Nothing is open." in watched
+    assert "Not known" not in watched
 
 
 def test_a_receiver_that_does_not_take_it_is_seen(settings: Settings) -> None:
