@@ -6,7 +6,7 @@ import re
 import socket
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.client import HTTPConnection
@@ -55,7 +55,10 @@ class Site:
 
     def readers(self) -> int:
         """返回它还拿着几条和读者的连接。"""
-        links = (str(link.readlink()) for link in (self.process / "fd").iterdir())
+        links: list[str] = []
+        for link in (self.process / "fd").iterdir():
+            with suppress(OSError):  # closed since it was listed
+                links.append(str(link.readlink()))
         held = {link[8:-1] for link in links if link.startswith("socket:[")}
         lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
         ours = (line.split() for line in lines if f":{self.port:04X} " in line)

@@ -18,7 +18,8 @@ from pytest_django import DjangoDbBlocker
 
 from tests.rows import MARIADB
 
-NAMES = ("stocksync_upgraded", "stocksync_restored")
+# Two processes of a test run may each need them, on one server.
+NAMES = (f"stocksync_upgraded_{os.getpid()}", f"stocksync_restored_{os.getpid()}")
 Rows = dict[str, list[Any]]
 
 
