@@ -34,7 +34,7 @@ from .clock import now
 from .data.catalogue import StoredPeriod, catalogue
 from .data.history import Gap, History, day_of, history
 from .data.shown import Bar, bar_starts
-from .errors import AlreadyRunning, BadRequest, NoUsableToken, Refused
+from .errors import AlreadyRunning, BadRequest, NoUsableToken, Refused, Unconfirmed
 from .exporting.files import Interrupted as ExportInterrupted
 from .exporting.files import Watch as ExportWatch
 from .exporting.files import Written, write_files
@@ -170,6 +170,7 @@ __all__ = [
     "Throughput",
     "TokenAtWork",
     "Unavailable",
+    "Unconfirmed",
     "Upkeep",
     "Wanted",
     "Written",

@@ -3,6 +3,7 @@
 Refused
 ├── BadRequest       a value that cannot be; `field` says which
 ├── AlreadyRunning   the same request is running
+├── Unconfirmed      somebody has to say first that it is meant
 └── NoUsableToken    没有可用的 Token
 
 The text is one sentence for people: what is wrong and what to do.
@@ -33,6 +34,10 @@ class BadRequest(Refused):
 
 class AlreadyRunning(Refused):
     """同样的请求正在运行。"""
+
+
+class Unconfirmed(Refused):
+    """数据不像是要的;有人确认了才做。"""
 
 
 class NoUsableToken(Refused):

@@ -121,6 +121,37 @@ def test_several_markets_are_loaded_and_told_as_json(
     assert Stock.objects.active().filter(market="US").count() == 2
 
 
+def many(count: int) -> list[Listing]:
+    return [Listing(str(code), "", "") for code in range(1, count + 1)]
+
+
+def test_a_list_far_longer_than_what_is_stored_is_stored_once_confirmed(
+    lists: Lists, make_token: MakeToken
+) -> None:
+    make_token(minute_limit=0)
+    stock("700", stock_name="Tencent")
+    stock("701", deleted=True)
+    lists(many(11), many(11))
+
+    assert refused("HK") == (
+        "The provider lists 11 stocks for HK, of which 1 are stored. Nothing was "
+        "changed: each stock costs calls every day. Add --confirm to store them all."
+    )
+    assert Stock.objects.active().count() == 1
+
+    assert run("HK", confirm=True) == "HK: created 11, updated 0, unchanged 0\n"
+
+
+def test_a_list_ten_times_as_long_as_what_is_stored_is_stored(
+    lists: Lists, make_token: MakeToken
+) -> None:
+    make_token(minute_limit=0)
+    stock("1")
+    lists(many(10))
+
+    assert run("HK").startswith("HK: created 9, ")
+
+
 def test_rows_that_do_not_fit_are_left_out_and_counted(
     lists: Lists, make_token: MakeToken, caplog: pytest.LogCaptureFixture
 ) -> None:

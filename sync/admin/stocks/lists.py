@@ -42,6 +42,8 @@ class LoadForm(forms.Form):
     market = forms.ChoiceField(
         label=gettext_lazy("Market"), choices=[(code, code) for code in MARKETS]
     )
+    # The market whose list was refused for its length.
+    confirmed = forms.CharField(required=False)
 
 
 def load_page(page: StockAdmin, request: HttpRequest) -> HttpResponse:
@@ -50,7 +52,11 @@ def load_page(page: StockAdmin, request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         market = form.cleaned_data["market"]
         try:
-            listed = services.sync_stocks([market])[market]
+            listed = services.sync_stocks(
+                [market], confirmed=form.cleaned_data["confirmed"] == market
+            )[market]
+        except services.Unconfirmed as error:
+            form.add_error("confirmed", refusal(error))
         except services.Refused as error:
             form.add_error(None, refusal(error))
         else:

@@ -28,13 +28,23 @@ class Command(SpokenCommand):
             required=True,
             help="a market's code, such as HK; one or several",
         )
+        parser.add_argument(
+            "--confirm",
+            action="store_true",
+            help="store a list even where it is more than ten times as long as what is "
+            "stored of its market",
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *, market: list[str], **options: Any) -> None:
         """执行命令。"""
         codes = list(dict.fromkeys(code.upper() for code in market))
         try:
-            listed = services.sync_stocks(codes, wait=self._wait)
+            listed = services.sync_stocks(
+                codes, confirmed=options["confirm"], wait=self._wait
+            )
+        except services.Unconfirmed as error:
+            raise CommandError(f"{error} Add --confirm to store them all.") from error
         except services.Refused as error:
             raise CommandError(str(error)) from error
         if options["json"]:

@@ -13,13 +13,13 @@ from common.csvfile import Refused as BadRow
 from common.races import again_after_a_lost_race
 from sync.engine.errors import SyncError
 from sync.engine.ports import Token
-from sync.models import Verb
+from sync.models import Stock, Verb
 from sync.providers.itick import ItickClient, Listing
 from tokens.validation import allowed_hosts
 
 from ..checks import check_market
 from ..clock import now as shared_now
-from ..errors import Refused
+from ..errors import Refused, Unconfirmed
 from ..tokens.in_turn import Stopped, Wait, ask_in_turn
 from .gone import note_listed
 from .rows import LONGEST_EXCHANGE, LONGEST_NAME, Entry, Listed, StockList, store
@@ -27,11 +27,15 @@ from .rows import LONGEST_EXCHANGE, LONGEST_NAME, Entry, Listed, StockList, stor
 logger = logging.getLogger(__name__)
 
 BAD_CODE = "bad_row"
+# A list so many times as long as what is stored is hardly the list that was meant.
+TIMES = 10
+Keep = Callable[[str, StockList], StockList]
 
 
 def sync_stocks(
     wanted: Sequence[str],
     *,
+    confirmed: bool = False,
     wait: Wait | None = None,
     now: Callable[[], datetime] = shared_now,
 ) -> dict[str, Listed]:
@@ -40,8 +44,10 @@ def sync_stocks(
     A stock that is not in the provider's list any more is kept. Where every token has
     to wait its turn, `wait` is called with the reason and the seconds, and what there
     is so far is returned once it says False; without it that is refused, with the time.
-    Raises Refused.
+    Raises Refused; Unconfirmed where a list is more than ten times as long as what is
+    stored of its market and nobody has `confirmed` it.
     """
+    keep = _everything if confirmed else _not_too_many
     for market in wanted:
         check_market(market)
     loaded: dict[str, Listed] = {}
@@ -50,15 +56,33 @@ def sync_stocks(
             rows = ask_list(market, wait=wait, now=now)
         except Stopped:
             break
-        loaded[market] = store_list(market, rows, at=now())
+        loaded[market] = store_list(market, rows, keep=keep, at=now())
     return loaded
+
+
+def _everything(_market: str, stocks: StockList) -> StockList:
+    return stocks
+
+
+def _not_too_many(market: str, stocks: StockList) -> StockList:
+    """第一次的列表多长都行;以后的长得太多,就要有人确认。"""
+    here = Stock.objects.active().filter(market=market).count()
+    listed = len(stocks.entries)
+    if here and listed > TIMES * here:
+        message = _(
+            "The provider lists %(listed)s stocks for %(market)s, of which %(here)s "
+            "are stored. Nothing was changed: each stock costs calls every day."
+        )
+        figures = {"listed": f"{listed:,}", "market": market, "here": f"{here:,}"}
+        raise Unconfirmed(message % figures)
+    return stocks
 
 
 def store_list(
     market: str,
     rows: Iterable[Listing],
     *,
-    keep: Callable[[str, StockList], StockList] = lambda _market, stocks: stocks,
+    keep: Keep,
     at: datetime,
 ) -> Listed:
     """存下服务商的列表里能用的股票,`keep` 留下其中要的;没有列出的也记下。"""

@@ -93,15 +93,15 @@ def test_a_parcel_of_tokens_is_no_list_of_stocks() -> None:
 def test_a_list_is_loaded_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def sync_stocks(wanted: list[str]) -> dict[str, Listed]:
-        asked.append(wanted)
+    def sync_stocks(wanted: list[str], *, confirmed: bool) -> dict[str, Listed]:
+        asked.append((wanted, confirmed))
         return {wanted[0]: Listed(created=1200, updated=1, unchanged=0)}
 
     monkeypatch.setattr(services, "sync_stocks", sync_stocks)
 
     page = otto().post(LOAD, {"market": "US"}, follow=True)
 
-    assert asked == [["US"]]
+    assert asked == [(["US"], False)]
     assert said(page) == "US: 1,200 new, 1 updated, 0 unchanged."
     assert page.redirect_chain == [(f"{LIST}?market=US", 302)]
 
@@ -109,7 +109,7 @@ def test_a_list_is_loaded_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_list_that_cannot_be_had_is_said_in_the_form(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def sync_stocks(_wanted: list[str]) -> None:
+    def sync_stocks(_wanted: list[str], **_: Any) -> None:
         raise services.Refused("The list of US could not be had: timed out")
 
     monkeypatch.setattr(services, "sync_stocks", sync_stocks)
@@ -121,6 +121,29 @@ def test_a_list_that_cannot_be_had_is_said_in_the_form(
 
     assert "could not be had: timed out" in text(page)
     assert "Select a valid choice" in text(unknown)
+
+
+def test_a_list_that_is_far_too_long_is_loaded_once_it_is_confirmed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def sync_stocks(wanted: list[str], *, confirmed: bool) -> dict[str, Listed]:
+        if not confirmed:
+            raise services.Unconfirmed("11 stocks, of which 1 are stored.")
+        return {wanted[0]: Listed(created=11, updated=0, unchanged=0)}
+
+    monkeypatch.setattr(services, "sync_stocks", sync_stocks)
+    client = otto()
+    box = '<input type="checkbox" name="confirmed" value="HK"'
+
+    assert "checkbox" not in text(client.get(LOAD))
+    asked = text(client.post(LOAD, {"market": "HK"}))
+    of_another = text(client.post(LOAD, {"market": "US", "confirmed": "HK"}))
+    done = client.post(LOAD, {"market": "HK", "confirmed": "HK"}, follow=True)
+
+    assert "11 stocks, of which 1 are stored." in asked
+    assert box in asked
+    assert "11 stocks, of which 1 are stored." in of_another
+    assert said(done) == "HK: 11 new, 0 updated, 0 unchanged."
 
 
 def test_who_may_only_see_imports_and_loads_nothing() -> None:
