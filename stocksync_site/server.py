@@ -14,11 +14,14 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from waitress.server import create_server
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 THREADS = 8
 CONNECTIONS = 1000
@@ -50,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     listener = listening(options.host, options.port)
     proxy = trusting(settings.TRUSTED_PROXY)
-    server = create_server(application, sockets=[listener], **proxy, **LIMITS)
+    answering = heads(application)
+    server = create_server(answering, sockets=[listener], **proxy, **LIMITS)
     signal.signal(signal.SIGTERM, _leave)
     with contextlib.suppress(KeyboardInterrupt):
         server.run()
@@ -71,6 +75,24 @@ LIMITS: dict[str, Any] = {
 }
 
 
+def heads(application: WSGIApplication) -> WSGIApplication:
+    """回答 HEAD 时只有头部。
+
+    waitress sends whatever the application gives, and what follows the headers would be
+    taken for the beginning of the connection's next answer.
+    """
+
+    def answer(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        body = application(environ, start)
+        if environ["REQUEST_METHOD"] != "HEAD":
+            return body
+        if close := getattr(body, "close", None):
+            close()
+        return ()
+
+    return answer
+
+
 def listening(host: str, port: int) -> socket.socket:
     """一个监听着的套接字;接进来的连接继承它的期限。"""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -81,8 +103,9 @@ def listening(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
     try:
         listener.bind((host, port))
-    except OSError as error:
-        sys.exit(f"{host} port {port} cannot be listened on: {error.strerror}.")
+    except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or "there is no such port"
+        sys.exit(f"{host} port {port} cannot be listened on: {why}.")
     return listener
 
 

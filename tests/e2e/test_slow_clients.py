@@ -8,7 +8,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from http.client import HTTPConnection
 
 import pytest
 import requests
@@ -70,6 +71,26 @@ def seconds_of_health(port: int) -> float:
     url = f"http://127.0.0.1:{port}/healthz"
     command = [sys.executable, "-I", "-c", ASK, url]
     return float(subprocess.check_output(command, text=True))
+
+
+def test_the_answer_to_head_has_no_body(port: int) -> None:
+    with closing(HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+        for method in ("HEAD", "GET", "HEAD", "GET"):
+            connection.request(method, "/healthz")
+            answer = connection.getresponse()
+
+            assert answer.status == 200
+            assert bool(answer.read()) == (method == "GET")
+
+
+def test_a_port_that_there_is_not_is_one_sentence() -> None:
+    _python, *command = serve.web(99_999)
+    done = subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, check=False
+    )
+
+    sentence = "127.0.0.1 port 99999 cannot be listened on: there is no such port.\n"
+    assert (done.returncode, done.stderr) == (1, sentence)
 
 
 @pytest.mark.parametrize("count", [8, 200])
