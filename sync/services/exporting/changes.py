@@ -16,11 +16,13 @@ from django.db.models import Min
 from sync.engine.coverage import DAY
 from sync.engine.markets import trade_date, unit_start
 from sync.models import Kline, SeriesChange, Split
-from sync.models.stocks import EARLIEST
+from sync.models.stocks import EARLIEST, LATEST
 
 from .request import ExportRequest, Listed, by_market
 
 MARGIN = timedelta(minutes=10)
+# Of moments: what is beyond them lies beyond all that is stored, in every zone.
+OLDEST, NEWEST = (datetime.combine(day, time.min, UTC) for day in (EARLIEST, LATEST))
 CHUNK = 500
 
 
@@ -47,7 +49,7 @@ def changed(
 
     Adjusted prices change with a split as well: then all of the stock has changed.
     """
-    moment = after - margin
+    moment = min(max(after, OLDEST), NEWEST) - margin
     oldest = SeriesChange.objects.aggregate(oldest=Min("changed_at"))["oldest"]
     if oldest is None or moment < oldest:
         return Changed(dict.fromkeys(stocks, EARLIEST))

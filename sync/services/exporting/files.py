@@ -111,7 +111,7 @@ class Folder:
                 known[since] = self._changed(since)
             if known[since].touches(target.stocks, target.window.end):
                 stale.append(target)
-            else:
+            elif since <= read_at:  # between the two nobody has looked
                 self._note(target, as_of=at)
         return stale
 

@@ -381,3 +381,26 @@ def test_only_the_years_that_changed_are_written(
     found = write(ExportRequest(), tmp_path, By.YEAR)
 
     assert found == ["period=day/market=HK/year=2024/klines.csv"]
+
+
+def test_a_moment_after_a_file_was_read_leaves_nothing_out_for_good(
+    noted: list[Stock], tmp_path: Path, clock: Clock
+) -> None:
+    write(ExportRequest(), tmp_path, By.MARKET)
+    clock.at += DAY
+    rows.bar(noted[0], date(2024, 1, 4))
+    changed = datetime(2024, 1, 4, tzinfo=UTC)
+    note_changes({(noted[0].pk, "day"): changed}, at=clock.at)
+    clock.at += DAY
+    later = ExportRequest(changed_since=clock.at)
+
+    assert write(later, tmp_path, By.MARKET) == []
+    assert len(write(ExportRequest(), tmp_path, By.MARKET)) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("0001-01-01T00:00:00+14:00", 2), ("9999-12-31T23:59:59-12:00", 0)],
+)
+def test_a_moment_at_the_ends_of_time(noted: list[Stock], text: str, told: int) -> None:
+    assert len(marks(changed_since=datetime.fromisoformat(text))) == told
