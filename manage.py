@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -12,7 +13,8 @@ def main() -> None:
     """运行一个管理命令,读者不再读它的输出时安静地结束。
 
     As `head` does: the exit code is then the one that a shell gives to a program that
-    SIGPIPE ends, unless the command has one of its own to report.
+    SIGPIPE ends, unless the command has one of its own to report. Where its output goes
+    to a disk that is full, that is one sentence.
     """
     try:
         try:
@@ -21,11 +23,21 @@ def main() -> None:
             # Here and not when Python leaves, where nobody could catch it.
             sys.stdout.flush()
     except BrokenPipeError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
         # What it was about to end with: SystemExit or Django's CommandError.
         leaving = error.__context__
         code = getattr(leaving, "code", None) or getattr(leaving, "returncode", None)
         sys.exit(code or 128 + signal.SIGPIPE)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _write_no_more()
+        sys.exit(f"The output cannot be written: {error.strerror}.")
+
+
+def _write_no_more() -> None:
+    # Python flushes once more when it leaves.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run() -> None:

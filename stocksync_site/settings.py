@@ -145,7 +145,8 @@ _MYSQL = {
 
 def _sqlite(url: str) -> dict[str, Any]:
     name = unquote(url.removeprefix("sqlite:///"))
-    if not url.startswith("sqlite:///") or name in {"", ":memory:"}:
+    no_file = name in {"", ":memory:"} or "\0" in name
+    if no_file or not url.startswith("sqlite:///"):
         # Threads and processes share a file; memory belongs to one connection.
         raise ImproperlyConfigured(
             "DATABASE_URL must name a file, for example sqlite:///var/stocksync.sqlite3."

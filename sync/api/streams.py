@@ -20,7 +20,7 @@ from rest_framework.request import Request
 PIECE = 32 * 1024
 WAIT = 5  # what Retry-After says
 GZIP, FAST = 16 + zlib.MAX_WBITS, 1
-_slots = BoundedSemaphore(settings.API_EXPORTS_AT_ONCE)
+_slots = BoundedSemaphore(max(0, settings.API_EXPORTS_AT_ONCE))  # a check speaks
 
 
 class Busy(APIException):

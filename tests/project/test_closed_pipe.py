@@ -64,6 +64,25 @@ def test_what_the_exit_code_says_is_not_lost(root: Path) -> None:
     assert code == 1  # there is no token
 
 
+@pytest.mark.runs_on("sqlite")
+@pytest.mark.django_db(transaction=True)
+def test_a_full_disk_behind_the_output_is_one_sentence(root: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "manage.py", "export_klines", "--to", "-"],
+            cwd=root,
+            env=os.environ | {"DATABASE_URL": database_url()},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    sentence = "The output cannot be written: No space left on device.\n"
+    assert (done.returncode, done.stderr) == (1, sentence)
+
+
 def test_more_than_a_pipe_holds_ends_quietly_too(root: Path) -> None:
     program = (
         "import runpy, sys, django.core.management as management;"

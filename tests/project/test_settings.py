@@ -68,6 +68,14 @@ def test_a_command_of_ours_says_it_as_well(root: Path) -> None:
     )
 
 
+def test_fewer_exports_than_none_are_left_to_the_checks(root: Path) -> None:
+    code, _, error = manage(root, "check", API_EXPORTS_AT_ONCE="-1")
+
+    assert code == 1
+    assert "API_EXPORTS_AT_ONCE is -1." in error
+    assert "Traceback" not in error
+
+
 def test_traceback_shows_where_a_bad_value_was_met(root: Path) -> None:
     code, _, error = manage(root, "check", "--traceback", DJANGO_DEBUG="banana")
 
@@ -94,6 +102,7 @@ def test_secure_cookies_satisfy_the_checks_for_deployment(root: Path) -> None:
         "mysql://user:hunter2@[host/name",
         "sqlite://:memory:",
         "sqlite:///",
+        "sqlite:///var/%00.sqlite3",
         "postgres://user:hunter2@host/name",
     ],
 )
