@@ -119,7 +119,7 @@ def _judged(
                 yield Lack.FAILED, Lacking(stock, bars, waiting[0])
             elif any(_holds(window, day) for window in idle.get(pk, ())):
                 yield Lack.SUSPENDED, Lacking(stock, bars)
-            elif vain := [row for row in rows if _was_in_vain(row, stock)]:
+            elif vain := [row for row in rows if was_in_vain(row, stock)]:
                 yield Lack.SUSPENDED, Lacking(stock, bars, vain[0])
             else:
                 yield Lack.HOLE, Lacking(stock, bars, next(iter(rows), None))
@@ -136,7 +136,7 @@ def window_of_failure(row: SyncFailure) -> Window:
     return Window(start, max(row.end_date, start))
 
 
-def _was_in_vain(row: SyncFailure, stock: Stock) -> bool:
+def was_in_vain(row: SyncFailure, stock: Stock) -> bool:
     """再要过一次也没有要到:整个区间里一根也没有,当作停牌。"""
     if row.status == FailureStatus.DONE:
         return bool(row.reason_class == REASON)

@@ -17,7 +17,7 @@ from sync.models import Coverage, FailureStatus, Kline, MarketDay, Stock
 
 from .audit import failures_of, suspensions_of
 from .freshness import LATELY, SESSIONS
-from .lacking import Lack, window_of_failure
+from .lacking import Lack, was_in_vain, window_of_failure
 from .spans import CHUNK, chunks, first_bars, midnight
 
 PERIOD = "day"
@@ -97,12 +97,16 @@ def _looked_at(
     found = []
     for pk, stock in stocks.items():
         first = firsts.get(pk)
-        waiting = [
-            window_of_failure(row)
-            for row in failures.get(stock.stock_code, ())
-            if row.status == FailureStatus.WAITING
-        ]
-        why = _Why(covers[pk], first, have.get(pk, set()), waiting, idle.get(pk, []))
+        rows = failures.get(stock.stock_code, [])
+        waiting = [row for row in rows if row.status == FailureStatus.WAITING]
+        vain = [row for row in rows if was_in_vain(row, stock)]
+        why = _Why(
+            covered=covers[pk],
+            first=first,
+            have=have.get(pk, set()),
+            waiting=list(map(window_of_failure, waiting)),
+            idle=[*idle.get(pk, []), *map(window_of_failure, vain)],
+        )
         told = [(day, why.of(day)) for day in days]
         lacks = sum(kind in {Lack.HOLE, Lack.FAILED} for _day, kind in told)
         found.append(StockDays(stock, lacks, told))

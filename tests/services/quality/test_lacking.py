@@ -49,6 +49,7 @@ def codes(market: str = "HK", period: str = "day") -> dict[Lack, list[str]]:
 
 
 ONE_DAY = Window(DAY, DAY)
+HOLE = {"reason_class": "hole"}
 
 
 def failure(code: str, *, window: Window = ONE_DAY, **more: object) -> None:
@@ -208,6 +209,8 @@ def test_the_worst_stocks_come_first_and_suspended_days_do_not_count() -> None:
     loaded("bad", without=SESSIONS[2:6])
     loaded("poor", without=SESSIONS[2:3])
     idle = loaded("idle", without=SESSIONS[2:9])
+    loaded("vain", without=SESSIONS[3:5])
+    failure("vain", window=Window(SESSIONS[3], SESSIONS[4]), status=1, **HOLE)
     loaded("late", days=SESSIONS[:3], covered=Window(SESSIONS[0], SESSIONS[2]))
     loaded("listed", days=SESSIONS[6:])
     failure("poor", window=Window(SESSIONS[2], SESSIONS[2]))
