@@ -46,10 +46,7 @@ PAGES: dict[str, tuple[str, str]] = {
     Rule.TOKEN_REFUSED: ("admin:tokens_apitoken_changelist", ""),
     Rule.WORKER_GONE: ("admin:sync_scheduledjob_changelist", ""),
     Rule.RUN_FAILED: ("admin:sync_syncrun_changelist", "?state=failed"),
-    Rule.SERIES_FLAGGED: (
-        "admin:sync_restatement_changelist",
-        "?state__exact=flagged",
-    ),
+    Rule.SERIES_FLAGGED: ("admin:sync_restatement_changelist", "?state=flagged"),
 }
 
 

@@ -68,6 +68,18 @@ def test_where_nobody_looks_at_the_rules_it_is_not_known_what_is_open() -> None:
     assert "Not known" not in watched
 
 
+def test_each_alert_leads_to_a_page_that_opens() -> None:
+    for rule in Rule:
+        open_alert(Finding(rule, "HK", Message("it is so")), at=AT)
+    viewer = signed_in("root", superuser=True)
+    rows = viewer.get(PAGE).context["open"]
+
+    assert len(rows) == len(Rule)
+    assert {row.url: viewer.get(row.url).status_code for row in rows} == {
+        row.url: 200 for row in rows
+    }
+
+
 def test_a_receiver_that_does_not_take_it_is_seen(settings: Settings) -> None:
     with hook(status=500) as it:
         listening(settings, it)
