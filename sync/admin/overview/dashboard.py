@@ -42,9 +42,9 @@ def _shown(request: HttpRequest, *, at: datetime) -> dict[str, Any]:
     user = request.user
     found = services.freshness(at=at)
     markets = [each.market for each in found]
+    active = services.wanted()
     upkeep = services.upkeep_now(at=at)
     attention = services.attention(markets, upkeep=upkeep, at=at)
-    running, wanted = going(at=at)
     sessions = [(each.market, each.session) for each in found]
     syncs = services.next_syncs(sessions, sync=upkeep.sync, at=at)
     sees_tokens = user.has_perm("tokens.view_apitoken")
@@ -52,9 +52,9 @@ def _shown(request: HttpRequest, *, at: datetime) -> dict[str, Any]:
         "at": at,
         "verdict": verdict(found, attention, upkeep),
         "markets": list(rows_of(found, syncs)),
-        "running": running,
+        "running": going(active, at=at),
         "needs": list(items(attention.needs, upkeep, tokens=sees_tokens)),
-        "quota": quota_card(services.quota_today(wanted, at=at))
+        "quota": quota_card(services.quota_today(active, at=at))
         if sees_tokens
         else None,
         "timeline": day_of_runs(services.runs_since(at - SPAN), markets, at=at),

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from common.charts import Part, State, sparkline, stacked
+from common.charts import sparkline
 from common.messages import words_of
 from sync import services
 from sync.models import RunState, ShardState, SyncRun, SyncShard
 from sync.services import Throughput, Wanted
 
-from ..display import elapsed, run_url
+from ..display import run_url
 from ..runs.progress import Progress, progress_of
 
 # More than that nobody reads at a glance; the list of runs has the others.
 MOST = 8
-MINUTE = 60
 # A line of fewer points says nothing.
 FEW = 3
 
@@ -31,7 +30,6 @@ class Going:
 
     progress: Progress
     url: str
-    bar: SafeString
     line: SafeString | str
     rate: int | None
     allowed: int | None
@@ -39,73 +37,42 @@ class Going:
     why: list[str]
 
 
-def going(*, at: datetime) -> tuple[list[Going], list[Wanted]]:
-    """列出还没有结束的运行,和它们各还有几只股票没有结果。"""
-    runs = list(SyncRun.objects.active().order_by("pk")[: MOST + 1])
+def going(active: Sequence[Wanted], *, at: datetime) -> list[Going]:
+    """列出还没有结束的运行,至多八次。"""
+    runs = [each.run for each in active[:MOST]]
     waits = _waits(runs)
-    progresses = [progress_of(run, at=at) for run in runs]
-    wanted = [Wanted(each.run, each.total - each.done) for each in progresses]
-    shown = progresses[:MOST]
-    return [_going(each, waits.get(each.run.pk, [])) for each in shown], wanted
+    return [_going(run, waits.get(run.pk, []), at=at) for run in runs]
 
 
-def _going(progress: Progress, waits: list[str]) -> Going:
-    run = progress.run
-    why = [progress.why] if run.error else []
+def _going(run: SyncRun, waits: list[str], *, at: datetime) -> Going:
     running = run.state == RunState.RUNNING
-    speed = services.throughput(run, at=progress.at) if running else None
+    speed = services.throughput(run, at=at) if running else Throughput()
+    progress = progress_of(run, at=at, per_second=speed.stocks_per_second)
+    why = [progress.why] if run.error else []
     return Going(
         progress=progress,
         url=run_url(run.pk),
-        bar=_bar(progress),
         line=_line(speed),
-        rate=_rate(progress, speed),
-        allowed=speed.allowed if speed else None,
-        ends=_ends(progress),
+        rate=_rate(speed),
+        allowed=speed.allowed,
+        ends=progress.ends_at,
         why=[*dict.fromkeys([*why, *waits])],
     )
 
 
-def _bar(progress: Progress) -> SafeString:
-    run = progress.run
-    left = progress.total - progress.done
-    parts = (
-        (run.succeeded + run.skipped, State.OK, _("done")),
-        (run.failed, State.BAD, _("failed")),
-        (left, State.IDLE, _("to do")),
-    )
-    return stacked(
-        [Part(n, state, f"{n:,} {word}") for n, state, word in parts],
-        label=_("run %d") % run.pk,
-    )
-
-
-def _line(speed: Throughput | None) -> SafeString | str:
+def _line(speed: Throughput) -> SafeString | str:
     """每分钟的请求画成折线;虚线是这些 Token 每分钟最多能做的。"""
-    if speed is None or len(speed.calls) < FEW:
+    if len(speed.calls) < FEW:
         return ""
     return sparkline(
         speed.calls, label=_("calls a minute"), limit=speed.allowed, height=24
     )
 
 
-def _rate(progress: Progress, speed: Throughput | None) -> int | None:
-    """最近一分钟几次请求;没有样本时是到现在为止的平均。"""
-    if speed and speed.calls and speed.calls[-1] is not None:
-        return round(speed.calls[-1])
-    run, seconds = progress.run, elapsed(progress.run, at=progress.at)
-    if run.state != RunState.RUNNING or not seconds:
-        return None
-    return round(run.calls * MINUTE / seconds)
-
-
-def _ends(progress: Progress) -> datetime | None:
-    run, seconds = progress.run, elapsed(progress.run, at=progress.at)
-    fetched = run.succeeded + run.failed
-    if run.state != RunState.RUNNING or not fetched:
-        return None
-    left = (progress.total - progress.done) * seconds / fetched
-    return progress.at + timedelta(seconds=left)
+def _rate(speed: Throughput) -> int | None:
+    """最近一分钟几次请求;没有在进行的没有。"""
+    last = speed.calls[-1] if speed.calls else None
+    return None if last is None else round(last)
 
 
 def _waits(runs: Sequence[SyncRun]) -> dict[int, list[str]]:

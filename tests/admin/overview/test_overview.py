@@ -12,12 +12,14 @@ from django.utils import timezone
 from django_q.models import Schedule
 from pytest_django import DjangoAssertNumQueries
 
+from sync.admin.display import run_url
 from sync.engine.ports import Window
 from sync.models import (
     Coverage,
     MarketDay,
     Restatement,
     RestatementState,
+    RunSample,
     SilentStock,
     Stock,
     SyncRun,
@@ -227,16 +229,49 @@ def test_a_market_that_no_token_serves_is_named(make_token: MakeToken) -> None:
 def test_shows_the_runs_that_are_active_with_their_progress() -> None:
     Stock.objects.create(market="HK", stock_code="1")
     Stock.objects.create(market="HK", stock_code="2")
-    active, _ended = run(succeeded=1, calls=4), run("succeeded")
+    now = timezone.now()
+    since = {"started_at": now - timedelta(minutes=1), "heartbeat_at": now}
+    active, _ended = run("running", succeeded=1, calls=4, **since), run("succeeded")
 
     page = vera().get(INDEX)
 
     (going,) = page.context["running"]
     assert going.progress.run == active
     assert "1 of 2 stocks" in text(page)
-    assert 'aria-label="run ' in going.bar
+    assert "stocks: 1 succeeded, 1 not done" in text(page)
     assert going.ends is not None
     assert 'hx-trigger="every 5s"' in text(page)
+
+
+def test_says_of_a_run_what_its_own_page_says() -> None:
+    now = timezone.now()
+    for number in range(400):
+        Stock.objects.create(market="HK", stock_code=str(number))
+    begun = now - timedelta(minutes=10)
+    made = run(started_at=begun, heartbeat_at=now, succeeded=100, calls=100)
+    # Nothing for a long while, then a hundred in the last minute.
+    for minutes in range(1, 10):
+        at = begun + timedelta(minutes=minutes)
+        RunSample.objects.create(run=made, at=at)
+
+    client = vera()
+    (going,) = client.get(INDEX).context["running"]
+    own = client.get(run_url(made.pk)).context["progress"]
+
+    assert going.rate == 100
+    assert abs((going.ends - own.ends_at).total_seconds()) < 300
+
+
+def test_the_quota_counts_every_active_run(make_token: MakeToken) -> None:
+    make_token(daily_limit=100)
+    Stock.objects.create(market="HK", stock_code="1")
+    for _number in range(12):
+        run("waiting")
+
+    page = shown(vera())
+
+    assert page["quota"].today.committed == 12
+    assert len(page["running"]) == 8
 
 
 def test_the_live_part_is_the_same_and_only_for_who_may_see_it() -> None:
