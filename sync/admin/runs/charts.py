@@ -67,8 +67,10 @@ def throughput_charts(run: SyncRun, speed: services.Throughput) -> list[Chart]:
         return []  # a line needs two points
     limit = _(" of %s allowed") % intcomma(speed.allowed) if speed.allowed else ""
     running, seconds = run.state == RunState.RUNNING, elapsed(run, at=speed.at[-1])
-    # In less than a minute there were the calls of that minute, and no more.
-    calls = run.calls * MINUTE / max(seconds, MINUTE)
+    # A run of little more than a minute has begun another one's calls: it never made
+    # more in a minute than the most that were seen in one.
+    most = max((each for each in speed.calls if each is not None), default=0.0)
+    calls = min(run.calls * MINUTE / seconds, most)
     average = {"klines": run.klines / seconds, "calls": calls}
     return [
         _chart(

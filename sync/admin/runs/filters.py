@@ -54,7 +54,7 @@ class ByFilter(CountedFilter):
     column = "requested_by"
 
     def known(self) -> Choices:
-        """列出要过运行的人,最近的在前;没有名字的是命令行。"""
+        """列出要过运行的人,按名字排;没有名字的是命令行。"""
         names = SyncRun.objects.order_by().values_list("requested_by", flat=True)
         return [
             (name or BLANK, asker(name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -24,6 +25,7 @@ STATES = {
 }
 # Who wants to see more has to filter.
 MOST_PAGES = 400
+PAGE = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def stocks_section(run: SyncRun, asked: QueryDict, *, at: datetime) -> dict[str,
 
 
 def _page(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdigit() else 1
+    number = int(text) if PAGE.fullmatch(text) else 1
     return max(1, min(number, MOST_PAGES))
 
 
