@@ -161,6 +161,12 @@ def run_url(pk: int) -> str:
     return reverse("admin:sync_syncrun_change", args=[pk])
 
 
+def with_run(words: str, run: SyncRun) -> SafeString:
+    """一句话,后面是到一次运行的链接。"""
+    url, name = run_url(run.pk), _("run %d") % run.pk
+    return format_html('{} <a href="{}">{}</a>', words, url, name)
+
+
 def csv_url(**wanted: str | date) -> str:
     """一个市场的 K 线的 CSV,就是接口的那一个;可以有区间。"""
     named = {name: str(value) for name, value in wanted.items()}

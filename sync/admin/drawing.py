@@ -16,7 +16,7 @@ from sync.models import Kline
 from .numbers import decimals, exact
 
 WIDTH, HEIGHT = 720, 200  # in the drawing's own units
-MARGIN = 14  # above and below, for what is written
+MARGIN = 24  # above and below, for what is written; on a phone it is larger
 MOST = 250  # bars; more would be thinner than a line
 
 

@@ -17,14 +17,13 @@ from django.http import (
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from sync import services
 from sync.models import MarketDay, SyncRun
 
-from ..display import run_url
+from ..display import with_run
 from ..live import refreshed_when_signed_out
 from ..readonly import ReadOnlyAdmin
 from ..told import refusal
@@ -173,15 +172,10 @@ class MarketDayAdmin(ReadOnlyAdmin):
 
     def _tell(self, request: HttpRequest, deed: Deed, done: SyncRun | int) -> None:
         if isinstance(done, SyncRun):
-            text = format_html(
-                '{} <a href="{}">{}</a>',
-                _("They are fetched again in the background:"),
-                run_url(done.pk),
-                _("run %d") % done.pk,
-            )
+            words = _("They are fetched again in the background:")
+            self.message_user(request, with_run(words, done), messages.SUCCESS)
         else:
-            text = format_html("{}", deed.done(done))
-        self.message_user(request, text, messages.SUCCESS)
+            self.message_user(request, deed.done(done), messages.SUCCESS)
 
     def _allowed(self, request: HttpRequest) -> set[str]:
         runs = RUNS if self.has_run_permission(request) else set()

@@ -9,7 +9,6 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -18,7 +17,7 @@ from sync.models import FailureStatus
 from sync.models.failures import SyncFailureQuerySet
 
 from ..counting import bounded_count
-from ..display import run_url
+from ..display import with_run
 from ..readonly import ReadOnlyAdmin
 from ..told import refusal
 from .cost import cost_words
@@ -106,13 +105,8 @@ class FailureActions(ReadOnlyAdmin):
         except services.Refused as error:
             self.message_user(request, refusal(error), messages.ERROR)
             return
-        message = format_html(
-            '{} <a href="{}">{}</a>',
-            _("They are fetched again in the background:"),
-            run_url(run.pk),
-            _("run %d") % run.pk,
-        )
-        self.message_user(request, message, messages.SUCCESS)
+        words = _("They are fetched again in the background:")
+        self.message_user(request, with_run(words, run), messages.SUCCESS)
 
     def _give_up(self, request: HttpRequest, rows: SyncFailureQuerySet) -> None:
         by = request.user.get_username()

@@ -16,6 +16,7 @@ from common.charts import Lane, Mark, Span, State, timeline
 from sync import services
 from sync.engine import markets
 from sync.engine.periods import PERIODS
+from sync.engine.ports import Window
 from sync.models import (
     Coverage,
     RejectedBar,
@@ -112,7 +113,7 @@ def _bands(found: services.History) -> list[Band]:
             for row in found.failures
         ),
         *(
-            (kind, gap.window, f"{word}: {_dates(gap.window)}")
+            (kind, gap.window, _said(word, gap.window))
             for kind, word, gap in (*idle, *gaps)
         ),
     ]
@@ -126,7 +127,11 @@ def _bands(found: services.History) -> list[Band]:
     ]
 
 
-def _dates(window: Any) -> str:
+def _said(word: str, window: Window) -> str:
+    return _("%(what)s: %(said)s") % {"what": word, "said": _dates(window)}
+
+
+def _dates(window: Window) -> str:
     same = window.start == window.end
     return str(window.start) if same else f"{window.start} – {window.end}"
 
@@ -152,7 +157,7 @@ def _coverage_chart(stock: Stock, covered: Sequence[Coverage]) -> SafeString | s
                     _midnight(row.start_date),
                     _midnight(row.end_date + timedelta(days=1)),
                     State.BUSY,
-                    f"{period_words(row.period)}: {row.start_date} – {row.end_date}",
+                    _said(period_words(row.period), row.window),
                 )
             ],
         )
@@ -188,11 +193,7 @@ def _touched(stock: Stock) -> dict[str, Any]:
     return {
         "failures": [_failure_line(row) for row in failures[:FEW]],
         "revisions": [
-            (
-                Clock(stock, row.period).written(row.time),
-                row.period,
-                revision_words(row),
-            )
+            (_at(stock, row), period_words(row.period), revision_words(row))
             for row in revisions[:FEW]
         ],
         "rejected": [

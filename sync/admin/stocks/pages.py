@@ -31,7 +31,7 @@ from sync.models import Stock, SyncRun
 
 from ..activity import WithActivity
 from ..corrections.pages import corrections_links
-from ..display import csv_url, run_url
+from ..display import csv_url, run_url, with_run
 from ..failures.rejected import rejected_link
 from ..readonly import ReadOnlyAdmin
 from ..told import refusal
@@ -259,13 +259,8 @@ class StockAdmin(WithActivity, ReadOnlyAdmin):
         except services.Refused as error:
             self.message_user(request, refusal(error), messages.ERROR)
             return
-        message = format_html(
-            '{} <a href="{}">{}</a>',
-            _("The gap is fetched again in the background:"),
-            run_url(run.pk),
-            _("run %d") % run.pk,
-        )
-        self.message_user(request, message, messages.SUCCESS)
+        words = _("The gap is fetched again in the background:")
+        self.message_user(request, with_run(words, run), messages.SUCCESS)
 
     def klines_view(self, request: HttpRequest) -> HttpResponse:
         """打开 K 线的页面。"""
