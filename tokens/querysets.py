@@ -116,8 +116,8 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         )
 
     def refused(self) -> ApiTokenQuerySet:
-        """留下因为错误停用的、没有删除的。"""
-        return self.filter(deleted=False, status=DISABLED).exclude(last_error="")
+        """留下被服务商拒绝而停用的、没有删除的;人停用的不算。"""
+        return self.filter(deleted=False, status=DISABLED).exclude(refused_at=None)
 
     def why_none_available(
         self, provider: str, *, at: datetime, markets: Iterable[str] = ()

@@ -115,11 +115,10 @@ def in_state(
     if state == TokenState.DELETED:
         return tokens.filter(deleted=True)
     kept = tokens.filter(deleted=False)
-    disabled = kept.exclude(status=conditions.ENABLED)
     if state == TokenState.REFUSED:
-        return disabled.exclude(refused_at=None)
+        return tokens.refused()
     if state == TokenState.DISABLED:
-        return disabled.filter(refused_at=None)
+        return kept.exclude(status=conditions.ENABLED).filter(refused_at=None)
     if state == TokenState.EXPIRED:
         return kept.filter(status=conditions.ENABLED, expire_time__lte=at)
     in_force = kept.filter(conditions.in_force(at))

@@ -162,7 +162,9 @@ def test_failures_heal_by_themselves_where_somebody_works(
 def test_needs_you_lists_what_no_schedule_can_do(make_token: MakeToken) -> None:
     setup_schedules(at=timezone.now())
     make_token(markets="HK")
-    make_token(status=0, last_error="the provider refused it")
+    refused = "the provider refused it"
+    make_token(status=0, last_error=refused, refused_at=timezone.now())
+    make_token(status=0, last_error="limited: 429")  # a person has disabled it
     one, gone = stock("1"), stock("2", market="JP")
     now = timezone.now()
     Restatement.objects.create(

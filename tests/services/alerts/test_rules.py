@@ -44,7 +44,9 @@ def market_mended() -> None:
 
 
 def token(make_token: MakeToken) -> None:
-    make_token(name="blue", status=0, last_error="the provider refused the token")
+    make_token(name="blue", status=0, last_error="refused: 401", refused_at=AT)
+    # A person has disabled this one; what was last said of it is no refusal.
+    make_token(name="green", status=0, last_error="limited: 429")
 
 
 def worker_gone() -> None:
