@@ -243,7 +243,7 @@ def _tell_gaps(found: History, rows: list[SyncFailure], span: Window) -> None:
     missing = {day: 1 for day in traded if day not in have} | short
     missing = dict(sorted(missing.items()))
     idle = suspensions_of(found.period, [found.stock.pk]).get(found.stock.pk, [])
-    kinds = judged(missing, rows, idle, traded=traded)
+    kinds = judged(found.stock, missing, rows, idle, traded=traded)
     quiet = [day for day, kind in kinds.items() if kind == "suspended"]
     lacking = [day for day, kind in kinds.items() if kind != "suspended"]
     found.idle = _gaps(quiet, traded, period=None)

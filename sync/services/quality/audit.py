@@ -18,7 +18,7 @@ from __future__ import annotations
 import logging
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import islice
@@ -28,7 +28,14 @@ from django.db import transaction
 from sync.engine import coverage, markets
 from sync.engine.periods import PERIODS
 from sync.engine.ports import Failure, Task, Window
-from sync.models import Coverage, FailureStatus, Stock, Suspension, SyncFailure
+from sync.models import (
+    Coverage,
+    FailureStatus,
+    Kline,
+    Stock,
+    Suspension,
+    SyncFailure,
+)
 
 from ..calendars.sessions import Calendar
 from ..checks import check_market, check_order
@@ -236,7 +243,7 @@ def _holes(
         for pk, days in chunk.items():
             stock = stocks[pk]
             known, quiet = rows.get(stock.stock_code, []), idle.get(pk, [])
-            kinds = judged(days, known, quiet, traded=traded)
+            kinds = judged(stock, days, known, quiet, traded=traded)
             unknown = _count(days, kinds, result, tally)
             for window in runs_of(unknown, among=traded):
                 inside = sum(window.start <= day <= window.end for day in unknown)
@@ -267,15 +274,20 @@ def suspensions_of(period: str, ids: Iterable[int]) -> dict[int, list[Window]]:
 
 
 def judged(
-    days: dict[date, int],
+    stock: Stock,
+    days: Collection[date],
     rows: list[SyncFailure],
     idle: list[Window],
     *,
     traded: Sequence[date],
 ) -> dict[date, str]:
-    """缺的每一天是什么:等着补拉的、停牌的,还是缺口。"""
-    waiting = [_units(row) for row in rows if row.status == FailureStatus.WAITING]
-    vain = [_units(row) for row in rows if _was_in_vain(row, days=days, traded=traded)]
+    """一只股票缺的每一天是什么:等着补拉的、停牌的,还是缺口。"""
+    waiting = [units_of(row) for row in rows if row.status == FailureStatus.WAITING]
+    vain = [
+        units_of(row)
+        for row in rows
+        if was_in_vain(row, stock, days=days, traded=traded)
+    ]
     return {
         day: "waiting"
         if _inside(day, waiting)
@@ -299,10 +311,10 @@ def _count(
     return sorted(day for day, kind in kinds.items() if kind == "hole")
 
 
-def _was_in_vain(
-    row: SyncFailure, *, days: Container[date], traded: Sequence[date]
+def was_in_vain(
+    row: SyncFailure, stock: Stock, *, days: Container[date], traded: Sequence[date]
 ) -> bool:
-    """再要过一次也没有要到:当作停牌。"""
+    """再要过一次也没有要到:当作停牌;`days` 是 `traded` 里缺的。"""
     if row.status == FailureStatus.DONE:
         # A hole that was fetched again is done, bars or not: on a day that is missing
         # still, the provider had none.
@@ -311,11 +323,26 @@ def _was_in_vain(
         return False
     # What kept the last attempt from success is its reason now, so that a hole is known
     # by its window alone: not one bar lies in it.
-    inside = within(traded, _units(row))
-    return bool(inside) and all(day in days for day in inside)
+    units = units_of(row)
+    inside = within(traded, units)
+    if not inside or any(day not in days for day in inside):
+        return False
+    return not _has_bars_beside(stock, row.period, units, Window(inside[0], inside[-1]))
 
 
-def _units(row: SyncFailure) -> Window:
+def _has_bars_beside(stock: Stock, period: str, whole: Window, seen: Window) -> bool:
+    """在 `whole` 里、看过的一段的前后有没有 K 线:看的也许只是几天。"""
+    before = Window(whole.start, seen.start - coverage.DAY)
+    after = Window(seen.end + coverage.DAY, whole.end)
+    return any(
+        Kline.objects.of(stock, period=period, start=part.start, end=part.end).exists()
+        for part in (before, after)
+        if part.start <= part.end
+    )
+
+
+def units_of(row: SyncFailure) -> Window:
+    """返回一条失败记录的区间,补成整周、整月。"""
     return coverage.widen(row.window, row.period)
 
 

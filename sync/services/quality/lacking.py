@@ -13,12 +13,20 @@ from django.db.models import FilteredRelation, Q
 from sync.engine.coverage import unit_end
 from sync.engine.markets import unit_start
 from sync.engine.ports import Window
-from sync.models import FailureStatus, Kline, Stock, SyncFailure
+from sync.models import FailureStatus, Stock, SyncFailure
 from sync.models.stocks import StockQuerySet
 
 from ..calendars.sessions import Calendar
 from ..checks import check_market, check_period
-from .audit import CHUNK, REASON, failures_of, found_in, suspensions_of
+from .audit import (
+    CHUNK,
+    Found,
+    failures_of,
+    found_in,
+    suspensions_of,
+    units_of,
+    was_in_vain,
+)
 
 MOST = 500  # of each kind; the count is of all
 
@@ -75,9 +83,10 @@ def lacking(market: str, period: str, day: date) -> dict[Lack, Group]:
     window = window_of(day, period)
     groups = {kind: Group() for kind in Lack}
     calendar = Calendar(market, window=window)
-    missing = found_in(calendar, period, window=window).missing()
+    found = found_in(calendar, period, window=window)
+    missing = found.missing()
     while chunk := dict(islice(missing, CHUNK)):
-        for kind, row in _judged(market, period, chunk):
+        for kind, row in _judged(market, period, found, chunk):
             groups[kind].add(row)
     for group in groups.values():
         group.sort()
@@ -102,12 +111,13 @@ def _fill(group: Group, stocks: StockQuerySet) -> None:
 
 
 def _judged(
-    market: str, period: str, chunk: dict[int, dict[date, int]]
+    market: str, period: str, found: Found, chunk: dict[int, dict[date, int]]
 ) -> Iterator[tuple[Lack, Lacking]]:
     stocks = Stock.objects.in_bulk(chunk)
     codes = [stock.stock_code for stock in stocks.values()]
     failures = failures_of(market, period, codes)
     idle = suspensions_of(period, chunk)
+    traded = found.traded
     for pk, days in chunk.items():
         stock = stocks[pk]
         for day, bars in days.items():
@@ -119,29 +129,14 @@ def _judged(
                 yield Lack.FAILED, Lacking(stock, bars, waiting[0])
             elif any(_holds(window, day) for window in idle.get(pk, ())):
                 yield Lack.SUSPENDED, Lacking(stock, bars)
-            elif vain := [row for row in rows if was_in_vain(row, stock)]:
+            elif vain := [
+                row for row in rows if was_in_vain(row, stock, days=days, traded=traded)
+            ]:
                 yield Lack.SUSPENDED, Lacking(stock, bars, vain[0])
             else:
                 yield Lack.HOLE, Lacking(stock, bars, next(iter(rows), None))
 
 
 def _holds(row: SyncFailure | Window, day: date) -> bool:
-    window = row if isinstance(row, Window) else window_of_failure(row)
+    window = row if isinstance(row, Window) else units_of(row)
     return window.start <= day <= window.end
-
-
-def window_of_failure(row: SyncFailure) -> Window:
-    """返回一条失败记录说的整周、整月;日线和分钟线就是它的区间。"""
-    start = unit_start(row.start_date, row.period)
-    return Window(start, max(row.end_date, start))
-
-
-def was_in_vain(row: SyncFailure, stock: Stock) -> bool:
-    """再要过一次也没有要到:整个区间里一根也没有,当作停牌。"""
-    if row.status == FailureStatus.DONE:
-        return bool(row.reason_class == REASON)
-    window = window_of_failure(row)
-    bars = Kline.objects.of(
-        stock, period=row.period, start=window.start, end=window.end
-    )
-    return row.status == FailureStatus.GIVEN_UP and not bars.exists()

@@ -13,17 +13,18 @@ from django.db.models import Count
 
 from sync.engine import markets
 from sync.engine.ports import Window
-from sync.models import Coverage, FailureStatus, Kline, MarketDay, Stock
+from sync.models import Coverage, Kline, MarketDay, Stock
 
-from .audit import failures_of, suspensions_of
+from .audit import failures_of, judged, suspensions_of
 from .freshness import LATELY, SESSIONS
-from .lacking import Lack, was_in_vain, window_of_failure
+from .lacking import Lack
 from .spans import CHUNK, chunks, first_bars, midnight
 
 PERIOD = "day"
 MOST = 20
 # Looked at closely; some of them were only suspended, or listed lately.
 CANDIDATES = 3 * MOST
+KINDS = {"hole": Lack.HOLE, "waiting": Lack.FAILED, "suspended": Lack.SUSPENDED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class StockDays:
 
 
 def worst_stocks(market: str, *, at: datetime) -> list[StockDays]:
-    """列出缺日 K 线最多的至多二十只股票,多的在前;停牌的不算缺。
+    """列出缺日 K 线最多的至多二十只股票,多的在前;停牌的不算缺,没有了的不在其中。
 
     Only days that were audited, and on which the market traded. A count for each stock
     first, then the days of those that fall short. None of a market that does not exist.
@@ -58,8 +59,7 @@ def _short(market: str, days: Sequence[date]) -> dict[int, int]:
     """哪些股票的 K 线比覆盖的交易日少,少几根。"""
     window = Window(days[0], days[-1])
     covers = Coverage.objects.filter(
-        stock__market=market,
-        stock__deleted=False,
+        stock__in=Stock.objects.expected(PERIOD).filter(market=market),
         period=PERIOD,
         start_date__lte=window.end,
         end_date__gte=window.start,
@@ -96,48 +96,18 @@ def _looked_at(
     firsts = dict(first_bars(ids, market=market, period=PERIOD))
     found = []
     for pk, stock in stocks.items():
-        first = firsts.get(pk)
+        there, cover = have.get(pk, set()), covers[pk]
+        since = max(firsts[pk], cover.start) if pk in firsts else date.max
+        absent = [day for day in days if day >= since and day not in there]
+        due = [day for day in absent if day <= cover.end]
         rows = failures.get(stock.stock_code, [])
-        waiting = [row for row in rows if row.status == FailureStatus.WAITING]
-        vain = [row for row in rows if was_in_vain(row, stock)]
-        why = _Why(
-            covered=covers[pk],
-            first=first,
-            have=have.get(pk, set()),
-            waiting=list(map(window_of_failure, waiting)),
-            idle=[*idle.get(pk, []), *map(window_of_failure, vain)],
-        )
-        told = [(day, why.of(day)) for day in days]
-        lacks = sum(kind in {Lack.HOLE, Lack.FAILED} for _day, kind in told)
-        found.append(StockDays(stock, lacks, told))
+        kinds = judged(stock, due, rows, idle.get(pk, []), traded=days)
+        told: dict[date, Lack | str] = dict.fromkeys(there, "")
+        told |= dict.fromkeys(absent, Lack.LATE)
+        told |= {day: KINDS[kind] for day, kind in kinds.items()}
+        lacks = sum(kind in {Lack.HOLE, Lack.FAILED} for kind in told.values())
+        found.append(StockDays(stock, lacks, [(day, told.get(day)) for day in days]))
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Why:
-    """一只股票的一天是怎么回事。"""
-
-    covered: Window
-    first: date | None
-    have: set[date]
-    waiting: Sequence[Window]
-    idle: Sequence[Window]
-
-    def of(self, day: date) -> Lack | str | None:
-        """说这一天怎么了:有 K 线的是空的,不该有或者不知道的是 None。"""
-        if day in self.have:
-            return ""
-        if self.first is None or day < max(self.first, self.covered.start):
-            return None
-        if day > self.covered.end:
-            return Lack.LATE
-        if _inside(day, self.waiting):
-            return Lack.FAILED
-        return Lack.SUSPENDED if _inside(day, self.idle) else Lack.HOLE
-
-
-def _inside(day: date, windows: Sequence[Window]) -> bool:
-    return any(window.start <= day <= window.end for window in windows)
 
 
 def _bars(days: Sequence[date], ids: Sequence[int]) -> dict[int, set[date]]:

@@ -30,6 +30,7 @@ from sync.services import (
     retry_day,
     worst_stocks,
 )
+from sync.services.quality.audit import recount
 from tests.fixtures import MakeToken
 
 from .auditing import SESSIONS, WINDOW, loaded
@@ -105,6 +106,18 @@ def test_each_stock_that_lacks_the_day_has_its_reason() -> None:
         Lack.SUSPENDED: ["idle", "vain"],
         Lack.GONE: ["gone"],
     }
+
+
+def test_a_day_counted_alone_is_counted_as_with_the_days_around_it() -> None:
+    loaded("1")
+    loaded("partly", without=[DAY])
+    # Given up for another reason, over a window of which the other days are there.
+    failure("partly", status=2, window=WINDOW)
+
+    recount("HK", "day", [DAY], at=AT)
+
+    assert MarketDay.objects.get(day=DAY).missing == 1
+    assert codes() == {Lack.HOLE: ["partly"]}
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -232,6 +245,26 @@ def test_the_worst_stocks_come_first_and_suspended_days_do_not_count() -> None:
     bad, poor = (dict(row.days) for row in found)
     assert [bad[day] for day in SESSIONS[1:7]] == ["", *[Lack.HOLE] * 4, ""]
     assert poor[SESSIONS[2]] == Lack.FAILED
+
+
+def test_a_stock_that_is_gone_is_not_among_the_worst() -> None:
+    loaded("whole")
+    loaded("bad", without=SESSIONS[2:3])
+    gone = loaded("gone", without=SESSIONS[4:])
+    SilentStock.objects.create(
+        stock=gone,
+        period="day",
+        kind="unknown",
+        since=DAY,
+        day=DAY,
+        asked_at=AT,
+        gone_at=AT,
+    )
+    audit(window=WINDOW, at=AT)
+
+    found = worst_stocks("HK", at=AT)
+
+    assert [(row.stock.stock_code, row.missing) for row in found] == [("bad", 1)]
 
 
 def test_where_nothing_was_audited_nobody_is_the_worst() -> None:
