@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 
 from common.activity import Way
 from sync.models import Activity, Verb
+from tokens.admin.events import OUTCOMES
 from tokens.models import ApiToken
 
 from ..display import period_words, who
@@ -109,17 +110,8 @@ def _counts(values: Values) -> str:
 
 
 def _outcome(values: Values) -> str:
-    words = {
-        "works": _("works"),
-        "gave_nothing": _("gave nothing"),
-        "refused": _("refused"),
-        "plan_lacks_market": _("its plan lacks the market"),
-        "rate_limited": _("rate limited"),
-        "unreachable": _("unreachable"),
-        "odd_answer": _("an answer that cannot be used"),
-    }
     outcome = values.get("outcome")
-    return words.get(outcome, _("nobody was asked")) if outcome else ""
+    return str(OUTCOMES.get(outcome, outcome)) if outcome else ""
 
 
 def _user(values: Values) -> str:

@@ -70,6 +70,17 @@ def test_says_who_did_what_to_what_and_by_which_way(make_token: MakeToken) -> No
     ]
 
 
+def test_a_check_is_told_in_the_words_of_the_token_s_own_page(
+    make_token: MakeToken,
+) -> None:
+    with acting(Actor("keep", Way.PAGE)):
+        note(Verb.TOKEN_CHECKED, make_token(name="one"), market="HK", outcome="held")
+
+    [[*_others, did, _what, _way]] = rows(vera())
+
+    assert did.endswith("HK · held, not asked")
+
+
 def test_can_be_asked_for_a_person_an_object_and_a_way() -> None:
     first, second = run(), run()
     with acting(ANNA):
