@@ -16,6 +16,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import zlib
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -118,7 +119,18 @@ def _save_mysql(path: Path) -> None:
         fail(f"{command[0]} ended with code {dump.returncode}")
 
 
+def _check_whole(path: Path) -> None:
+    """Before anything is loaded: half of a backup must not look like a database."""
+    try:
+        with gzip.open(path) as file:
+            while file.read(1024**2):
+                pass
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        fail(f"{path} is not whole, and nothing was restored")
+
+
 def _load_mysql(path: Path) -> None:
+    _check_whole(path)
     command, variables = _client(CLIENT, [])
     with (
         gzip.open(path) as file,

@@ -105,12 +105,18 @@ def test_a_backup_restores_every_row(upgraded: str, folder: Path, root: Path) ->
     file = folder / ("backup.sql.gz" if MARIADB else "backup.sqlite3")
 
     saved = run(root, upgraded, "scripts.backup", "save", file)
+    cut = file.with_name(f"cut-{file.name}")
+    cut.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    broken = run(root, restored, "scripts.backup", "load", cut)
     loaded = run(root, restored, "scripts.backup", "load", file)
     again = run(root, restored, "scripts.backup", "load", file)
     other = run(root, restored, "scripts.backup", "save", folder / "backup.zip")
 
     assert saved.returncode == 0, saved.stderr
     assert file.stat().st_mode & 0o077 == 0
+    assert broken.returncode == 1
+    assert broken.stderr.startswith("backup: ")
+    assert broken.stderr.count("\n") == 1
     assert loaded.returncode == 0, loaded.stderr
     assert contents(NAMES[1], folder) == contents(NAMES[0], folder)
     assert len(contents(NAMES[1], folder)["stk_kline"]) > 2500
