@@ -9,7 +9,7 @@ from django.db.utils import OperationalError
 
 from sync.engine.ports import Window
 from sync.models import Kline, MarketDay, Stock, SyncFailure
-from sync.services import audit, retry_failed
+from sync.services import audit, history, retry_failed
 from sync.services.calendars import sessions
 from sync.services.quality import recount as recounting
 from sync.services.quality.days import unaudited
@@ -142,3 +142,23 @@ def test_older_days_are_audited_at_night_once(sim: Simulator) -> None:
     again = unaudited("HK", "day", before=before)
     assert again
     assert again.start == MONTH[0]
+
+
+def test_days_between_two_loads_are_audited_as_well(sim: Simulator) -> None:
+    world.synced(world.request(*MONTH))
+    older = MONTH[0] - timedelta(days=1)
+    world.synced(world.request(MONTH[0] - timedelta(days=28), older))
+    before = WEEK[1] + timedelta(days=1)
+
+    assert MarketDay.objects.filter(day__range=MONTH).count() == 5
+    stock = Stock.objects.earliest("pk")
+    Kline.objects.filter(stock=stock, time__date=date(2026, 2, 11)).delete()
+    # With the three weekdays of the New Year, which only an audit can tell.
+    assert history(stock, "day").unaudited == 4
+    found = unaudited("HK", "day", before=before)
+    assert found
+    audit(window=found, at=datetime.now(UTC))
+
+    assert days()[date(2026, 2, 11)] == (3, 1, True)
+    assert history(stock, "day").unaudited == 0
+    assert unaudited("HK", "day", before=before) is None

@@ -36,6 +36,7 @@ from ..calendars.sessions import Calendar
 from ..exporting.adjusting import Applied
 from ..exporting.request import BY_DAYS
 from ..quality.audit import failures_of, judged, runs_of, suspensions_of
+from ..quality.days import unlisted
 from ..quality.minutes import short_days
 from .shown import Bar, bar_starts, computed, splits_to_apply, whole
 
@@ -303,9 +304,11 @@ def _unaudited(
     if period in {"week", "month"}:
         return 0
     first, last = min(audited, default=date.max), max(audited, default=date.min)
+    spaces = unlisted(sorted(audited), period)
     length = (due.end - due.start) // DAY + 1
     return sum(
         day.weekday() < coverage.SATURDAY and day not in have
         for day in (due.start + n * DAY for n in range(length))
         if not first <= day <= last
+        or any(space.start <= day <= space.end for space in spaces)
     )

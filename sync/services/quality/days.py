@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from itertools import pairwise
 
 from django.db import transaction
 from django.db.models import Max, Min
@@ -17,6 +18,10 @@ from sync.models import Coverage, MarketDay, Stock
 
 from .spans import Day
 
+# No exchange is closed for longer: from one row to the next are more days than this
+# only where nobody has audited.
+LONGEST_BREAK = {"week": timedelta(21), "month": timedelta(62)}
+LONGEST_BREAK_OF_DAYS = timedelta(14)
 COLUMNS = ("expected", "present", "suspended", "missing", "waiting", "audited_at")
 
 
@@ -72,16 +77,35 @@ def write_days(
 
 def unaudited(market: str, period: str, *, before: date) -> Window | None:
     """找出 `before` 以前没有核对过、或者核对以后又写过的日子,合成一个区间。"""
-    covered = Coverage.objects.filter(
+    ends = Coverage.objects.filter(
         stock__market=market, stock__deleted=False, period=period
-    ).aggregate(first=Min("start_date"))["first"]
+    ).aggregate(first=Min("start_date"), last=Max("end_date"))
     rows = MarketDay.objects.filter(market=market, period=period, day__lt=before)
-    first = rows.aggregate(first=Min("day"))["first"] or before
     stale = rows.stale().aggregate(start=Min("day"), end=Max("day"))
     days = [day for day in stale.values() if day]
-    if covered and covered < first:
-        days += [covered, first - DAY]
+    listed = list(rows.order_by("day").values_list("day", flat=True))
+    first = listed[0] if listed else before
+    if ends["first"] and ends["first"] < first:
+        days += [ends["first"], first - DAY]
+    if ends["last"] and listed:
+        listed.append(min(before, ends["last"] + DAY))
+    for between in unlisted(listed, period):
+        days += [between.start, between.end]
     return Window(min(days), max(days)) if days else None
+
+
+def unlisted(days: Sequence[date], period: str) -> list[Window]:
+    """这些有行的日子之间,比任何休市都长的空当:那里没有核对过。
+
+    A run counts only the newest days that it wrote to, so one that fetches what is
+    older than an earlier one leaves such a space. `days` have the oldest first.
+    """
+    longest = LONGEST_BREAK.get(period, LONGEST_BREAK_OF_DAYS)
+    return [
+        Window(day + DAY, following - DAY)
+        for day, following in pairwise(days)
+        if following - day > longest
+    ]
 
 
 def _rows(
