@@ -8,9 +8,11 @@ schedules; what they return is shown in the list of jobs.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from datetime import date
 from functools import wraps
+from threading import Event
 from typing import Any, NoReturn
 
 from django.conf import settings
@@ -36,6 +38,16 @@ NONE = "–"
 
 def _listed(values: Collection[object]) -> str:
     return ", ".join(map(str, values)) or NONE
+
+
+@contextmanager
+def _stopping(most: float = LONGEST) -> Iterator[Event]:
+    """Set by a signal, and after `most` seconds, before django-q2 kills the job."""
+    with (
+        services.stop_on_signals() as stop,
+        services.stop_after(min(LONGEST, most), stop),
+    ):
+        yield stop
 
 
 def _of_this_version(task: Callable[..., str]) -> Callable[..., str]:
@@ -70,10 +82,7 @@ def _by_schedule(task: Callable[..., str]) -> Callable[..., str]:
 @_of_this_version
 def execute_shard(shard_id: int, **_: Any) -> str:
     """执行一个分片,返回运行此后的状态。"""
-    with (
-        services.stop_on_signals() as stop,
-        services.stop_after(LONGEST, stop),
-    ):
+    with _stopping() as stop:
         try:
             run = services.execute_shard(shard_id, stop=stop)
         except services.Refused as error:
@@ -137,10 +146,7 @@ def sync_daily(**_: Any) -> str:
 @_by_schedule
 def sync_stocks(**_: Any) -> str:
     """取得每个市场的股票列表:新上市的,和没有了的。"""
-    with (
-        services.stop_on_signals() as stop,
-        services.stop_after(min(LONGEST, LOADING), stop),
-    ):
+    with _stopping(LOADING) as stop:
         done = services.sync_stocks_weekly(stop=stop)
     new = [f"{market} {found.created}" for market, found in done.items()]
     return Message("new stocks: %(markets)s", markets=_listed(new))
@@ -149,10 +155,7 @@ def sync_stocks(**_: Any) -> str:
 @_by_schedule
 def sync_splits(**_: Any) -> str:
     """取得每个市场的拆股,和 K 线对照。"""
-    with (
-        services.stop_on_signals() as stop,
-        services.stop_after(min(LONGEST, LOADING), stop),
-    ):
+    with _stopping(LOADING) as stop:
         markets = services.sync_splits_daily(stop=stop)
     return Message("splits of: %(markets)s", markets=_listed(markets))
 
@@ -184,10 +187,7 @@ def audit_daily(**_: Any) -> str:
 @_by_schedule
 def verify_daily(**_: Any) -> str:
     """用当天剩下的请求抽查存下的 K 线。"""
-    with (
-        services.stop_on_signals() as stop,
-        services.stop_after(min(LONGEST, VERIFYING), stop),
-    ):
+    with _stopping(VERIFYING) as stop:
         found = services.verify_daily(stop=stop)
     return Message(
         "%(bars)d bars compared, %(differ)d differ, %(gone)d are gone",
