@@ -131,6 +131,7 @@ def test_nothing_to_export_is_said(db: None, tmp_path: Path) -> None:
         ({"adjust": "both"}, "Unknown value 'both' of adjust: known are none, split."),
         ({"resample": "2m"}, "Unknown value '2m' of resample"),
         ({"period": "week", "adjust": "split"}, "with resample=week"),
+        ({"to": ""}, "--to names no folder."),
         ({"by": "week"}, "Unknown value 'week' of by: known are market, year, stock."),
     ],
 )

@@ -71,6 +71,8 @@ class Command(SpokenCommand):
             sys.exit(EXIT_STOPPED)
 
     def _export(self, options: dict[str, Any], stop: Event) -> None:
+        if not options["to"]:  # an unset variable: it would be the folder one is in
+            raise services.BadRequest("to", "--to names no folder.")
         by = services.export_layout(options["by"])
         form = services.export_format(options["format"])
         export = services.export(_request(options))
