@@ -68,6 +68,51 @@ def start_a_run(browser: Browser) -> None:
     browser.see(f"HK · day · {SPRING[0]} – {SPRING[1]}")
 
 
+def watch_it_end(browser: Browser, broken: list[str]) -> None:
+    """开始,页面自己走到结果,不重新加载。"""
+    browser.follow("Start the run")
+    # First the page, then the row: a click does not wait for its answer.
+    browser.see("is queued.")
+    browser.see(f"Run {SyncRun.objects.get().pk} is queued.")
+    browser.driver.execute_script(MARK)
+    browser.see("partial")
+    assert browser.driver.execute_script(MARKED)
+    assert {"succeeded 5", "failed 4"} <= set(browser.texts(".card tr"))
+    examples = ", ".join(f"HK {code}" for code in broken)
+    assert {
+        f"3 provider error {examples} 3",
+        "1 unknown to the provider HK 9991 1",
+    } <= set(browser.texts(".card tr"))
+
+
+def find_what_failed(browser: Browser) -> None:
+    """失败列表和它上面的矩阵。"""
+    browser.follow("Failures")
+    browser.until(lambda: len(browser.texts(ROWS)) == 4, "see four failures")
+    assert browser.texts("#matrix tbody tr") == [
+        "provider error 3",
+        "unknown to the provider 1",
+    ]
+    browser.follow("provider error")
+    browser.until(lambda: len(browser.texts(ROWS)) == 3, "see three failures")
+
+
+def fetch_again(browser: Browser, codes: list[str]) -> None:
+    """补拉选中的,看着它成功。"""
+    for code in codes:
+        row = SyncFailure.objects.get(stock_code=code).pk
+        browser.click(f"[name=_selected_action][value='{row}']")
+    browser.choose("action", "retry")
+    browser.click(".actions button[name=index]")
+    browser.see("They are fetched again in the background:")
+    browser.click(".messagelist a")
+    browser.see(f"Run {SyncRun.objects.latest('pk').pk}")
+    browser.until(
+        lambda: browser.texts(".lead .badge") == ["succeeded"], "see it succeed"
+    )
+    assert "succeeded 2" in browser.texts(".card tr")
+
+
 def test_an_operator_starts_a_run_and_fetches_again_what_failed(
     browser: Browser, tmp_path: Path
 ) -> None:
@@ -81,42 +126,10 @@ def test_an_operator_starts_a_run_and_fetches_again_what_failed(
         assert told[:4] == ["stocks 9", "up to date 0", "to fetch 9", "calls needed 9"]
         assert not SyncRun.objects.exists()
 
-        browser.follow("Start the run")
-        # First the page, then the row: a click does not wait for its answer.
-        browser.see("is queued.")
-        browser.see(f"Run {SyncRun.objects.get().pk} is queued.")
-        browser.driver.execute_script(MARK)
-        browser.see("partial")
-        assert browser.driver.execute_script(MARKED)
-        assert {"succeeded 5", "failed 4"} <= set(browser.texts(".card tr"))
-        examples = ", ".join(f"HK {code}" for code in broken)
-        assert {
-            f"3 provider error {examples} 3",
-            "1 unknown to the provider HK 9991 1",
-        } <= set(browser.texts(".card tr"))
-
-        browser.follow("Failures")
-        browser.until(lambda: len(browser.texts(ROWS)) == 4, "see four failures")
-        assert browser.texts("#matrix tbody tr") == [
-            "provider error 3",
-            "unknown to the provider 1",
-        ]
-        browser.follow("provider error")
-        browser.until(lambda: len(browser.texts(ROWS)) == 3, "see three failures")
-
+        watch_it_end(browser, broken)
+        find_what_failed(browser)
         sim.broken = set()
-        for code in broken[:2]:
-            row = SyncFailure.objects.get(stock_code=code).pk
-            browser.click(f"[name=_selected_action][value='{row}']")
-        browser.choose("action", "retry")
-        browser.click(".actions button[name=index]")
-        browser.see("They are fetched again in the background:")
-        browser.click(".messagelist a")
-        browser.see(f"Run {SyncRun.objects.latest('pk').pk}")
-        browser.until(
-            lambda: browser.texts(".lead .badge") == ["succeeded"], "see it succeed"
-        )
-        assert "succeeded 2" in browser.texts(".card tr")
+        fetch_again(browser, broken[:2])
 
         browser.open(f"{FAILURES}?status={FailureStatus.DONE.value}")
         shown = browser.texts(f"{ROWS} .field-acts")
@@ -138,7 +151,7 @@ PRESSED = (
     "main form[method=post] button, main form[method=post] [type=submit],"
     "main [name=action], main [name=_selected_action], .object-tools a"
 )
-READING = {"BY REASON", "K-LINES"}
+READING = {"K-LINES"}
 
 
 def by_hand(browser: Browser, path: str, **fields: str) -> int:
