@@ -134,8 +134,9 @@ def test_a_list_far_longer_than_what_is_stored_is_stored_once_confirmed(
     lists(many(11), many(11))
 
     assert refused("HK") == (
-        "The provider lists 11 stocks for HK, of which 1 are stored. Nothing was "
-        "changed: each stock costs calls every day. Add --confirm to store them all."
+        "The provider lists 11 stocks for HK, more than ten times as many as are "
+        "stored (1). Nothing was changed: each stock costs calls every day. Add "
+        "--confirm to store them all."
     )
     assert Stock.objects.active().count() == 1
 

@@ -70,8 +70,9 @@ def _not_too_many(market: str, stocks: StockList) -> StockList:
     listed = len(stocks.entries)
     if here and listed > TIMES * here:
         message = _(
-            "The provider lists %(listed)s stocks for %(market)s, of which %(here)s "
-            "are stored. Nothing was changed: each stock costs calls every day."
+            "The provider lists %(listed)s stocks for %(market)s, more than ten times "
+            "as many as are stored (%(here)s). Nothing was changed: each stock costs "
+            "calls every day."
         )
         figures = {"listed": f"{listed:,}", "market": market, "here": f"{here:,}"}
         raise Unconfirmed(message % figures)
