@@ -131,26 +131,28 @@ def test_a_list_far_longer_than_what_is_stored_is_stored_once_confirmed(
     make_token(minute_limit=0)
     stock("700", stock_name="Tencent")
     stock("701", deleted=True)
-    lists(many(11), many(11))
+    lists(many(1001), many(1001))
 
     assert refused("HK") == (
-        "The provider lists 11 stocks for HK, more than ten times as many as are "
+        "The provider lists 1,001 stocks for HK, more than ten times as many as are "
         "stored (1). Nothing was changed: each stock costs calls every day. Add "
         "--confirm to store them all."
     )
     assert Stock.objects.active().count() == 1
 
-    assert run("HK", confirm=True) == "HK: created 11, updated 0, unchanged 0\n"
+    assert run("HK", confirm=True) == "HK: created 999, updated 2, unchanged 0\n"
 
 
-def test_a_list_ten_times_as_long_as_what_is_stored_is_stored(
-    lists: Lists, make_token: MakeToken
+@pytest.mark.parametrize(("here", "listed"), [(1, 1000), (101, 1010)])
+def test_a_small_list_and_one_ten_times_as_long_are_stored(
+    lists: Lists, make_token: MakeToken, here: int, listed: int
 ) -> None:
     make_token(minute_limit=0)
-    stock("1")
-    lists(many(10))
+    for code in range(1, here + 1):
+        stock(str(code))
+    lists(many(listed))
 
-    assert run("HK").startswith("HK: created 9, ")
+    assert run("HK").startswith(f"HK: created {listed - here}, ")
 
 
 def test_rows_that_do_not_fit_are_left_out_and_counted(

@@ -29,6 +29,9 @@ logger = logging.getLogger(__name__)
 BAD_CODE = "bad_row"
 # A list so many times as long as what is stored is hardly the list that was meant.
 TIMES = 10
+# Of a small one nobody need fear the calls: a market of which a few stocks were
+# imported first is loaded without a word.
+SMALL = 1_000
 Keep = Callable[[str, StockList], StockList]
 
 
@@ -44,8 +47,8 @@ def sync_stocks(
     A stock that is not in the provider's list any more is kept. Where every token has
     to wait its turn, `wait` is called with the reason and the seconds, and what there
     is so far is returned once it says False; without it that is refused, with the time.
-    Raises Refused; Unconfirmed where a list is more than ten times as long as what is
-    stored of its market and nobody has `confirmed` it.
+    Raises Refused; Unconfirmed where a list of more than a thousand is more than ten
+    times as long as what is stored of its market and nobody has `confirmed` it.
     """
     keep = _everything if confirmed else _not_too_many
     for market in wanted:
@@ -68,7 +71,7 @@ def _not_too_many(market: str, stocks: StockList) -> StockList:
     """第一次的列表多长都行;以后的长得太多,就要有人确认。"""
     here = Stock.objects.active().filter(market=market).count()
     listed = len(stocks.entries)
-    if here and listed > TIMES * here:
+    if here and listed > max(SMALL, TIMES * here):
         message = _(
             "The provider lists %(listed)s stocks for %(market)s, more than ten times "
             "as many as are stored (%(here)s). Nothing was changed: each stock costs "
